@@ -1,0 +1,5 @@
+"""``python -m asr_daemon``: the command line."""
+
+from asr_daemon.cli import main
+
+main()

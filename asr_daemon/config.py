@@ -1,0 +1,273 @@
+"""The configuration: one model of it, read from TOML; every problem at once, with its key and its fix.
+
+Enters: a path (or none: the defaults). Leaves: a frozen :class:`Config` with absolute paths. Fails with
+:class:`~asr_daemon.errors.ConfigurationError`. ``config.toml`` at the top of the project documents every
+key; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from asr_daemon.errors import ConfigurationError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SYSTEM_CONFIG = Path("/etc/asr-daemon/config.toml")
+TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "json")
+
+Format = Literal["txt", "srt", "vtt", "json"]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+def default_state_dir() -> Path:
+    """Where systemd says (``StateDirectory=``), else below ``$XDG_STATE_HOME``."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "asr-daemon"
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class DaemonSection(Section):
+    """``[daemon]``: the process and its queue."""
+
+    state_dir: Path = Field(default_factory=default_state_dir)
+    rescan_s: Positive = 60.0
+    log: Literal["auto", "console", "journal", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    retry_after_s: Positive = 30.0  # doubles with every attempt
+    fallback_dir: Path | None = None  # None: "transcripts" in the state folder
+
+
+class EngineSection(Section):
+    """``[engine]``: the recogniser."""
+
+    model: str = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    batch_s: NotNegative = 0.0
+    threads: Count = 0
+    idle_unload_min: NotNegative = 10.0
+    stall_s: Positive = 300.0
+    max_duration_h: Positive = 48.0
+    ffmpeg: str = ""
+
+
+class ModelsSection(Section):
+    """``[models]``: where model folders lie."""
+
+    dir: Path | None = None  # None: "models" in the state folder
+
+
+class ItnSection(Section):
+    """``[itn]``: inverse text normalisation, for every inbox."""
+
+    enabled: bool = True
+    protect: tuple[str, ...] = ()
+
+
+class BackupSection(Section):
+    """``[backup]``: copies of the history."""
+
+    schedule: str = "30 3 * * *"
+    dir: Path | None = None  # None: "backups" in the state folder
+    second_dir: Path | None = None
+    keep_last: Annotated[int, Field(ge=1)] = 7
+    keep_daily: Count = 14
+    keep_weekly: Count = 8
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if value:
+            try:
+                CronTrigger.from_crontab(value)
+            except ValueError as error:
+                raise ValueError(
+                    f"not a cron expression of five fields, such as '30 3 * * *': {error}"
+                ) from None
+        return value
+
+
+class InboxSection(Section):
+    """``[[inbox]]``: one department's folder and what its recordings get."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f]+$")]
+    path: Path
+    hotwords: Path | None = None
+    language: str = "zh"
+    itn: bool = True
+    protect: tuple[str, ...] = ()
+    formats: Annotated[tuple[Format, ...], Field(min_length=1)] = ("txt", "srt")
+    watch: Literal["auto", "events", "polling"] = "auto"
+    settle_s: Positive = 5.0
+    recursive: bool = True
+    max_segment_s: Annotated[float, Field(ge=1, le=120)] = 30.0
+    max_end_silence_ms: Annotated[int, Field(ge=100, le=10_000)] = 800
+    phonetic_correction: bool = True
+    archive: Path | None = None
+
+
+class Config(Section):
+    """The whole file, paths absolute."""
+
+    daemon: DaemonSection = Field(default_factory=DaemonSection)
+    engine: EngineSection = Field(default_factory=EngineSection)
+    models: ModelsSection = Field(default_factory=ModelsSection)
+    itn: ItnSection = Field(default_factory=ItnSection)
+    backup: BackupSection = Field(default_factory=BackupSection)
+    inbox: tuple[InboxSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _inboxes_do_not_overlap(self) -> Config:
+        seen: dict[str, InboxSection] = {}
+        for inbox in self.inbox:
+            if inbox.name in seen:
+                raise ValueError(f"two inboxes are called {inbox.name!r}: give each its own name")
+            for other in seen.values():
+                if inbox.path == other.path or inbox.path in other.path.parents or other.path in inbox.path.parents:
+                    raise ValueError(
+                        f"the folders of inboxes {other.name!r} and {inbox.name!r} lie in one another: "
+                        "a recording would belong to both"
+                    )
+            seen[inbox.name] = inbox
+        return self
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of the history, the lock, the socket and, by default, models and backups."""
+        return self.daemon.state_dir
+
+    @property
+    def history_path(self) -> Path:
+        """The database."""
+        return self.state_dir / "history.db"
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket that commands reach a running daemon by."""
+        return self.state_dir / "control.sock"
+
+    @property
+    def models_dir(self) -> Path:
+        """The folder of the model folders."""
+        return self.models.dir or self.state_dir / "models"
+
+    @property
+    def backup_dir(self) -> Path:
+        """The folder of the backups."""
+        return self.backup.dir or self.state_dir / "backups"
+
+    @property
+    def fallback_dir(self) -> Path:
+        """Where transcripts go whose inbox cannot be written."""
+        return self.daemon.fallback_dir or self.state_dir / "transcripts"
+
+    def find_inbox(self, name: str) -> InboxSection | None:
+        """Return the inbox of that name."""
+        return next((inbox for inbox in self.inbox if inbox.name == name), None)
+
+
+def find_config(explicit: Path | None) -> Path | None:
+    """Return the file to read: the given one, ``$ASR_DAEMON_CONFIG``, the system's, or none."""
+    if explicit is not None:
+        return explicit
+    if given := os.environ.get("ASR_DAEMON_CONFIG"):
+        return Path(given)
+    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
+
+
+def load_config(path: Path | None) -> Config:
+    """Read the file (None: the defaults), with relative paths taken from its own folder.
+
+    Raises :class:`ConfigurationError` with every problem: the key, what is wrong, what would be right.
+    """
+    if path is None:
+        return Config()
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from None
+    try:
+        return Config.model_validate(_with_absolute_paths(tree, path.resolve().parent))
+    except ValidationError as error:
+        raise ConfigurationError([f"{path}: {_explain(problem)}" for problem in error.errors()]) from None
+
+
+_PATH_KEYS = {
+    "daemon": ("state_dir", "fallback_dir"),
+    "models": ("dir",),
+    "backup": ("dir", "second_dir"),
+    "inbox": ("path", "hotwords", "archive"),
+}
+
+
+def _with_absolute_paths(tree: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Return the tree with its paths made absolute; an empty one means the default."""
+    for section, keys in _PATH_KEYS.items():
+        tables = tree.get(section)
+        for table in tables if isinstance(tables, list) else [tables]:
+            if not isinstance(table, dict):
+                continue
+            for key in keys:
+                value = table.get(key)
+                if not isinstance(value, str):
+                    continue
+                if value.strip():
+                    table[key] = os.path.normpath(base / Path(value.strip()).expanduser())
+                elif key != "path":
+                    del table[key]
+    return tree
+
+
+def _explain(problem: Any) -> str:
+    """Return one sentence: key path, what is wrong, what would be right."""
+    key = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in problem["loc"]))
+    given = problem.get("input")
+    match problem["type"]:
+        case "extra_forbidden":
+            *parents, name = problem["loc"]
+            known = _known_keys(parents)
+            return f"{key}: no such key; did you mean {_nearest(str(name), known)}?"
+        case "missing":
+            return f"{key}: is required"
+        case "value_error":
+            return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+        case _:
+            return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]} (given: {given!r})"
+
+
+def _known_keys(parents: list[Any]) -> list[str]:
+    model: Any = Config
+    for part in parents:
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            model = InboxSection if part == "inbox" else annotation
+    return list(model.model_fields)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    import difflib  # noqa: PLC0415 (only when something is wrong)
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return near[0] if near else "one of " + ", ".join(known)

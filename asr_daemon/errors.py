@@ -1,0 +1,205 @@
+"""Everything that can go wrong, each with the sentence that a person reads and whether trying again can help.
+
+Two families: an :class:`OperatorError` ends a command (one sentence on stderr, the class's exit code);
+a :class:`JobError` belongs to one recording (a failure file in the share, a row in the history).
+The docstring is the default message.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar
+
+
+class Retry(enum.Enum):
+    """Whether, and how, a failed recording is tried again."""
+
+    NEVER = "never"  # the recording's own fault: only a new file, or a person's word, helps
+    LATER = "later"  # may pass: tried again after a pause, an attempt is spent
+    WHEN_CLEARED = "when_cleared"  # not the recording's fault: the queue waits, no attempt is spent
+
+
+class AsrDaemonError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+# ------------------------------------------------------------------ what ends a command
+
+
+class OperatorError(AsrDaemonError):
+    """The command could not be carried out."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(OperatorError):
+    """The command was called in a way that it does not understand."""
+
+    exit_code = 2
+
+
+class ConfigurationError(OperatorError):
+    """The configuration has problems; each is named with its key and its fix."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class StateFolderHeldError(OperatorError):
+    """Another asr-daemon holds the state folder."""
+
+    exit_code = 75
+
+
+# ------------------------------------------------------------------ what befalls one recording
+
+
+class JobError(AsrDaemonError):
+    """The recording could not be transcribed."""
+
+    code: ClassVar[str] = "failed"  # the failure's class, as in `retry --class`
+    retry: ClassVar[Retry] = Retry.LATER
+    chinese: ClassVar[str] = "转写时发生错误。"  # what happened
+    remedy: ClassVar[str] = "系统会自动重试；如果一直失败，请联系管理员。"  # what to do
+
+    def __init__(self, message: str = "", *, evidence: str = "") -> None:
+        super().__init__(message)
+        self.evidence = evidence  # ffmpeg's words, a traceback: for the administrator
+
+
+class EmptyFileError(JobError):
+    """The file is empty (zero bytes)."""
+
+    code = "empty_file"
+    retry = Retry.NEVER
+    chinese = "这个文件是空的（0 字节），里面没有录音。"
+    remedy = "请检查录音是否保存成功，然后重新复制一份到这个文件夹。"
+
+
+class NotDecodableError(JobError):
+    """The file is not a recording that can be decoded; it may be damaged or of another type."""
+
+    code = "not_decodable"
+    retry = Retry.NEVER
+    chinese = "这个文件无法作为录音打开：可能已损坏、没有复制完整，或者不是录音文件。"
+    remedy = "请先在电脑上试听；如果能播放，请另存为 MP3 或 WAV 后重新放进这个文件夹。"
+
+
+class NoAudioError(JobError):
+    """The file holds no sound track."""
+
+    code = "no_audio"
+    retry = Retry.NEVER
+    chinese = "这个文件里没有声音轨道。"
+    remedy = "如果是视频，请确认录制时打开了麦克风；请换一个有声音的文件。"
+
+
+class TooLongError(JobError):
+    """The recording is longer than the configured limit."""
+
+    code = "too_long"
+    retry = Retry.NEVER
+    chinese = "这个录音超过了允许的最长时间。"
+    remedy = "请把录音剪成几段后重新放进这个文件夹，或请管理员调高上限。"
+
+
+class NotReadableError(JobError):
+    """The service has no right to read the file."""
+
+    code = "not_readable"
+    retry = Retry.WHEN_CLEARED
+    chinese = "系统没有权限读取这个文件。"
+    remedy = "请联系管理员检查这个文件夹的权限；权限修好后会自动转写。"
+
+
+class ReadFailedError(JobError):
+    """Reading the recording failed (input/output error)."""
+
+    code = "read_failed"
+    chinese = "读取这个文件时出错，可能是磁盘或网络暂时有问题。"
+
+
+class RecordingGoneError(JobError):
+    """The recording disappeared or changed while it was being transcribed."""
+
+    code = "recording_gone"
+    retry = Retry.WHEN_CLEARED
+    chinese = "这个文件在转写过程中被移走或改动了。"
+    remedy = "无需操作；文件稳定后会自动重新转写。"
+
+
+class OutOfMemoryError(JobError):
+    """There was not enough memory to recognise the recording."""
+
+    code = "out_of_memory"
+    chinese = "转写时内存不足。"
+
+
+class RecogniserHungError(JobError):
+    """The recogniser made no progress and was ended."""
+
+    code = "recogniser_hung"
+    chinese = "转写程序长时间没有进展，已被重新启动。"
+
+
+class RecogniserCrashedError(JobError):
+    """The recogniser process ended unexpectedly."""
+
+    code = "recogniser_crashed"
+    chinese = "转写程序意外退出。"
+
+
+class ModelMissingError(JobError):
+    """The recognition model is missing or broken."""
+
+    code = "model_missing"
+    retry = Retry.WHEN_CLEARED
+    chinese = "识别模型尚未就绪。"
+    remedy = "请联系管理员；模型就绪后会自动转写。"
+
+
+class DeviceMissingError(JobError):
+    """The device that the configuration asks for is not there."""
+
+    code = "device_missing"
+    retry = Retry.WHEN_CLEARED
+    chinese = "识别所需的显卡暂时不可用。"
+    remedy = "请联系管理员；恢复后会自动转写。"
+
+
+class DiskFullError(JobError):
+    """The disk is full."""
+
+    code = "disk_full"
+    retry = Retry.WHEN_CLEARED
+    chinese = "磁盘空间已满，文字稿暂时写不下。"
+    remedy = "请清理空间或联系管理员；有空间后会自动继续。"
+
+
+class InboxGoneError(JobError):
+    """The inbox folder is not there, or its share is not mounted."""
+
+    code = "inbox_gone"
+    retry = Retry.WHEN_CLEARED
+    chinese = "共享文件夹暂时不可用。"
+    remedy = "无需操作；恢复后会自动继续。"
+
+
+class InternalError(JobError):
+    """An unexpected error in the program itself."""
+
+    code = "internal"
+
+
+def job_error(code: str, message: str = "", evidence: str = "") -> JobError:
+    """Return the error of that class, as it came over the wire or out of the history."""
+    for error in (JobError, *JobError.__subclasses__()):
+        if error.code == code:
+            return error(message, evidence=evidence)
+    return InternalError(f"{code}: {message}", evidence=evidence)

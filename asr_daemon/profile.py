@@ -1,0 +1,47 @@
+"""The recognition profile: everything that can change the text of a recording.
+
+The identity of a piece of work is (content hash, profile digest): same content and same profile is never
+recognised twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+TEXT_REVISION = 1  # raise it when a release makes other text of the same recording on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one inbox asks of the recogniser at one moment; crosses to the recogniser as JSON."""
+
+    model: str  # identity of the model's folder: its name and a digest of its files
+    language: str = "zh"
+    hotwords: tuple[str, ...] = ()
+    replacements: tuple[tuple[str, str], ...] = ()  # (written wrongly, written rightly)
+    phonetic_correction: bool = True
+    itn: bool = True
+    protect: tuple[str, ...] = ()  # words that ITN leaves alone
+    max_segment_s: float = 30.0
+    max_end_silence_ms: int = 800
+    text_revision: int = TEXT_REVISION
+
+    def to_json(self) -> str:
+        """Return the canonical JSON of the profile: same profile, same bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Profile:
+        """Return the profile that :meth:`to_json` wrote."""
+        fields = json.loads(text)
+        for name in ("hotwords", "protect"):
+            fields[name] = tuple(fields[name])
+        fields["replacements"] = tuple((wrong, right) for wrong, right in fields["replacements"])
+        return cls(**fields)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, hexadecimal."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()

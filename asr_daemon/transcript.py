@@ -1,0 +1,63 @@
+"""The transcript: what recognition yields and every writer reads.
+
+All times are milliseconds from the start of the recording.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asr_daemon.itn import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One recognised token (a Chinese character or a word of another script) and when it was spoken."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A place where text was replaced after decoding, in offsets of ``Segment.raw_text``."""
+
+    raw_start: int
+    raw_end: int
+    before: str
+    after: str
+    kind: str  # "replacement" (written in the hotword file) or "phonetic"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One stretch of speech with its text.
+
+    ``raw_text`` is what the model said; ``text`` is corrected, punctuated and normalised, what people
+    read. ``spans`` map the parts that differ: ``raw_*`` are offsets in ``raw_text``, ``start``/``end`` in
+    ``text``, so that the times of ``tokens`` reach the written form. ``flags`` name what was odd
+    ("empty", "decoded_alone", "failed", ...).
+    """
+
+    index: int
+    start_ms: int
+    end_ms: int
+    raw_text: str
+    text: str
+    tokens: tuple[Token, ...] = ()
+    spans: tuple[Span, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    hotwords_hit: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The finished text of one recording's content."""
+
+    duration_ms: int
+    segments: tuple[Segment, ...]
+    model: str  # what a person calls the model, e.g. "paraformer-tiny-zh (built-in)"
+    model_is_builtin: bool
+    flags: tuple[str, ...] = ()  # of the whole recording: "truncated", "no_speech", ...
