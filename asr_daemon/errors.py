@@ -155,6 +155,13 @@ class RecogniserCrashedError(JobError):
     chinese = "转写程序意外退出。"
 
 
+class InterruptedJobError(JobError):
+    """The daemon was ended while the recording was in work."""
+
+    code = "interrupted"
+    chinese = "转写过程被中断。"
+
+
 class ModelMissingError(JobError):
     """The recognition model is missing or broken."""
 
@@ -191,6 +198,22 @@ class InboxGoneError(JobError):
     remedy = "无需操作；恢复后会自动继续。"
 
 
+class InboxReadOnlyError(JobError):
+    """The inbox folder cannot be written to."""
+
+    code = "inbox_read_only"
+    retry = Retry.WHEN_CLEARED
+    chinese = "系统不能在这个文件夹里写入文字稿（只读，或没有写入权限）。"
+    remedy = "请联系管理员检查这个文件夹的权限；权限修好后会自动继续。"
+
+
+class WriteFailedError(JobError):
+    """Writing the transcript failed (input/output error)."""
+
+    code = "write_failed"
+    chinese = "写入文字稿时出错，可能是磁盘或网络暂时有问题。"
+
+
 class InternalError(JobError):
     """An unexpected error in the program itself."""
 
@@ -199,7 +222,8 @@ class InternalError(JobError):
 
 def job_error(code: str, message: str = "", evidence: str = "") -> JobError:
     """Return the error of that class, as it came over the wire or out of the history."""
-    for error in (JobError, *JobError.__subclasses__()):
+    kinds: list[type[JobError]] = [JobError, *JobError.__subclasses__()]
+    for error in kinds:
         if error.code == code:
             return error(message, evidence=evidence)
     return InternalError(f"{code}: {message}", evidence=evidence)
