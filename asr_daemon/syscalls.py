@@ -1,0 +1,109 @@
+"""The two system calls that Python lacks and safe work in other people's folders needs: openat2, renameat2.
+
+Both have a slower, equally safe way where the kernel or a sandbox does not offer them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+
+SYS_OPENAT2 = 437  # the same number on every architecture
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
+RENAME_NOREPLACE = 1
+# What a seccomp filter or an old kernel answers in place of doing it; EAGAIN: a rename went on meanwhile.
+NOT_OFFERED = frozenset({errno.ENOSYS, errno.EPERM, errno.E2BIG, errno.EINVAL, errno.EAGAIN})
+NO_SUCH_RENAME = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_beneath(root_fd: int, relative: str, flags: int) -> int:
+    """Open ``relative`` below the folder ``root_fd``, following no link in any of its components.
+
+    Raises ``OSError``: ``ELOOP`` (or ``ENOTDIR``) for a link, ``EXDEV`` for a path that leads out.
+    """
+    flags |= os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return _openat2(root_fd, relative, flags)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+    return open_stepwise(root_fd, relative, flags)
+
+
+def _openat2(root_fd: int, relative: str, flags: int) -> int:
+    how = _OpenHow(flags, 0, RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH)
+    arguments = (
+        ctypes.c_long(SYS_OPENAT2),
+        ctypes.c_int(root_fd),
+        ctypes.c_char_p(os.fsencode(relative)),
+        ctypes.byref(how),
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+    while True:
+        fd: int = _libc.syscall(*arguments)
+        if fd >= 0:
+            return fd
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number), relative)
+
+
+def open_stepwise(root_fd: int, relative: str, flags: int) -> int:
+    """Do what :func:`open_beneath` does with one ``openat(O_NOFOLLOW)`` a component."""
+    *folders, name = relative.split("/")
+    if ".." in (*folders, name):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), relative)
+    at = os.dup(root_fd)
+    try:
+        for folder in folders:
+            if folder in ("", "."):
+                continue
+            deeper = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            os.close(at)
+            at = deeper
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def rename_without_replacing(source: str, target: str, *, source_fd: int, target_fd: int) -> None:
+    """Rename between two open folders; raises ``FileExistsError`` where the target's name is taken.
+
+    Atomic by ``renameat2(RENAME_NOREPLACE)``; on file systems without it (NFS) by link and unlink; on those
+    without hard links either (SMB, FAT) by a look and a rename, which leaves a moment between the two.
+    """
+    if hasattr(_libc, "renameat2"):
+        done = _libc.renameat2(
+            ctypes.c_int(source_fd),
+            ctypes.c_char_p(os.fsencode(source)),
+            ctypes.c_int(target_fd),
+            ctypes.c_char_p(os.fsencode(target)),
+            ctypes.c_uint(RENAME_NOREPLACE),
+        )
+        if done == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in NO_SUCH_RENAME:
+            raise OSError(number, os.strerror(number), source, None, target)
+    try:
+        os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+    else:
+        os.unlink(source, dir_fd=source_fd)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(target, dir_fd=target_fd, follow_symlinks=False)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    os.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
