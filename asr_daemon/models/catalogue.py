@@ -1,0 +1,166 @@
+"""Which model is used: the setting goes in, a folder and what to know about it comes out.
+
+Enters: ``engine.model``, the models folder and the device. Leaves: a frozen :class:`ModelChoice` with
+absolute folders. Fails with :class:`~asr_daemon.errors.ModelMissingError`, saying what is missing and where.
+Imports neither torch nor funasr: the daemon decides, the recogniser loads.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from asr_daemon.errors import ModelMissingError
+
+Family = Literal["seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"]
+
+BUILTIN_NAME = "paraformer-tiny-zh"
+BUILTIN_FOLDER = Path(__file__).resolve().parent / BUILTIN_NAME
+VAD_NAME = "fsmn-vad"
+PUNCTUATION_NAME = "ct-punc"
+
+# What the line `model:` of a config.yaml says, and the adapter that serves it.
+FAMILIES: dict[str, Family] = {
+    "SeacoParaformer": "seaco_paraformer",
+    "Paraformer": "paraformer",
+    "BiCifParaformer": "paraformer",
+    "SenseVoiceSmall": "sense_voice",
+    "FunASRNano": "fun_asr_nano",
+}
+# Folder names to look for with "auto", best first; Nano is worth its time on a GPU only.
+_AUTO_GPU = ("Fun-ASR-Nano-2512", "fun-asr-nano")
+_AUTO = ("paraformer-zh", "SenseVoiceSmall")
+_WEIGHTS = ("model.pt", "model.safetensors", "model.pb", "pytorch_model.bin")
+_MODEL_LINE = re.compile(r"^model:\s*[\"']?(\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model with all that goes with it; folders are absolute, "" means none (or, for VAD, silero's)."""
+
+    name: str
+    family: Family
+    folder: str
+    vad_folder: str
+    punctuation_folder: str
+    is_builtin: bool
+
+    @property
+    def normalises(self) -> bool:
+        """Whether the model punctuates and writes numbers by itself, so that nothing is done twice."""
+        return self.family in ("sense_voice", "fun_asr_nano")
+
+    @property
+    def takes_hotwords(self) -> bool:
+        """Whether hotwords reach the decoder (else they act by correction afterwards)."""
+        return self.family in ("seaco_paraformer", "fun_asr_nano")
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return f"{self.name} (built-in, for trying out only)" if self.is_builtin else self.name
+
+    @property
+    def identity(self) -> str:
+        """The name and a digest of every file that takes part: part of each recognition's profile."""
+        digest = hashlib.sha256()
+        for folder in (self.folder, self.vad_folder, self.punctuation_folder):
+            digest.update(f"{_folder_digest(Path(folder)) if folder else '-'}\n".encode())
+        return f"{self.name}@{digest.hexdigest()[:16]}"
+
+
+def resolve(model_setting: str, models_dir: Path, device: str) -> ModelChoice:
+    """Return the model that ``engine.model`` means: "auto", a name in the models folder, or a folder.
+
+    ``device`` is ``engine.device`` ("auto" counts as no GPU: only an explicit one makes Nano worthwhile).
+    Raises :class:`ModelMissingError`.
+    """
+    setting = model_setting.strip()
+    if setting in ("", "auto"):
+        return _best(models_dir, device)
+    if setting in ("builtin", BUILTIN_NAME):
+        return _builtin()
+    folder = Path(setting).expanduser() if "/" in setting else models_dir / setting
+    if not folder.is_absolute():
+        raise ModelMissingError(
+            f"engine.model: {setting} is neither a name in {models_dir} nor an absolute folder."
+        )
+    if not folder.is_dir():
+        raise ModelMissingError(f"The model folder {folder} does not exist.")
+    return _read(folder, models_dir)
+
+
+def _best(models_dir: Path, device: str) -> ModelChoice:
+    names = (*_AUTO_GPU, *_AUTO) if device.startswith("cuda") else _AUTO
+    for name in names:
+        if (models_dir / name).is_dir():
+            return _read(models_dir / name, models_dir)
+    return _builtin()
+
+
+def _builtin() -> ModelChoice:
+    if not (BUILTIN_FOLDER / "model.pt").is_file():
+        raise ModelMissingError(
+            f"The built-in model is missing from {BUILTIN_FOLDER}: install asr-daemon again."
+        )
+    return ModelChoice(BUILTIN_NAME, "seaco_paraformer", str(BUILTIN_FOLDER), "", "", is_builtin=True)
+
+
+def _read(folder: Path, models_dir: Path) -> ModelChoice:
+    """Return the choice of a real model folder, with the VAD and punctuation that lie beside it."""
+    config = folder / "config.yaml"
+    try:
+        text = config.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelMissingError(
+            f"The model folder {folder} has no readable config.yaml: {error.strerror}."
+        ) from None
+    found = _MODEL_LINE.search(text)
+    family = FAMILIES.get(found.group(1)) if found else None
+    if family is None:
+        named = found.group(1) if found else "none"
+        raise ModelMissingError(
+            f"{config}: model class {named} is not supported; known: {', '.join(FAMILIES)}."
+        )
+    if not any((folder / name).is_file() for name in _WEIGHTS):
+        raise ModelMissingError(f"The model folder {folder} has no weights ({', '.join(_WEIGHTS)}).")
+    normalises = family in ("sense_voice", "fun_asr_nano")
+    return ModelChoice(
+        name=folder.name,
+        family=family,
+        folder=str(folder),
+        vad_folder=_beside(folder, models_dir, VAD_NAME),
+        punctuation_folder="" if normalises else _beside(folder, models_dir, PUNCTUATION_NAME),
+        is_builtin=folder.resolve() == BUILTIN_FOLDER,
+    )
+
+
+def _beside(folder: Path, models_dir: Path, name: str) -> str:
+    """Return the companion's folder: in the models folder, or beside the model itself."""
+    for parent in (models_dir, folder.parent):
+        if (parent / name / "config.yaml").is_file():
+            return str((parent / name).absolute())
+    return ""
+
+
+def _folder_digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    digest = hashlib.sha256()
+    for path in files:
+        stat = path.stat()
+        content = _file_digest(path, stat.st_size, stat.st_mtime_ns)
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{stat.st_size}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _file_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:  # noqa: ARG001 (they make the cache's key)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,91 @@
+"""The recogniser process from its start to its loop: says Ready or Broken, and dies with the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import JobError
+from asr_daemon.recogniser.channel import Channel
+from asr_daemon.recogniser.protocol import Broken, Note, Ready, Setup
+
+if TYPE_CHECKING:
+    from asr_daemon.recogniser.engine import Engine
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the recogniser on the socket ``--fd``; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="asr_daemon.recogniser", description="The daemon's child; not for people."
+    )
+    parser.add_argument("--fd", type=int, required=True, help="the daemon's socket")
+    _die_with_the_daemon()
+    _quieten()
+    channel = Channel(socket.socket(fileno=parser.parse_args(arguments).fd))
+    try:
+        received = channel.receive()
+    except EOFError:
+        return 0
+    if received is None or not isinstance(received[0], Setup):
+        return 1
+    setup = received[0]
+    try:
+        return _work(channel, setup)
+    except OSError:  # the daemon is gone
+        return 0
+
+
+def _work(channel: Channel, setup: Setup) -> int:
+    began = time.monotonic()
+    try:
+        engine = _load(channel, setup)
+    except JobError as error:
+        channel.send(Broken(error.code, str(error), error.evidence or traceback.format_exc()))
+        return 1
+    except Exception as error:  # noqa: BLE001 (whatever loading raises, the daemon must hear of it)
+        code = "out_of_memory" if "OutOfMemory" in type(error).__name__ else "model_missing"
+        channel.send(Broken(code, f"{type(error).__name__}: {error}", traceback.format_exc()))
+        return 1
+    versions = {name: metadata.version(name) for name in ("funasr", "torch", "silero-vad")}
+    load_ms = round((time.monotonic() - began) * 1000)
+    channel.send(Ready(engine.device, engine.model_name, load_ms, versions))
+    from asr_daemon.recogniser.loop import Loop  # noqa: PLC0415 (torch comes with it)
+
+    Loop(channel, engine, setup).run()
+    channel.close()
+    return 0
+
+
+def _load(channel: Channel, setup: Setup) -> Engine:
+    from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415 (torch and funasr: seconds)
+
+    return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))
+
+
+def _die_with_the_daemon() -> None:
+    """Ask the kernel to end this process when the daemon's thread that started it ends (Linux)."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died in between
+            os._exit(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
+
+
+def _quieten() -> None:
+    """Keep libraries off stdout, and FunASR (which would configure logging itself) to its warnings."""
+    os.dup2(2, 1)
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(pathname)s: %(message)s"
+    )

@@ -1,0 +1,98 @@
+"""The loaded models and what they run on.
+
+Enters: the setup. Leaves: a decoder, a detector for each recording and a postprocessor for each profile.
+Fails with :class:`~asr_daemon.errors.ModelMissingError` or ``DeviceMissingError``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from asr_daemon.errors import DeviceMissingError, ModelMissingError
+from asr_daemon.recogniser.decoder import Decoder
+from asr_daemon.recogniser.families import funasr_model
+from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.postprocess import Postprocessor
+from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
+
+if TYPE_CHECKING:
+    from asr_daemon.profile import Profile
+    from asr_daemon.recogniser.decoder import Note
+    from asr_daemon.recogniser.families.family import Family
+    from asr_daemon.recogniser.protocol import Setup
+    from asr_daemon.recogniser.segmenter.detector import Detector
+
+NORMALISING_FAMILIES = ("sense_voice", "fun_asr_nano")
+CPU_BATCH_S = 80.0
+GPU_BATCH_S = 600.0
+
+
+class Engine:
+    """All models, loaded."""
+
+    def __init__(self, setup: Setup, note: Note) -> None:
+        self.device = choose_device(setup.device)
+        self.threads = setup.threads or choose_threads()
+        self.batch_s = setup.batch_s or (CPU_BATCH_S if self.device == "cpu" else GPU_BATCH_S)
+        self.most_in_batch = 8 if self.device == "cpu" else 128
+        self.model_name = setup.model_name
+        self._note = note
+        self._normalises = setup.model_family in NORMALISING_FAMILIES
+        self._family = _load_family(setup, self.device, self.threads)
+        self.decoder = Decoder(self._family, note)
+        silero = funasr_model.load("silero-vad", "cpu", self.threads)
+        self._silero = SileroNetwork(silero.model.model)
+        torch.set_num_threads(self.threads)
+
+    def begin_detector(self, profile: Profile) -> Detector:
+        """Return a new recording's detector."""
+        return SileroDetector(self._silero, profile.max_end_silence_ms)
+
+    def postprocessor(self, profile: Profile) -> Postprocessor:
+        """Return the steps after recognition for that profile."""
+        return Postprocessor(profile, model_normalises=self._normalises, punctuator=None, note=self._note)
+
+    def unknown_hotwords(self, profile: Profile) -> tuple[str, ...]:
+        """Return the hotwords that the model cannot write."""
+        return self._family.unknown_hotwords(Request(profile.language, profile.hotwords))
+
+
+def choose_device(asked: str) -> str:
+    """Return "cuda:0", "mps" or "cpu" for what the configuration asks; never another than asked.
+
+    Raises :class:`DeviceMissingError`.
+    """
+    if asked == "auto":
+        if torch.cuda.is_available():
+            return "cuda:0"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if asked == "mps" and not torch.backends.mps.is_available():
+        raise DeviceMissingError("engine.device asks for mps, which this machine does not have.")
+    if asked.startswith("cuda"):
+        number = int(asked.partition(":")[2] or 0)
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if number >= count:
+            raise DeviceMissingError(
+                f"engine.device asks for {asked}; this process sees {count} CUDA devices."
+            )
+        return f"cuda:{number}"
+    return asked
+
+
+def choose_threads() -> int:
+    """Return the threads for torch: the cores that this process may use, one kept for decoding."""
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def _load_family(setup: Setup, device: str, threads: int) -> Family:
+    folder = Path(setup.model_folder)
+    match setup.model_family:
+        case "seaco_paraformer":
+            return SeacoParaformer(folder, device, threads)
+        case other:
+            raise ModelMissingError(f"The model family {other} is not supported by this release.")

@@ -1,0 +1,102 @@
+"""Decoding and segmenting on the CPU, ahead of the device: one thread, one recording after the other.
+
+Enters: jobs. Leaves: segments in the pool; each job hears of its segments, its progress and its end. A
+job's error ends that job alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr_daemon.audio import Decoding
+from asr_daemon.errors import InternalError, JobError
+from asr_daemon.recogniser.pool import Waiting
+from asr_daemon.recogniser.segmenter.cutter import Cutter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr_daemon.recogniser.job import Job
+    from asr_daemon.recogniser.pool import Pool
+    from asr_daemon.recogniser.segmenter.cutter import Stretch
+    from asr_daemon.recogniser.segmenter.detector import Detector
+
+
+class Feeder:
+    """The decoding thread."""
+
+    def __init__(
+        self, pool: Pool, begin_detector: Callable[[Job], Detector], ffmpeg: str, max_duration_s: float
+    ) -> None:
+        self._pool = pool
+        self._begin_detector = begin_detector
+        self._ffmpeg = Path(ffmpeg)
+        self._max_duration_s = max_duration_s
+        self._jobs: collections.deque[Job | None] = collections.deque()
+        self._arrived = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._work, name="feeder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def add(self, job: Job) -> None:
+        """Take a recording; it is decoded after those before it."""
+        self._jobs.append(job)
+        self._arrived.release()
+
+    def stop(self) -> None:
+        """End after the recording in hand (close the pool and end its job to be quick)."""
+        self._jobs.append(None)
+        self._arrived.release()
+
+    def _work(self) -> None:
+        while True:
+            self._arrived.acquire()
+            job = self._jobs.popleft()
+            if job is None:
+                return
+            try:
+                self._feed(job)
+            except JobError as error:
+                job.fail(error)
+                self._pool.drop(job)
+            except Exception as error:  # noqa: BLE001 (the border of a job)
+                job.fail(InternalError(f"{type(error).__name__}: {error}", evidence=traceback.format_exc()))
+                self._pool.drop(job)
+            finally:
+                job.close_recording()
+
+    def _feed(self, job: Job) -> None:
+        decoding = Decoding(job.fd, self._ffmpeg, self._max_duration_s)
+        job.on_end(decoding.close)
+        cutter = Cutter(self._begin_detector(job), job.profile.max_segment_s)
+        before = time.perf_counter()
+        for window in decoding:
+            between = time.perf_counter()
+            job.spent("decode", between - before)
+            stretches = cutter.feed(window)
+            job.spent("vad", time.perf_counter() - between)
+            self._put(job, stretches)
+            job.decoded(round(decoding.decoded_s * 1000), round((decoding.announced_s or 0) * 1000))
+            before = time.perf_counter()
+        if not job.is_open:
+            return
+        self._put(job, cutter.finish())
+        flags = ("truncated",) if decoding.is_truncated else ()
+        job.decoding_complete(round(decoding.decoded_s * 1000), flags)
+
+    def _put(self, job: Job, stretches: list[Stretch]) -> None:
+        todo = job.found([(stretch.start_ms, stretch.end_ms) for stretch in stretches])
+        self._pool.put(
+            [
+                Waiting(job, index, stretch)
+                for index, stretch in zip(todo, stretches, strict=True)
+                if index is not None
+            ]
+        )

@@ -1,0 +1,133 @@
+"""One recording under way in the child: what was found of it, what is done, and when it is finished."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr_daemon.errors import JobError
+    from asr_daemon.recogniser.postprocess import Postprocessor
+    from asr_daemon.recogniser.protocol import Message
+    from asr_daemon.transcript import Segment
+
+
+class Job:
+    """A recording and its state; touched by the decoding thread and the device's thread.
+
+    Ends once: finished, failed or cancelled; nothing is said of it afterwards.
+    """
+
+    def __init__(
+        self, order: Recognise, fd: int, postprocessor: Postprocessor, send: Callable[[Message], None]
+    ) -> None:
+        self.id = order.job
+        self.name = order.name
+        self.profile = order.profile
+        self.request = Request(order.profile.language, order.profile.hotwords)
+        self.fd = fd
+        self.postprocessor = postprocessor
+        self.timings_ms: dict[str, float] = {}
+        self._done = frozenset(tuple(place) for place in order.done)
+        self._send = send
+        self._lock = threading.RLock()
+        self._is_open = True
+        self._outstanding: dict[int, int] = {}  # index -> start_ms
+        self._segment_count = 0
+        self._duration_ms = 0
+        self._decoded_ms = 0
+        self._flags: tuple[str, ...] | None = None  # set when decoding is complete
+        self._on_end: Callable[[], None] = lambda: None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still to be done for it."""
+        return self._is_open
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call this when the job ends in whatever way (at once, if it has)."""
+        with self._lock:
+            self._on_end = callback
+            if not self._is_open:
+                callback()
+
+    def found(self, places: list[tuple[int, int]]) -> list[int | None]:
+        """Report the next stretches (start_ms, end_ms); return the index of each, None where it is done."""
+        with self._lock:
+            indices = range(self._segment_count, self._segment_count + len(places))
+            self._segment_count += len(places)
+            segments = tuple((index, *place) for index, place in zip(indices, places, strict=True))
+            todo = [None if segment in self._done else segment[0] for segment in segments]
+            self._outstanding.update({index: start for index, start, _ in segments if index in todo})
+            if segments:
+                self._tell(Segmented(self.id, segments, complete=False))
+            return todo
+
+    def decoded(self, decoded_ms: int, announced_ms: int) -> None:
+        """Report how far decoding is; ``announced_ms`` is 0 while unknown."""
+        with self._lock:
+            self._decoded_ms = decoded_ms
+            self._duration_ms = max(announced_ms, decoded_ms if announced_ms else 0)
+            self._progress()
+
+    def decoding_complete(self, duration_ms: int, flags: tuple[str, ...]) -> None:
+        """Report the recording's end."""
+        with self._lock:
+            self._duration_ms = self._decoded_ms = duration_ms
+            self._flags = flags if self._segment_count else (*flags, "no_speech")
+            self._tell(Segmented(self.id, (), complete=True))
+            self._progress()
+            self._finish_if_done()
+
+    def recognised(self, segments: list[Segment]) -> None:
+        """Report finished segments."""
+        with self._lock:
+            for segment in segments:
+                self._outstanding.pop(segment.index, None)
+            self._tell(Recognised(self.id, tuple(segments)))
+            self._progress()
+            self._finish_if_done()
+
+    def fail(self, error: JobError) -> None:
+        """End the job with that error."""
+        self._tell(Failed(self.id, error.code, str(error), error.evidence))
+        self.end()
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """Add to a stage's time."""
+        with self._lock:
+            self.timings_ms[stage] = self.timings_ms.get(stage, 0.0) + seconds * 1000
+
+    def end(self) -> None:
+        """Close the job and its recording; safe more than once."""
+        with self._lock:
+            if not self._is_open:
+                return
+            self._is_open = False
+            self._on_end()
+
+    def close_recording(self) -> None:
+        """Close the descriptor; only the decoding thread does, when it no longer reads."""
+        os.close(self.fd)
+
+    def _progress(self) -> None:
+        before = min(self._outstanding.values(), default=self._decoded_ms)
+        self._tell(Progress(self.id, self._duration_ms, self._decoded_ms, before))
+
+    def _finish_if_done(self) -> None:
+        if self._flags is None or self._outstanding or not self._is_open:
+            return
+        timings = {stage: round(spent) for stage, spent in self.timings_ms.items()}
+        self._tell(Finished(self.id, self._duration_ms, self._segment_count, self._flags, timings))
+        self.end()
+
+    def _tell(self, message: Message) -> None:
+        with self._lock:
+            if self._is_open:
+                self._send(message)

@@ -1,0 +1,126 @@
+"""The child's loop: orders in, batches through the device, results out.
+
+One thread reads orders, one decodes ahead (the feeder), this one feeds the device: models are touched by
+one thread each. A job's failure never touches another.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import InternalError, JobError, OutOfMemoryError
+from asr_daemon.recogniser.feeder import Feeder
+from asr_daemon.recogniser.job import Job
+from asr_daemon.recogniser.pool import Pool
+from asr_daemon.recogniser.protocol import Cancel, Note, Recognise, Stop
+
+if TYPE_CHECKING:
+    from asr_daemon.recogniser.channel import Channel
+    from asr_daemon.recogniser.engine import Engine
+    from asr_daemon.recogniser.pool import Waiting
+    from asr_daemon.recogniser.protocol import Setup
+
+LOOKAHEAD_BATCHES = (
+    6  # segments that may wait, in batches: bounds memory, and is what lengths are sorted over
+)
+
+
+class Loop:
+    """The recogniser at work."""
+
+    def __init__(self, channel: Channel, engine: Engine, setup: Setup) -> None:
+        self._channel = channel
+        self._engine = engine
+        self._pool = Pool(most_s=max(LOOKAHEAD_BATCHES * engine.batch_s, 240.0))
+        self._feeder = Feeder(
+            self._pool,
+            lambda job: engine.begin_detector(job.profile),
+            setup.ffmpeg,
+            setup.max_duration_s,
+        )
+        self._jobs: dict[int, Job] = {}
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        threading.Thread(target=self._read, name="orders", daemon=True).start()
+        self._feeder.start()
+        while not self._stopping.is_set():
+            batch = self._pool.take(self._engine.batch_s, self._engine.most_in_batch, self._stopping.is_set)
+            if batch:
+                self._recognise(batch)
+        for job in list(self._jobs.values()):
+            job.end()
+
+    def _recognise(self, batch: list[Waiting]) -> None:
+        """Recognise one batch and tell each job of its own."""
+        began = time.perf_counter()
+        try:
+            spoken = self._engine.decoder.transcribe([one.stretch.samples for one in batch], batch[0].request)
+        except Exception as error:  # noqa: BLE001 (the border of the jobs in this batch)
+            failure = _as_job_error(error)
+            for job in {one.job for one in batch}:
+                job.fail(failure)
+                self._pool.drop(job)
+            return
+        asr_s = time.perf_counter() - began
+        total_samples = sum(len(one.stretch.samples) for one in batch) or 1
+        for job in dict.fromkeys(one.job for one in batch):
+            began = time.perf_counter()
+            mine = [(one, said) for one, said in zip(batch, spoken, strict=True) if one.job is job]
+            share = sum(len(one.stretch.samples) for one, _ in mine) / total_samples
+            job.spent("asr", asr_s * share)
+            segments = [
+                job.postprocessor.segment(one.index, one.stretch.start_ms, one.stretch.end_ms, said)
+                for one, said in mine
+            ]
+            job.spent("text", time.perf_counter() - began)
+            job.recognised(sorted(segments, key=lambda segment: segment.index))
+
+    def _read(self) -> None:
+        """Take orders until the daemon is gone; without it there is nobody to work for."""
+        try:
+            while (received := self._channel.receive()) is not None:
+                self._obey(*received)
+        except (EOFError, OSError):
+            os._exit(0)
+        except ValueError as error:
+            self.note("error", "order_not_understood", {"error": str(error)})
+            os._exit(1)
+
+    def _obey(self, message: object, fd: int | None) -> None:
+        match message:
+            case Recognise() if fd is not None:
+                self._begin(message, fd)
+            case Cancel(job=number):
+                if job := self._jobs.pop(number, None):
+                    job.end()
+                    self._pool.drop(job)
+            case Stop():
+                self._stopping.set()
+                self._pool.close()
+
+    def _begin(self, order: Recognise, fd: int) -> None:
+        self._jobs = {number: job for number, job in self._jobs.items() if job.is_open}
+        if unknown := self._engine.unknown_hotwords(order.profile):
+            self.note("warning", "hotwords_unknown_to_model", {"job": order.job, "words": list(unknown)})
+        job = Job(order, fd, self._engine.postprocessor(order.profile), self._channel.send)
+        self._jobs[order.job] = job
+        self._feeder.add(job)
+
+    def note(self, level: str, event: str, fields: dict[str, object]) -> None:
+        """Send a line for the daemon's log."""
+        self._channel.send(Note(level, event, fields))
+
+
+def _as_job_error(error: Exception) -> JobError:
+    evidence = traceback.format_exc()
+    if isinstance(error, JobError):
+        return error
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return OutOfMemoryError(evidence=evidence)
+    return InternalError(f"{type(error).__name__}: {error}", evidence=evidence)

@@ -1,0 +1,103 @@
+"""Segments that wait for the device, of all recordings under way, and the batches they make.
+
+Enters: segments from the decoding thread, which waits here while enough is waiting already (that is what
+bounds memory). Leaves: batches of one request, of like lengths, never over the bound in padded seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asr_daemon.audio import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from asr_daemon.recogniser.families.family import Request
+    from asr_daemon.recogniser.job import Job
+    from asr_daemon.recogniser.segmenter.cutter import Stretch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """A segment that is to be recognised."""
+
+    job: Job
+    index: int
+    stretch: Stretch
+
+    @property
+    def request(self) -> Request:
+        """What it shares a batch with."""
+        return self.job.request
+
+    @property
+    def length_s(self) -> float:
+        """Seconds of sound."""
+        return len(self.stretch.samples) / SAMPLE_RATE_HZ
+
+
+def batch_around(oldest: Waiting, others: Sequence[Waiting], bound_s: float, most: int) -> list[Waiting]:
+    """Return the batch in which ``oldest`` goes: itself and those nearest to it in length.
+
+    ``bound_s`` bounds the padded seconds (longest x number), ``most`` the number; a single segment may be
+    longer than the bound, a batch of several never is.
+    """
+    like = sorted(
+        (one for one in others if one is not oldest and one.request == oldest.request),
+        key=lambda one: abs(one.length_s - oldest.length_s),
+    )
+    batch, longest_s = [oldest], oldest.length_s
+    for one in like:
+        longest_with_s = max(longest_s, one.length_s)
+        if len(batch) == most or longest_with_s * (len(batch) + 1) > bound_s:
+            break
+        batch.append(one)
+        longest_s = longest_with_s
+    return sorted(batch, key=lambda one: one.length_s)
+
+
+class Pool:
+    """The waiting segments; filled by decoding threads, emptied by the device's one."""
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+        self._waiting: list[Waiting] = []
+        self._changed = threading.Condition()
+        self._is_closed = False
+
+    def put(self, segments: Sequence[Waiting]) -> None:
+        """Add segments of one job, waiting for room; drops them if the job ended meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or self._waiting_s() < self._most_s)
+            self._waiting += [one for one in segments if one.job.is_open]
+            self._changed.notify_all()
+
+    def take(self, bound_s: float, most: int, is_over: Callable[[], bool]) -> list[Waiting]:
+        """Return the next batch, waiting for one; empty when ``is_over`` or the pool is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or is_over() or bool(self._waiting))
+            if self._is_closed or is_over() or not self._waiting:
+                return []
+            batch = batch_around(self._waiting[0], self._waiting, bound_s, most)
+            taken = set(map(id, batch))
+            self._waiting = [one for one in self._waiting if id(one) not in taken]
+            self._changed.notify_all()
+            return batch
+
+    def drop(self, job: Job) -> None:
+        """Forget the segments of a job that ended."""
+        with self._changed:
+            self._waiting = [one for one in self._waiting if one.job is not job]
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let everybody who waits go."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _waiting_s(self) -> float:
+        return sum(one.length_s for one in self._waiting)
