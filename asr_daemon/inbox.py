@@ -19,12 +19,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_daemon.errors import InboxGoneError
+from asr_daemon.presence import InboxPresence, check_presence, gone
 from asr_daemon.syscalls import open_beneath
 from asr_daemon.temporary import is_stale_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+__all__ = [
+    "Candidate",
+    "InboxPresence",
+    "check_presence",
+    "is_candidate",
+    "is_inside",
+    "is_junk_folder",
+    "look_at",
+    "scan",
+]
 
 SUFFIXES = frozenset(
     """
@@ -119,7 +130,7 @@ def scan(  # noqa: C901 (one loop, one decision an entry)
     ``is_known(path, stat)`` may say cheaply that a file needs no further look (see
     :class:`~asr_daemon.seen.SeenFiles`); ``on_temporary`` hears of files that a killed daemon left
     half-written; ``on_problem`` of sub-folders that cannot be read. Raises
-    :class:`InboxGoneError` where the folder itself cannot be.
+    :class:`~asr_daemon.errors.InboxGoneError` where the folder itself cannot be.
     """
     try:
         root_fd = os.open(folder, FOLDER_FLAGS)
@@ -183,15 +194,3 @@ def _candidate(path: Path, found: os.stat_result) -> Candidate:
         device=found.st_dev,
         ctime_ns=found.st_ctime_ns,
     )
-
-
-def gone(folder: Path, error: OSError) -> InboxGoneError:
-    """Return the error that says, in a sentence, why an inbox's folder cannot be used."""
-    if isinstance(error, PermissionError):
-        fix = "give the service's user the right to read it"
-        return InboxGoneError(f"the inbox folder {folder} cannot be read: permission denied; {fix}")
-    if isinstance(error, FileNotFoundError):
-        return InboxGoneError(f"the inbox folder {folder} is not there; create it, or mount its share")
-    if isinstance(error, NotADirectoryError):
-        return InboxGoneError(f"the inbox folder {folder} is not a folder")
-    return InboxGoneError(f"the inbox folder {folder} cannot be read: {error.strerror}")

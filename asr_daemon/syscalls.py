@@ -1,6 +1,6 @@
-"""The two system calls that Python lacks and safe work in other people's folders needs: openat2, renameat2.
+"""The system calls that Python lacks and work in other people's folders needs: openat2, renameat2, inotify.
 
-Both have a slower, equally safe way where the kernel or a sandbox does not offer them.
+The first two have a slower, equally safe way where the kernel or a sandbox does not offer them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,16 @@ import contextlib
 import ctypes
 import errno
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SYS_OPENAT2 = 437  # the same number on every architecture
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 RENAME_NOREPLACE = 1
+IN_DELETE = 0x200
 # What a seccomp filter or an old kernel answers in place of doing it; EAGAIN: a rename went on meanwhile.
 NOT_OFFERED = frozenset({errno.ENOSYS, errno.EPERM, errno.E2BIG, errno.EINVAL, errno.EAGAIN})
 NO_SUCH_RENAME = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
@@ -107,3 +112,24 @@ def rename_without_replacing(source: str, target: str, *, source_fd: int, target
         os.stat(target, dir_fd=target_fd, follow_symlinks=False)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
     os.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
+
+
+def probe_inotify(folder: Path) -> None:
+    """Ask the kernel for one more file watch and give it back.
+
+    Raises ``OSError``: ``ENOSPC`` where this user's watches are used up, ``EMFILE`` where the instances are.
+    """
+    fd = _checked(_libc.inotify_init1(ctypes.c_int(os.O_CLOEXEC)), folder)
+    try:
+        _checked(
+            _libc.inotify_add_watch(ctypes.c_int(fd), os.fsencode(folder), ctypes.c_uint32(IN_DELETE)), folder
+        )
+    finally:
+        os.close(fd)
+
+
+def _checked(answer: int, path: Path) -> int:
+    if answer < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+    return answer

@@ -1,0 +1,118 @@
+"""Which file system a folder lies on, and whether file events can be relied on there.
+
+Read from ``/proc/self/mountinfo`` (proc(5)). The kernel itself is asked which line is a path's: every open
+descriptor has its mount's number in ``/proc/self/fdinfo``. Bind mounts, stacked mounts and mounts hidden
+below others need no guessing then; the longest prefix is only for paths that are not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+NETWORK = frozenset(
+    {
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "smb2", "9p", "virtiofs", "ceph", "afs", "coda", "ncpfs"),
+        *("glusterfs", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2", "orangefs", "pvfs2", "davfs"),
+        *("vboxsf", "vmhgfs", "prl_fs", "fuse", "autofs"),
+    }
+)
+# Changes come through this very kernel, so its events tell of all of them. What is in neither list is polled.
+LOCAL = frozenset(
+    {
+        *("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "jfs", "reiserfs", "nilfs2"),
+        *("tmpfs", "ramfs", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "hfsplus", "udf"),
+    }
+)
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo."""
+
+    number: int
+    mount_point: Path
+    fs_type: str  # "ext4", "cifs", "fuse.sshfs"
+    source: str  # "/dev/sda1", "//nas/finance"
+
+
+def parse_mountinfo(text: str) -> list[Mount]:
+    """Return the mounts in the kernel's order: of two at one point, the later one is seen."""
+    mounts = []
+    for line in text.split("\n"):
+        before, _, after = line.partition(" - ")  # the optional fields before it vary in number
+        fields, kinds = before.split(" "), after.split(" ")
+        if len(fields) >= 6 and len(kinds) >= 2:  # noqa: PLR2004
+            point = Path(_unescape(fields[4]))
+            mounts.append(Mount(int(fields[0]), point, kinds[0], _unescape(kinds[1])))
+    return mounts
+
+
+def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
+    """Return the mount that a path lies on; of a path that is not there, its nearest folder's.
+
+    None where the system does not say (no ``/proc``).
+    """
+    try:
+        mounts = parse_mountinfo(os.fsdecode(mountinfo.read_bytes()))
+    except OSError:
+        return None
+    number = _mount_number(path)
+    for mount in mounts:
+        if mount.number == number:
+            return mount
+    real = Path(os.path.realpath(path))
+    found = None
+    for mount in mounts:
+        is_below = mount.mount_point == real or mount.mount_point in real.parents
+        if is_below and (found is None or len(mount.mount_point.parts) >= len(found.mount_point.parts)):
+            found = mount
+    return found
+
+
+def filesystem_type(path: Path) -> str:
+    """Return the path's file system type, as in ``mount -t``; "unknown" where the system does not say."""
+    mount = find_mount(path)
+    return mount.fs_type if mount else "unknown"
+
+
+def is_network(path: Path) -> bool:
+    """Return whether the path lies on a network file system, or on one of unknown make in user space."""
+    return is_network_type(filesystem_type(path))
+
+
+def is_network_type(fs_type: str) -> bool:
+    """Return whether files of that type of file system lie on another machine, or may."""
+    return fs_type in NETWORK or fs_type.startswith("fuse.")
+
+
+def events_are_reliable(fs_type: str) -> bool:
+    """Return whether every change on that type of file system causes an event here.
+
+    Not where other machines write (no event), nor on overlays, whose lower layers change unseen.
+    """
+    return fs_type in LOCAL
+
+
+def _mount_number(path: Path) -> int | None:
+    """Return the kernel's number of the mount that an existing path lies on."""
+    for flags in (os.O_RDONLY | os.O_DIRECTORY, os.O_PATH):  # O_PATH alone would not wake an automount
+        with contextlib.suppress(OSError):
+            fd = os.open(path, flags | os.O_CLOEXEC)
+            try:
+                told = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii")
+            finally:
+                os.close(fd)
+            if match := re.search(r"^mnt_id:\s*(\d+)$", told, re.MULTILINE):
+                return int(match[1])
+    return None
+
+
+def _unescape(field: str) -> str:
+    """Return a field of mountinfo with its octal escapes (space, tab, newline, backslash) undone."""
+    return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), os.fsencode(field)))
