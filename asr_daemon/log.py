@@ -90,7 +90,7 @@ def _processors(output: Output) -> list[Processor]:
         structlog.processors.add_log_level,
         _format_traceback,
     ]
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=output == "json")
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     in_order = ["timestamp", "level", "event"]
     match output:
         case "native":
