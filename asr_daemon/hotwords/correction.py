@@ -1,0 +1,179 @@
+"""After decoding: explicit replacements, and words that sound like a hotword but are written otherwise.
+
+Enters: a segment's raw text. Leaves: the corrected text and, for each place, what it was before, in offsets
+of the raw text. Nothing raises.
+
+Phonetic correction weighs, for every stretch of Chinese characters and every hotword of that length, two
+stories: that what stands there was said (its cost as ordinary Chinese, language.py), or that the hotword was
+said and misheard (the cost of a hotword and of each sound misheard, phonetics.py). The hotword has to win by
+``MIN_GAIN``; where two hotwords win about as clearly, nothing happens.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asr_daemon.hotwords.language import text_costs, word_costs
+from asr_daemon.hotwords.phonetics import Syllable, distance, syllables
+from asr_daemon.transcript import Correction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+MIN_CHARS = 2
+MIN_GAIN = 6.5  # all costs are -log of likelihoods, in nats
+MIN_LEAD = 1.0  # over the second-best hotword
+ANY_HOTWORD_COST = 5.0  # one word in 150 is a hotword, each of the list as likely as the others
+HOMOPHONE_COST = 1.5  # of a character that sounds the same and is written otherwise
+SOUND_COST = 12.0  # of a distance of 1
+CLOSE_DISTANCE = 0.1  # at least half of the characters must sound this much alike
+MAX_DISTANCE = 0.7  # of any character
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A segment's text after correction."""
+
+    text: str
+    corrections: tuple[Correction, ...]  # in the order of the text, not overlapping
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    start: int
+    end: int
+    word: str
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The hotwords of one length."""
+
+    words: tuple[str, ...]
+    syllables: NDArray[np.int64]  # [n_words, length]: index in Corrector._syllables
+    codes: NDArray[np.int64]  # [n_words, length]: code points
+    costs: NDArray[np.float32]  # [n_words]
+
+
+class Corrector:
+    """The corrections of one hotword list; made once per list, used for every segment."""
+
+    def __init__(
+        self, hotwords: Sequence[str], replacements: Sequence[tuple[str, str]], phonetic: bool
+    ) -> None:
+        self._replacements: dict[str, list[tuple[str, str]]] = {}  # by first character, longest first
+        for wrong, right in sorted(replacements, key=lambda pair: -len(pair[0])):
+            if wrong:
+                self._replacements.setdefault(wrong[0], []).append((wrong, right))
+        self._syllables: dict[Syllable, int] = {}
+        self._groups = self._group(hotwords) if phonetic else {}
+        self._rows: dict[Syllable | None, NDArray[np.float32]] = {}
+
+    def correct(self, text: str) -> Corrected:
+        """Return the text with everything replaced that should be."""
+        corrections = list(self._replaced(text))
+        if self._groups and text:
+            taken = [False] * len(text)
+            for correction in corrections:
+                taken[correction.raw_start : correction.raw_end] = [True] * len(correction.before)
+            corrections += self._sounding(text, taken)
+            corrections.sort(key=lambda correction: correction.raw_start)
+        pieces, at = [], 0
+        for correction in corrections:
+            pieces += [text[at : correction.raw_start], correction.after]
+            at = correction.raw_end
+        return Corrected("".join([*pieces, text[at:]]), tuple(corrections))
+
+    def _group(self, hotwords: Sequence[str]) -> dict[int, _Group]:
+        spelled: dict[int, dict[str, list[int]]] = {}
+        for word in hotwords:
+            sounds = syllables(word)
+            if len(word) >= MIN_CHARS and len(sounds) == len(word) and None not in sounds:
+                spelled.setdefault(len(word), {})[word] = [
+                    self._syllables.setdefault(sound, len(self._syllables)) for sound in sounds if sound
+                ]
+        known = word_costs()
+        cost = ANY_HOTWORD_COST + math.log(max(1, sum(map(len, spelled.values()))))
+        return {
+            length: _Group(
+                words=tuple(words),
+                syllables=np.array(list(words.values())),
+                codes=np.array([[ord(char) for char in word] for word in words]),
+                costs=np.array([min(cost, known.get(word, cost)) for word in words], np.float32),
+            )
+            for length, words in sorted(spelled.items(), reverse=True)
+        }
+
+    def _replaced(self, text: str) -> Iterator[Correction]:
+        """Yield the explicit replacements from left to right; what was put in is not looked at again."""
+        at = 0
+        while at < len(text):
+            for wrong, right in self._replacements.get(text[at], ()):
+                if text.startswith(wrong, at):
+                    yield Correction(at, at + len(wrong), wrong, right, "replacement")
+                    at += len(wrong)
+                    break
+            else:
+                at += 1
+
+    def _sounding(self, text: str, taken: list[bool]) -> Iterator[Correction]:
+        """Yield the phonetic corrections, best first, none on a character that is ``taken``."""
+        candidates = self._candidates(text, taken)
+        for best in candidates:
+            if any(taken[best.start : best.end]):
+                continue
+            taken[best.start : best.end] = [True] * len(best.word)
+            rivals = (
+                other
+                for other in candidates
+                if other.word != best.word and (other.start, other.end) == (best.start, best.end)
+            )
+            if all(best.gain - other.gain >= MIN_LEAD for other in rivals):
+                before = text[best.start : best.end]
+                yield Correction(best.start, best.end, before, best.word, "phonetic")
+
+    def _candidates(self, text: str, taken: list[bool]) -> list[_Candidate]:
+        """Return the hotwords that win somewhere, best first; take the places where one is written right."""
+        rows = np.stack([self._row(sound) for sound in syllables(text)])
+        codes = np.array([ord(char) for char in text])
+        before, after = text_costs(text)
+        found: list[_Candidate] = []
+        for length, group in self._groups.items():
+            for start in range(len(text) - length + 1):
+                end = start + length
+                same = group.codes == codes[start:end]
+                if same.all(axis=1).any():
+                    taken[start:end] = [True] * length
+                distances = np.stack(
+                    [rows[start + offset, group.syllables[:, offset]] for offset in range(length)], axis=1
+                )
+                misheard = np.where(same, 0.0, HOMOPHONE_COST + SOUND_COST * distances).sum(axis=1)
+                ordinary = before[-1] - before[start] - after[end]
+                gains = ordinary - group.costs - misheard
+                fits = (
+                    (gains >= MIN_GAIN)
+                    & (distances.max(axis=1) <= MAX_DISTANCE)
+                    & (2 * (distances <= CLOSE_DISTANCE).sum(axis=1) >= length)
+                )
+                found += [
+                    _Candidate(start, end, group.words[number], float(gains[number]))
+                    for number in np.flatnonzero(fits)
+                ]
+        return sorted(found, key=lambda one: (-one.gain, one.start))
+
+    def _row(self, sound: Syllable | None) -> NDArray[np.float32]:
+        """Return the distances, float32 [n_syllables], of a sound of the text to those of the hotwords."""
+        row = self._rows.get(sound)
+        if row is None:
+            row = np.array(
+                [1.0 if sound is None else distance(sound, other) for other in self._syllables], np.float32
+            )
+            self._rows[sound] = row
+        return row

@@ -1,0 +1,94 @@
+"""A hotword file's bytes, read whole, even while somebody saves it.
+
+Enters: a path. Leaves: bytes of one moment. Fails with :class:`HotwordFileError`, never with anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MAX_FILE_BYTES = 4 * 1024 * 1024  # a list of 100,000 names has 1 MB; more is some other file
+ATTEMPTS = 10
+PAUSE_S = 0.1
+
+
+class HotwordFileError(OperatorError):
+    """The hotword file cannot be read."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+def read_stable(path: Path, pause: Callable[[float], None] = time.sleep) -> bytes:
+    """Return the content, seen the same in two readings of an unchanged file.
+
+    An editor that truncates and then writes shows half a file, or none, in between: a file without any
+    content is looked at once more. Raises :class:`HotwordFileError` where the file cannot be read, is no
+    ordinary file, is too large or does not come to rest within ``ATTEMPTS`` looks.
+    """
+    waited_for_content = False
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            pause(PAUSE_S)
+        before, data, after = _read_once(path)
+        if before != after or len(data) != before.size_bytes:
+            continue
+        if not data.strip() and not waited_for_content:
+            waited_for_content = True
+            continue
+        return data
+    raise HotwordFileError(path, "is being written all the time; it could not be read in one piece")
+
+
+class _Look:
+    """What must not change between two looks at a file."""
+
+    def __init__(self, result: os.stat_result) -> None:
+        self.size_bytes = result.st_size
+        self._key = (result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Look) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def _read_once(path: Path) -> tuple[_Look, bytes, _Look]:
+    try:
+        # O_NONBLOCK: a named pipe must not hold us. O_NOFOLLOW: links were followed, and judged, before
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise HotwordFileError(path, "does not exist") from None
+    except (OSError, ValueError) as error:
+        raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            first = os.fstat(descriptor)
+            if not stat.S_ISREG(first.st_mode):
+                raise HotwordFileError(path, "is not an ordinary file")
+            if first.st_size > MAX_FILE_BYTES:
+                raise HotwordFileError(
+                    path, f"is larger than {MAX_FILE_BYTES // 1024 // 1024} MB; is it really a list of words?"
+                )
+            data = file.read(MAX_FILE_BYTES + 1)
+            return _Look(first), data, _Look(os.fstat(descriptor))
+        except OSError as error:
+            raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
