@@ -143,7 +143,11 @@ class Config(Section):
             if inbox.name in seen:
                 raise ValueError(f"two inboxes are called {inbox.name!r}: give each its own name")
             for other in seen.values():
-                if inbox.path == other.path or inbox.path in other.path.parents or other.path in inbox.path.parents:
+                if (
+                    inbox.path == other.path
+                    or inbox.path in other.path.parents
+                    or other.path in inbox.path.parents
+                ):
                     raise ValueError(
                         f"the folders of inboxes {other.name!r} and {inbox.name!r} lie in one another: "
                         "a recording would belong to both"

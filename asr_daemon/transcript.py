@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asr_daemon.itn import Span
+from asr_daemon.itn import Span  # noqa: TC001 (pydantic reads the annotations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,63 @@
+"""The command line. Each module holds commands of one kind; ``main`` gathers them.
+
+Errors are one clear sentence on stderr, no traceback (``--debug`` shows it). Exit codes: 0 done; 1 something
+failed; 2 usage or configuration; 75 another daemon holds the state folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from asr_daemon.cli import check, itn, look, run, steer, transcribe
+from asr_daemon.cli.context import Context
+from asr_daemon.errors import OperatorError
+from asr_daemon.versions import version_text
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration. Without it: $ASR_DAEMON_CONFIG, /etc/asr-daemon/config.toml, then the defaults.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(prog_name="asr-daemon", message=version_text())
+@click.pass_context
+def cli(context: click.Context, config_path: Path | None, debug: bool) -> None:
+    """Watch folders and write beside every recording its transcript.
+
+    Everything stays on this machine. `asr-daemon demo` shows the whole way on sample recordings.
+    """
+    context.obj = Context(config_path=config_path, debug=debug)
+
+
+for module in (run, transcribe, look, steer, check, itn):
+    for command in module.COMMANDS:
+        cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(prog_name="asr-daemon", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:  # `asr-daemon history | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OperatorError as error:
+        if debug:
+            raise
+        click.echo(f"asr-daemon: {error}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

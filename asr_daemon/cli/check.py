@@ -1,0 +1,42 @@
+"""``check``: configuration and environment, every problem at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from asr_daemon.cli.context import Context, with_config
+from asr_daemon.errors import ConfigurationError
+
+MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@with_config
+def check(context: Context, as_json: bool) -> int:
+    """Look at configuration and environment; name every problem with its key and its fix.
+
+    Ends with 2 when the configuration is wrong, with 1 when the environment is.
+    """
+    from asr_daemon.doctor import Finding, examine  # noqa: PLC0415
+
+    try:
+        findings = examine(context.config())
+        code = 1 if any(finding.level == "error" for finding in findings) else 0
+    except ConfigurationError as error:
+        findings = [Finding("error", "configuration", problem) for problem in error.problems]
+        code = 2
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        return code
+    click.echo(f"configuration: {context.found_path or 'none, the defaults hold'}")
+    for finding in findings:
+        fix = f" -> {finding.fix}" if finding.fix else ""
+        click.echo(f"{MARKS[finding.level]} {finding.key}: {finding.text}{fix}")
+    return code
+
+
+COMMANDS = (check,)

@@ -1,0 +1,83 @@
+"""What every command needs: the configuration, and a way to the daemon or to one's own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from asr_daemon import log
+from asr_daemon.config import Config, find_config, load_config
+from asr_daemon.control import NotRunningError, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asr_daemon.control import Answer
+    from asr_daemon.steering import Steering
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@dataclass(slots=True)
+class Context:
+    """The options that stand before, or behind, the command's name."""
+
+    config_path: Path | None
+    debug: bool = False
+
+    @property
+    def found_path(self) -> Path | None:
+        """The configuration file in force; None: the defaults."""
+        return find_config(self.config_path)
+
+    def config(self) -> Config:
+        """Return the configuration; raises :class:`~asr_daemon.errors.ConfigurationError`."""
+        return load_config(self.found_path)
+
+    def steer(self, command: str, **arguments: Any) -> Answer:
+        """Ask the running daemon; with none running take the lock and do it here."""
+        config = self.config()
+        try:
+            return ask(config.socket_path, command, **arguments)
+        except NotRunningError:
+            with self.own_steering(config) as steering:
+                return steering.answer({"command": command, **arguments})
+
+    @contextlib.contextmanager
+    def own_steering(self, config: Config) -> Iterator[Steering]:
+        """Hold the state folder for the length of a command, without watching or recognising."""
+        from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
+
+        log.configure("console", "warning")
+        daemon = Daemon(config, self.found_path)
+        daemon.open()
+        try:
+            yield daemon.steering
+        finally:
+            daemon.close()
+
+
+def with_config(command: F) -> F:
+    """Give a command ``-c`` and ``--debug`` of its own, so that they may stand behind its name too."""
+
+    @click.option(
+        "-c",
+        "--config",
+        "own_config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The configuration.",
+    )
+    @click.option("--debug", "own_debug", is_flag=True, help="Show the traceback of an error.")
+    @click.pass_obj
+    @functools.wraps(command)
+    def wrapped(context: Context, /, own_config: Path | None, own_debug: bool, **arguments: Any) -> Any:
+        context.config_path = own_config or context.config_path
+        context.debug = context.debug or own_debug
+        return command(context, **arguments)
+
+    return wrapped  # type: ignore[return-value]

@@ -1,0 +1,208 @@
+"""Commands that only look: ``status``, ``history``, ``search``, ``show``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from asr_daemon.cli.context import Context, with_config
+from asr_daemon.cli.status_view import status_view
+from asr_daemon.clock import from_stamp, to_stamp
+from asr_daemon.config import TRANSCRIPT_FORMATS
+from asr_daemon.errors import OperatorError, UsageError
+from asr_daemon.history import open_history_read_only
+from asr_daemon.history.search import match_phrase
+from asr_daemon.inbox_profile import inbox_label
+from asr_daemon.rendering import render
+from asr_daemon.status import collect
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from asr_daemon.history import History
+
+STATES = ("waiting", "queued", "running", "done", "failed", "quarantined", "gone", "superseded")
+REFRESH_S = 0.5
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON (a stable schema, for scripts).")
+@click.option("--watch", is_flag=True, help="Keep showing, with progress bars, until Ctrl-C.")
+@with_config
+def status(context: Context, as_json: bool, watch: bool) -> None:
+    """Show inboxes, queue, the recordings in work, last errors and last backup."""
+    config = context.config()
+    if as_json:
+        click.echo(json.dumps(collect(config), ensure_ascii=False, indent=2))
+        return
+    if not watch:
+        Console().print(status_view(collect(config)))
+        return
+    with Live(status_view(collect(config)), refresh_per_second=4) as live:
+        while True:
+            time.sleep(REFRESH_S)
+            live.update(status_view(collect(config)))
+
+
+@click.command()
+@click.option("--inbox", metavar="NAME", help="Only that inbox's recordings.")
+@click.option("--state", type=click.Choice(STATES), help="Only recordings in that state.")
+@click.option(
+    "--since", metavar="WHEN", help="Only those found since: a date (2026-03-15), or 90m, 12h, 7d ago."
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most that many.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Answer in CSV.")
+@with_config
+def history(
+    context: Context,
+    inbox: str | None,
+    state: str | None,
+    since: str | None,
+    limit: int,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """List recordings, newest first."""
+    past = open_history_read_only(context.config().history_path)
+    entries = entries_of(past, inbox=inbox, state=state, since=_moment(since), limit=limit)
+    if as_json:
+        click.echo(json.dumps(entries, ensure_ascii=False, indent=2))
+    elif as_csv:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(_FIELDS))
+        writer.writeheader()
+        writer.writerows(entries)
+    else:
+        Console().print(history_table(entries))
+
+
+_FIELDS = (
+    "id", "inbox", "name", "path", "state", "found_at", "written_at", "duration_s", "model", "attempts", "class",
+    "problem", "sha256",
+)  # fmt: skip
+
+
+def entries_of(
+    past: History,
+    *,
+    inbox: str | None = None,
+    state: str | None = None,
+    since: str | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Return the recordings as scripts see them, newest first."""
+    return [_entry(row) for row in past.all("history", inbox=inbox, state=state, since=since, limit=limit)]
+
+
+def _entry(row: sqlite3.Row) -> dict[str, Any]:
+    state = row["job_state"] if row["state"] in ("waiting", "failed") and row["job_state"] else row["state"]
+    values = (
+        row["id"],
+        inbox_label(row["inbox"]),
+        row["name"],
+        os.fsencode(os.fsdecode(row["path"])).decode("utf-8", "replace"),
+        "waiting to be written" if row["state"] == "waiting" and state == "done" else state,
+        row["found_at"],
+        row["written_at"],
+        None if row["duration_ms"] is None else row["duration_ms"] / 1000,
+        row["model_name"],
+        row["attempts"],
+        row["error_code"],
+        row["error_message"] or row["problem"],
+        row["sha256"],
+    )
+    return dict(zip(_FIELDS, values, strict=True))
+
+
+def history_table(entries: list[dict[str, Any]]) -> Table:
+    """Return the entries as a table for people."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("ID", "found", "inbox", "recording", "length", "state", "problem"):
+        table.add_column(column, justify="right" if column in ("ID", "length") else "left", overflow="fold")
+    for entry in entries:
+        length = "" if entry["duration_s"] is None else str(timedelta(seconds=round(entry["duration_s"])))
+        table.add_row(
+            str(entry["id"]),
+            f"{from_stamp(entry['found_at']).astimezone():%m-%d %H:%M:%S}",
+            entry["inbox"],
+            entry["name"],
+            length,
+            entry["state"],
+            entry["problem"] or "",
+        )
+    return table
+
+
+@click.command()
+@click.argument("text")
+@click.option("--inbox", metavar="NAME", help="Only in that inbox's transcripts.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most that many places."
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@with_config
+def search(context: Context, text: str, inbox: str | None, limit: int, as_json: bool) -> int:
+    """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found."""
+    if not re.search(r"\w", text):
+        raise UsageError("search for at least one letter, digit or Chinese character")
+    past = open_history_read_only(context.config().history_path)
+    rows = past.all("search", phrase=match_phrase(text), inbox=inbox, limit=limit)
+    if as_json:
+        places = [{**dict(row), "inbox": inbox_label(row["inbox"])} for row in rows]
+        click.echo(json.dumps(places, ensure_ascii=False, indent=2))
+    for row in () if as_json else rows:
+        at = timedelta(seconds=row["start_ms"] // 1000)
+        click.echo(f"{row['recording']:>6}  {at}  {inbox_label(row['inbox'])}/{row['name']}: {row['text']}")
+    return 0 if rows else 1
+
+
+@click.command()
+@click.argument("recording", metavar="ID", type=int)
+@click.option("--format", "kind", type=click.Choice(TRANSCRIPT_FORMATS), default="txt", help="What to print.")
+@with_config
+def show(context: Context, recording: int, kind: str) -> int:
+    """Print a recording's transcript, or what was tried and why it failed."""
+    past = open_history_read_only(context.config().history_path)
+    row = past.one("get_recording", recording=recording)
+    if row is None:
+        raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")
+    if row["job_state"] == "done":
+        click.echo(render(past, row, kind), nl=False)
+        return 0
+    click.echo(f"{inbox_label(row['inbox'])}/{row['name']}: {row['job_state'] or row['state']}", err=True)
+    click.echo(f"{row['error_message'] or row['problem'] or 'not transcribed yet'}", err=True)
+    for attempt in past.all("attempts_of_job", job=row["job_id"]):
+        click.echo(
+            f"attempt {attempt['number']} at {attempt['started_at']}: {attempt['error_message'] or '-'}",
+            err=True,
+        )
+        if attempt["evidence"]:
+            click.echo("    " + attempt["evidence"].strip().replace("\n", "\n    "), err=True)
+    return 1
+
+
+def _moment(since: str | None) -> str | None:
+    """Return the stamp of "2026-03-15", "2026-03-15T14:00" or "7d"; raises UsageError."""
+    if since is None:
+        return None
+    if ago := re.fullmatch(r"(\d+)([mhd])", since):
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+        return to_stamp(datetime.now(timezone.utc) - timedelta(**{unit: int(ago[1])}))
+    try:
+        return to_stamp(datetime.fromisoformat(since))
+    except ValueError:
+        raise UsageError(f"--since {since}: give a date such as 2026-03-15, or 90m, 12h, 7d") from None
+
+
+COMMANDS = (status, history, search, show)

@@ -1,0 +1,43 @@
+"""``run``: the daemon in the foreground; ``demo``: the whole way on sample recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asr_daemon import log
+from asr_daemon.cli.context import Context, with_config
+
+
+@click.command()
+@with_config
+def run(context: Context) -> int:
+    """Run the daemon in the foreground; what the systemd unit starts.
+
+    SIGTERM ends it within ten seconds, SIGHUP reads the configuration anew.
+    """
+    from asr_daemon.daemon import Daemon  # noqa: PLC0415
+
+    config = context.config()
+    log.configure(config.daemon.log, config.daemon.log_level)
+    Daemon(config, context.found_path).run()
+    return 0
+
+
+@click.command()
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder and keep it."
+)
+@click.pass_obj
+def demo(_context: Context, keep: Path | None) -> int:
+    """Show the whole way on sample recordings with the built-in model, offline, in a throw-away folder.
+
+    Ends with 1 when anything on the way failed or a transcript is not what it should be.
+    """
+    from asr_daemon.demo import run_demo  # noqa: PLC0415
+
+    return run_demo(keep)
+
+
+COMMANDS = (run, demo)

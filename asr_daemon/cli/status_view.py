@@ -1,0 +1,110 @@
+"""The status for people: a few tables, with a bar for each recording in work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from asr_daemon.clock import from_stamp
+
+BAR_WIDTH = 30
+
+
+def status_view(status: dict[str, Any]) -> Group:
+    """Return what ``asr-daemon status`` shows of :func:`asr_daemon.status.collect`."""
+    parts: list[RenderableType] = [_headline(status)]
+    if status["model"]["problem"]:
+        parts.append(Text(status["model"]["problem"], style="red"))
+    elif status["model"]["trial_only"]:
+        parts.append(
+            Text(
+                "The built-in model is small and was trained on synthetic voices: for trying out only.",
+                style="yellow",
+            )
+        )
+    if status["inboxes"]:
+        parts += [Text(), _inboxes(status["inboxes"])]
+    parts += [Text(), _queue(status)]
+    if status["in_work"]:
+        parts.append(_in_work(status["in_work"]))
+    if status["errors"]:
+        parts += [Text(), Text("last problems", style="bold"), _errors(status["errors"])]
+    parts += [Text(), _backup(status["backup"])]
+    return Group(*parts)
+
+
+def _headline(status: dict[str, Any]) -> Text:
+    if not status["running"]:
+        return Text("The daemon is not running.", style="yellow")
+    recogniser = status["recogniser"]
+    model = status["model"]["label"] or "no model"
+    line = f"asr-daemon {status['version']} runs (process {status['pid']}), {model}"
+    if recogniser["device"]:
+        line += f" on {recogniser['device']}"
+    line += f"; recogniser {'paused' if status['paused'] else recogniser['state']}"
+    if recogniser["problem"]:
+        line += f": {recogniser['problem']}"
+    return Text(line)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
+    table = _table("inbox", "done", "waiting", "failed", "settling", "watched by", "folder")
+    for inbox in inboxes:
+        watched = (inbox["watch"] or {}).get("mode", "-")
+        folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "")
+        counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling")]
+        table.add_row(inbox["name"], *counts, watched, folder)
+    return table
+
+
+def _queue(status: dict[str, Any]) -> Text:
+    queue = status["queue"]
+    if not queue:
+        return Text("nothing was queued yet")
+    return Text("queue: " + ", ".join(f"{queue[state]} {state}" for state in queue))
+
+
+def _in_work(in_work: list[dict[str, Any]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for work in in_work:
+        percent = work["percent"] or 0
+        left = work["remaining_s"]
+        table.add_row(
+            work["file"],
+            ProgressBar(total=100, completed=percent, width=BAR_WIDTH),
+            f"{percent}%",
+            "" if left is None else f"{timedelta(seconds=round(left))} left",
+        )
+    return table
+
+
+def _errors(errors: list[dict[str, Any]]) -> Table:
+    table = _table("ID", "recording", "state", "problem")
+    for error in errors:
+        table.add_row(
+            str(error["recording"]),
+            f"{error['inbox']}/{error['file']}",
+            error["state"],
+            error["problem"] or "",
+        )
+    return table
+
+
+def _backup(backup: dict[str, Any]) -> Text:
+    if backup["error"]:
+        return Text(f"last backup failed: {backup['error']}", style="red")
+    if backup["last"] is None:
+        return Text("no backup yet")
+    return Text(f"last backup {from_stamp(backup['last']['taken_at']).astimezone():%Y-%m-%d %H:%M}")

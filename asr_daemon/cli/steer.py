@@ -1,0 +1,132 @@
+"""Commands that change something: ``retry``, ``pause``, ``resume``, ``backup``.
+
+A running daemon is asked; with none running they take its lock and do it themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from asr_daemon.cli.context import Context, with_config
+from asr_daemon.errors import UsageError
+
+
+@click.command()
+@click.argument("recordings", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--failed", is_flag=True, help="Every recording that failed for a fault of its own.")
+@click.option("--quarantined", is_flag=True, help="Every recording that was given up after several attempts.")
+@click.option(
+    "--class", "code", metavar="CLASS", help="Of those, or of both: only this failure class (see `history`)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@with_config
+def retry(
+    context: Context,
+    recordings: tuple[int, ...],
+    failed: bool,
+    quarantined: bool,
+    code: str | None,
+    as_json: bool,
+) -> None:
+    """Transcribe recordings again: by their ID from `history`, or all that failed."""
+    both = failed == quarantined
+    state = (
+        None
+        if not (failed or quarantined or code)
+        else "any"
+        if both
+        else "failed"
+        if failed
+        else "quarantined"
+    )
+    if not recordings and state is None:
+        raise UsageError(
+            "name recordings by their ID (see `asr-daemon history`), or --failed, --quarantined, --class"
+        )
+    answer = context.steer("retry", recordings=list(recordings), state=state, code=code)
+    click.echo(json.dumps(answer) if as_json else f"{answer['count']} recordings go back to the queue.")
+
+
+@click.command()
+@with_config
+def pause(context: Context) -> None:
+    """Begin no further recording; those in work are finished, new ones are queued."""
+    context.steer("pause")
+    click.echo("Paused. `asr-daemon resume` goes on.")
+
+
+@click.command()
+@with_config
+def resume(context: Context) -> None:
+    """Go on after `pause`."""
+    context.steer("resume")
+    click.echo("Goes on.")
+
+
+@click.group()
+def backup() -> None:
+    """Copies of the history: take, list, verify, restore."""
+
+
+@backup.command("now")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@with_config
+def backup_now(context: Context, as_json: bool) -> None:
+    """Take a checked backup now."""
+    made = context.steer("backup")
+    click.echo(
+        json.dumps(made, ensure_ascii=False) if as_json else f"{made['path']} ({made['size_bytes']} bytes)"
+    )
+
+
+@backup.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@with_config
+def backup_list(context: Context, as_json: bool) -> None:
+    """List the backups, newest first."""
+    from asr_daemon.backup import list_backups  # noqa: PLC0415
+
+    backups = list_backups(context.config().backup_dir)
+    if as_json:
+        rows = [
+            {"path": str(b.path), "taken_at": b.taken_at.isoformat(), "size_bytes": b.size_bytes}
+            for b in backups
+        ]
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for each in backups:
+        click.echo(f"{each.taken_at.astimezone():%Y-%m-%d %H:%M:%S}  {each.size_bytes:>12,}  {each.path}")
+    if not backups:
+        click.echo("There is no backup yet; `asr-daemon backup now` takes one.")
+
+
+@backup.command("verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_config
+def backup_verify(_context: Context, file: Path) -> None:
+    """Open a backup in a temporary place, check its integrity and count its rows."""
+    from asr_daemon.backup import verify_backup  # noqa: PLC0415
+
+    checked = verify_backup(file)
+    rows = ", ".join(f"{count} {table}" for table, count in sorted(checked.rows.items()) if count)
+    click.echo(f"{file} is sound: {rows or 'no rows'}.")
+
+
+@backup.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_config
+def backup_restore(context: Context, file: Path) -> None:
+    """Put a backup in the history's place; the replaced history is kept. Refused while a daemon runs."""
+    from asr_daemon.backup import restore_backup  # noqa: PLC0415
+    from asr_daemon.state_folder import StateFolder  # noqa: PLC0415
+
+    config = context.config()
+    with StateFolder(config.state_dir):
+        kept = restore_backup(file, config.history_path)
+    click.echo(f"Restored {file}. The history that it replaced is kept as {kept}.")
+
+
+COMMANDS = (retry, pause, resume, backup)

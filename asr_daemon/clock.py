@@ -1,0 +1,37 @@
+"""The two clocks, passed in so that tests can turn them: wall time for people, monotonic for waiting."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where the time comes from."""
+
+    now: Callable[[], datetime] = _now  # aware, UTC
+    monotonic_s: Callable[[], float] = time.monotonic
+
+    def stamp(self, after_s: float = 0.0) -> str:
+        """Return the time, some seconds from now, as the history writes it."""
+        return to_stamp(self.now() + timedelta(seconds=after_s))
+
+
+def to_stamp(moment: datetime) -> str:
+    """Return ``2026-03-15T07:30:00.000Z``: sorts as text."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_stamp(stamp: str) -> datetime:
+    """Return the aware moment of a stamp."""
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))

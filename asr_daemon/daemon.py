@@ -1,0 +1,263 @@
+"""The whole story of a recording, read from top to bottom.
+
+Found and settled (:mod:`inbox`, :mod:`watch`, :mod:`settle`), hashed (:mod:`fingerprint`), queued
+(:mod:`queue`), claimed, recognised (:mod:`consumer` and its child, :mod:`recogniser`), written
+(:mod:`deliver`, :mod:`writers`), recorded (:mod:`history`), backed up (:mod:`backup`).
+
+Threads: *intake* finds and queues; *consumer* recognises and writes; the *scheduler* wakes them; *control*
+answers commands; the caller's thread waits for signals in :meth:`Daemon.run`. They share the history, one
+connection behind a lock, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from asr_daemon.audio import find_ffmpeg
+from asr_daemon.backup import rotate, take_backup
+from asr_daemon.clock import Clock
+from asr_daemon.config import load_config
+from asr_daemon.consumer import Consumer
+from asr_daemon.control import ControlServer
+from asr_daemon.deliver import Deliverer
+from asr_daemon.errors import AsrDaemonError, ConfigurationError, ModelMissingError
+from asr_daemon.history import open_history
+from asr_daemon.inbox_profile import InboxProfiles
+from asr_daemon.intake import Intake
+from asr_daemon.notify import Notifier
+from asr_daemon.queue import Queue
+from asr_daemon.recogniser.process import RecogniserProcess
+from asr_daemon.state_folder import StateFolder
+from asr_daemon.status import live_status, status_line
+from asr_daemon.steering import Steering
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asr_daemon.config import Config
+    from asr_daemon.recogniser.protocol import Setup
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S = 8.0  # systemd gives ten
+TICK_S = 5.0
+DELIVER_AGAIN_S = 15
+
+
+class Daemon:
+    """Everything that runs while the service runs; also what `transcribe` starts for itself."""
+
+    def __init__(
+        self, config: Config, config_path: Path | None = None, *, clock: Clock | None = None
+    ) -> None:
+        self.config = config
+        self._config_path = config_path
+        self.clock = clock or Clock()
+        self._folder = StateFolder(config.state_dir)
+        self._notifier = Notifier.from_environment()
+        self._signals = threading.Event()
+        self._wants_reload = False
+        self._wants_stop = False
+        self._threads: list[threading.Thread] = []
+
+    # ------------------------------------------------------------------ from start to stop
+
+    def open(self) -> None:
+        """Take the state folder and open the history; nothing runs yet.
+
+        Raises :class:`~asr_daemon.errors.StateFolderHeldError` where another daemon runs.
+        """
+        self._folder.__enter__()
+        config = self.config
+        try:
+            self.history = open_history(config.history_path)
+        except BaseException:
+            self._folder.__exit__()
+            raise
+        daemon = config.daemon
+        self.queue = Queue(
+            self.history, self.clock, max_attempts=daemon.max_attempts, retry_after_s=daemon.retry_after_s
+        )
+        self.profiles = InboxProfiles(config)
+        self.deliverer = Deliverer(config, self.history, self.clock)
+        self.consumer = Consumer(
+            config, self.queue, self.profiles, self.deliverer, self.clock, _start_recogniser, _ffmpeg
+        )
+        self.intake = Intake(
+            config,
+            self.history,
+            self.queue,
+            self.profiles,
+            self.deliverer,
+            self.clock,
+            on_queued=self.consumer.wake.set,
+        )
+        self.steering = Steering(self)
+
+    def start(self, *, watch: bool = True) -> None:
+        """Open, recover what was interrupted, and begin; ``watch=False`` takes only what is submitted."""
+        self.open()
+        for job in self.queue.recover():
+            log.warning("interrupted_job_recovered", job=job)
+        self._say_which_model()
+        self._control = ControlServer(self.config.socket_path, self.steering.answer)
+        self._schedule()
+        self._run_thread("consumer", self.consumer.run)
+        if watch:
+            self.intake.watch()
+        self._run_thread("intake", self.intake.run)
+        log.info(
+            "daemon_started",
+            inboxes=[inbox.name for inbox in self.config.inbox] if watch else [],
+            state_dir=str(self.config.state_dir),
+        )
+
+    def run(self) -> None:
+        """Run in the foreground until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        self.start()
+        self._notifier.ready()
+        try:
+            while not self._wants_stop:
+                self._signals.wait(min(TICK_S, self._notifier.watchdog_interval_s or TICK_S))
+                self._signals.clear()
+                if self._wants_reload:
+                    self._wants_reload = False
+                    self.reload()
+                self._tick()
+        finally:
+            self._notifier.stopping()
+            self.stop()
+
+    def _on_signal(self, number: int, _frame: Any) -> None:
+        if number == signal.SIGHUP:
+            self._wants_reload = True
+        else:
+            self._wants_stop = True
+        self._signals.set()
+
+    def _tick(self) -> None:
+        """Tell systemd how it goes; a thread that died ends the daemon, and systemd starts it anew."""
+        for thread in self._threads:
+            if not thread.is_alive():
+                raise AsrDaemonError(f"the {thread.name} thread ended unexpectedly")
+        self._notifier.status(status_line(self))
+        self._notifier.watchdog()
+
+    def stop(self) -> None:
+        """End within ten seconds: what is in work returns to the queue, its finished segments stay."""
+        began = time.monotonic()
+        self._scheduler.shutdown(wait=False)
+        self.intake.stop()
+        self.consumer.stop()
+        for thread in self._threads:
+            thread.join(max(0.1, STOP_WITHIN_S - (time.monotonic() - began)))
+        self._control.close()
+        self.close()
+        log.info("daemon_stopped", took_s=round(time.monotonic() - began, 2))
+
+    def close(self) -> None:
+        """Undo :meth:`open`."""
+        self.history.close()
+        self._folder.__exit__()
+
+    def reload(self) -> None:
+        """Take up a changed configuration; an invalid one leaves the running one in force, and says so."""
+        self._notifier.reloading()
+        try:
+            config = load_config(self._config_path)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                log.error("configuration_refused", problem=problem)
+            self._notifier.ready()
+            return
+        if config.daemon.state_dir != self.config.daemon.state_dir:
+            log.error(
+                "configuration_refused", problem="daemon.state_dir: cannot change while the daemon runs"
+            )
+            self._notifier.ready()
+            return
+        self.config = config
+        self.profiles = InboxProfiles(config)
+        self.deliverer.config = config
+        self.consumer.reload(config, self.profiles)
+        self.intake.reload(config, self.profiles)
+        self._say_which_model()
+        self._scheduler.remove_all_jobs()
+        self._add_jobs()
+        log.info("configuration_reloaded", inboxes=[inbox.name for inbox in config.inbox])
+        self._notifier.ready()
+
+    # ------------------------------------------------------------------ parts
+
+    def _run_thread(self, name: str, run: Any) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _say_which_model(self) -> None:
+        try:
+            model = self.profiles.model
+        except ModelMissingError as error:
+            log.error("model_missing", problem=str(error))
+            return
+        say = log.warning if model.is_builtin else log.info
+        say("model_chosen", model=model.label, folder=str(model.folder), trial_only=model.is_builtin)
+
+    def _schedule(self) -> None:
+        # A run that was missed (suspended machine, clock jump) is made up for once, however late.
+        self._scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "misfire_grace_time": None})
+        self._add_jobs()
+        self._scheduler.start()
+
+    def _add_jobs(self) -> None:
+        config = self.config
+        self._scheduler.add_job(self.intake.tick, "interval", seconds=TICK_S, id="rescan")
+        self._scheduler.add_job(self.deliverer.deliver_all, "interval", seconds=DELIVER_AGAIN_S, id="deliver")
+        if config.backup.schedule:
+            trigger = CronTrigger.from_crontab(config.backup.schedule)
+            self._scheduler.add_job(self.back_up, trigger, id="backup")
+
+    def back_up(self) -> dict[str, Any]:
+        """Take a backup and rotate the old ones; a failure is logged, shown in `status`, tried next time."""
+        settings, now = self.config.backup, self.clock.now()
+        try:
+            made = take_backup(
+                self.config.history_path, self.config.backup_dir, now=now, second_folder=settings.second_dir
+            )
+            removed = rotate(
+                self.config.backup_dir,
+                keep_last=settings.keep_last,
+                keep_daily=settings.keep_daily,
+                keep_weekly=settings.keep_weekly,
+                now=now,
+            )
+        except AsrDaemonError as error:
+            log.error("backup_failed", problem=str(error))
+            self.queue.set_setting("backup_error", f"{self.clock.stamp()} {error}")
+            raise
+        self.queue.set_setting("backup_error", "")
+        log.info("backup_made", file=made.path.name, size_bytes=made.size_bytes, removed=len(removed))
+        return {"path": os.fspath(made.path), "size_bytes": made.size_bytes, "rows": made.rows}
+
+    def live(self) -> dict[str, Any]:
+        """Return what only the running daemon knows (see :mod:`asr_daemon.status`)."""
+        return live_status(self)
+
+
+def _start_recogniser(setup: Setup) -> RecogniserProcess:
+    noise = log.bind(source="recogniser")
+    return RecogniserProcess.spawn(setup, on_line=lambda line: noise.debug("recogniser_said", line=line))
+
+
+def _ffmpeg(configured: str) -> str:
+    return os.fspath(find_ffmpeg(configured))

@@ -1,0 +1,136 @@
+"""Opening ``history.db``: pragmas, migrations, one lock around one connection.
+
+The daemon's threads share one connection; every use holds its lock, and transactions are short. Commits
+are durable (``synchronous=FULL``): what the history says was written is on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from asr_daemon.errors import DiskFullError, OperatorError
+from asr_daemon.history.migrations import migrations
+from asr_daemon.history.queries import QUERIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_TIMEOUT_S = 30.0
+CACHE_KIB = 4096
+
+
+class HistoryError(OperatorError):
+    """The history cannot be opened."""
+
+
+class History:
+    """One connection to the history, safe to share between threads."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._lock = threading.RLock()
+        self.db = Database(connection, execute_plugins=False)
+        connection.row_factory = sqlite3.Row
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[History]:
+        """Commit at the end, or roll back; nested uses join the outer one.
+
+        Raises :class:`~asr_daemon.errors.DiskFullError` where SQLite found no room.
+        """
+        with self._lock:
+            connection = self.db.conn
+            if connection.in_transaction:
+                yield self
+                return
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield self
+                connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._roll_back()
+                raise _typed(error) from error
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        if self.db.conn.in_transaction:
+            self.db.conn.execute("ROLLBACK")
+
+    def run(self, query: str, /, **values: Any) -> sqlite3.Cursor:
+        """Execute the named statement of ``queries.sql``; inside a transaction where it writes."""
+        with self._lock:
+            return self.db.conn.execute(QUERIES[query], values)
+
+    def all(self, query: str, /, **values: Any) -> list[sqlite3.Row]:
+        """Return every row of the named query."""
+        with self._lock:
+            return self.run(query, **values).fetchall()
+
+    def one(self, query: str, /, **values: Any) -> sqlite3.Row | None:
+        """Return the first row of the named query, or None."""
+        with self._lock:
+            row: sqlite3.Row | None = self.run(query, **values).fetchone()
+            return row
+
+    def close(self) -> None:
+        """Close the connection; the last one to close folds the write-ahead log back in."""
+        with self._lock:
+            self.db.conn.close()
+
+
+def open_history(path: Path) -> History:
+    """Open for writing, create what is missing, and bring an older shape up to date."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    try:
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        history = History(connection)
+        migrations.apply(history.db)
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(
+            f"the history {path} cannot be opened ({error}); `asr-daemon backup restore` brings a backup back"
+        ) from error
+    return history
+
+
+def open_history_read_only(path: Path) -> History:
+    """Open for looking only.
+
+    Raises :class:`HistoryError` where there is none yet.
+    """
+    if not path.exists():
+        raise HistoryError(f"there is no history yet at {path}: nothing was transcribed there")
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        history = History(connection)
+        if migrations.pending(history.db):
+            raise HistoryError(
+                f"the history {path} is of an older release: start the daemon once, it will update it"
+            )
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(f"the history {path} cannot be read ({error})") from error
+    return history
+
+
+def _typed(error: sqlite3.OperationalError) -> Exception:
+    if "disk is full" in str(error):
+        return DiskFullError("no room left for the history")
+    return error

@@ -1,0 +1,121 @@
+"""The shape of ``history.db``: numbered steps, append-only; a released step is never edited.
+
+Times are UTC text (``2026-03-15T07:30:00.000Z``), paths are bytes as the file system has them.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("asr_daemon")
+
+
+@migrations(name="0001_recordings_jobs_segments")
+def recordings_jobs_segments(db: Database) -> None:
+    """Create the tables: profiles, jobs, recordings, segments, outputs, attempts, settings, full text."""
+    for statement in _FIRST_TABLES:
+        db.execute(statement)
+
+
+_FIRST_TABLES = (
+    """
+    CREATE TABLE profiles (
+        digest TEXT PRIMARY KEY,
+        profile TEXT NOT NULL,          -- canonical JSON
+        created_at TEXT NOT NULL
+    ) STRICT
+    """,
+    # A piece of work: one content recognised under one profile.
+    """
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL,
+        profile_digest TEXT NOT NULL REFERENCES profiles(digest),
+        state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'quarantined')),
+        priority INTEGER NOT NULL DEFAULT 0,   -- smaller goes first
+        attempts INTEGER NOT NULL DEFAULT 0,
+        not_before TEXT,
+        queued_at TEXT NOT NULL,
+        started_at TEXT,
+        finished_at TEXT,
+        segmented INTEGER NOT NULL DEFAULT 0,  -- 1: every stretch of speech is known
+        duration_ms INTEGER,
+        model_name TEXT,
+        model_is_builtin INTEGER NOT NULL DEFAULT 0,
+        flags TEXT NOT NULL DEFAULT '[]',
+        timings_ms TEXT NOT NULL DEFAULT '{}',
+        error_code TEXT,
+        error_message TEXT,
+        UNIQUE (sha256, profile_digest)
+    ) STRICT
+    """,
+    "CREATE INDEX jobs_by_state ON jobs (state, priority, id)",
+    # A file in an inbox (or named on the command line), one row per version of its content.
+    """
+    CREATE TABLE recordings (
+        id INTEGER PRIMARY KEY,
+        inbox TEXT NOT NULL,            -- '' for the command line
+        path BLOB NOT NULL,
+        name TEXT NOT NULL,             -- for people; invalid UTF-8 replaced
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        device INTEGER NOT NULL,
+        job_id INTEGER REFERENCES jobs(id),  -- NULL: it could not be read, so its content is unknown
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'failed', 'gone', 'superseded')),
+        problem TEXT,                   -- why its transcript is not written yet
+        found_at TEXT NOT NULL,
+        written_at TEXT
+    ) STRICT
+    """,
+    # One row stands for a path in the share, and one for the same path named on the command line.
+    "CREATE UNIQUE INDEX recordings_by_path ON recordings (path, inbox = '') WHERE state <> 'superseded'",
+    "CREATE INDEX recordings_by_job ON recordings (job_id)",
+    "CREATE INDEX recordings_by_state ON recordings (state)",
+    """
+    CREATE TABLE segments (
+        id INTEGER PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        start_ms INTEGER NOT NULL,
+        end_ms INTEGER NOT NULL,
+        raw_text TEXT,                  -- NULL: found, not yet recognised
+        text TEXT,
+        tokens TEXT NOT NULL DEFAULT '[]',
+        spans TEXT NOT NULL DEFAULT '[]',
+        corrections TEXT NOT NULL DEFAULT '[]',
+        hotwords_hit TEXT NOT NULL DEFAULT '[]',
+        flags TEXT NOT NULL DEFAULT '[]',
+        UNIQUE (job_id, number)
+    ) STRICT
+    """,
+    # Chinese is indexed character by character (see search.py): phrases of any length are found.
+    "CREATE VIRTUAL TABLE segments_fts USING fts5(body, tokenize = 'unicode61')",
+    # Files that this program wrote, and for which recording: only these are ever overwritten.
+    """
+    CREATE TABLE outputs (
+        path BLOB PRIMARY KEY,
+        same_name BLOB NOT NULL,        -- equal for names that Windows or macOS take for one
+        recording_id INTEGER NOT NULL REFERENCES recordings(id),
+        format TEXT NOT NULL,           -- 'txt', 'srt', 'vtt', 'json' or 'failure'
+        written_at TEXT                 -- NULL: about to be written
+    ) STRICT
+    """,
+    "CREATE INDEX outputs_by_recording ON outputs (recording_id)",
+    "CREATE INDEX outputs_by_same_name ON outputs (same_name)",
+    """
+    CREATE TABLE attempts (
+        id INTEGER PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        evidence TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX attempts_by_job ON attempts (job_id)",
+    # What outlives a restart: 'paused', the device number of each inbox, the last backup's error.
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+)

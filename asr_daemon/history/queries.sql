@@ -1,0 +1,214 @@
+-- Every statement of the daemon and of the commands, by name. Named parameters throughout.
+
+-- insert_profile: remember a profile once
+INSERT OR IGNORE INTO profiles (digest, profile, created_at) VALUES (:digest, :profile, :now)
+
+-- find_job: the piece of work of a content under a profile
+SELECT * FROM jobs WHERE sha256 = :sha256 AND profile_digest = :profile_digest
+
+-- get_job: one job with its profile
+SELECT jobs.*, profiles.profile FROM jobs JOIN profiles ON profiles.digest = jobs.profile_digest
+WHERE jobs.id = :job
+
+-- insert_job: a new piece of work
+INSERT INTO jobs (sha256, profile_digest, state, priority, queued_at)
+VALUES (:sha256, :profile_digest, 'queued', :priority, :now)
+RETURNING id
+
+-- raise_priority: somebody waits for a job that is queued already
+UPDATE jobs SET priority = min(priority, :priority) WHERE id = :job
+
+-- current_recording: the row that stands for a path now, in the share or on the command line
+SELECT * FROM recordings WHERE path = :path AND state <> 'superseded' AND (inbox = '') = (:inbox = '')
+
+-- insert_recording: a file was found, settled and hashed
+INSERT INTO recordings (inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, problem, found_at)
+VALUES (:inbox, :path, :name, :size_bytes, :mtime_ns, :inode, :device, :job, :state, :problem, :now)
+RETURNING id
+
+-- supersede_recording: another content lies at its path now
+UPDATE recordings SET state = 'superseded' WHERE id = :recording
+
+-- inherit_outputs: the new version of a recording owns the files of the old one
+UPDATE outputs SET recording_id = :new WHERE recording_id = :old
+
+-- update_recording: the same path again: how it looks now and what work it belongs to
+UPDATE recordings SET size_bytes = :size_bytes, mtime_ns = :mtime_ns, inode = :inode, device = :device,
+    job_id = :job, state = :state, problem = :problem, inbox = :inbox
+WHERE id = :recording
+
+-- known_signatures: files that need no look until they change
+SELECT path, size_bytes, mtime_ns, inode FROM recordings
+WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed') AND job_id IS NOT NULL
+
+-- waiting_recordings: files of an inbox whose transcript is still to come
+SELECT id, path, name FROM recordings WHERE inbox = :inbox AND state = 'waiting'
+
+-- set_recording_state: a recording moved on
+UPDATE recordings SET state = :state, problem = :problem, written_at = coalesce(:written_at, written_at)
+WHERE id = :recording
+
+-- set_recording_problem: its transcript cannot be written at present
+UPDATE recordings SET problem = :problem WHERE id = :recording
+
+-- rebind_recording: a waiting recording belongs to another piece of work now
+UPDATE recordings SET job_id = :new WHERE job_id = :old AND state = 'waiting'
+
+-- next_job: the first queued job that is due and that some file waits for
+SELECT jobs.id FROM jobs
+WHERE jobs.state = 'queued'
+  AND (jobs.not_before IS NULL OR jobs.not_before <= :now OR jobs.not_before > :far_future)
+  AND (:fresh_only = 0 OR jobs.attempts = 0)
+  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+ORDER BY jobs.priority, jobs.id LIMIT 1
+
+-- claim_job: the attempt is counted before anything is tried
+UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = :now, not_before = NULL WHERE id = :job
+
+-- begin_attempt: evidence begins
+INSERT INTO attempts (job_id, number, started_at) SELECT id, attempts, :now FROM jobs WHERE id = :job
+
+-- end_attempt: how the newest attempt ended
+UPDATE attempts SET ended_at = :now, error_code = :error_code, error_message = :error_message, evidence = :evidence
+WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
+
+-- job_recordings: the files that wait for a job
+SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
+
+-- put_back_job: try again, later
+UPDATE jobs SET state = 'queued', not_before = :not_before, attempts = attempts - :unspent,
+    error_code = :error_code, error_message = :error_message
+WHERE id = :job
+
+-- end_job: no further try
+UPDATE jobs SET state = :state, finished_at = :now, error_code = :error_code, error_message = :error_message
+WHERE id = :job
+
+-- finish_job: every segment is committed
+UPDATE jobs SET state = 'done', finished_at = :now, duration_ms = :duration_ms, flags = :flags,
+    timings_ms = :timings_ms, model_name = :model_name, model_is_builtin = :model_is_builtin,
+    error_code = NULL, error_message = NULL, not_before = NULL
+WHERE id = :job
+
+-- interrupted_jobs: work that a stopped or killed daemon left behind
+SELECT id, attempts FROM jobs WHERE state = 'running'
+
+-- reset_job: forget failures, begin anew
+UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, error_code = NULL, error_message = NULL,
+    finished_at = NULL, segmented = 0
+WHERE id = :job
+
+-- wake_recordings: its files wait again
+UPDATE recordings SET state = 'waiting', problem = NULL WHERE job_id = :job AND state IN ('done', 'failed', 'waiting')
+
+-- insert_segment: a stretch of speech was found
+INSERT OR IGNORE INTO segments (job_id, number, start_ms, end_ms) VALUES (:job, :number, :start_ms, :end_ms)
+
+-- set_segmented: every stretch of speech is known
+UPDATE jobs SET segmented = 1 WHERE id = :job
+
+-- save_segment: a segment was recognised
+INSERT INTO segments (job_id, number, start_ms, end_ms, raw_text, text, tokens, spans, corrections, hotwords_hit, flags)
+VALUES (:job, :number, :start_ms, :end_ms, :raw_text, :text, :tokens, :spans, :corrections, :hotwords_hit, :flags)
+ON CONFLICT (job_id, number) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms,
+    raw_text = excluded.raw_text, text = excluded.text, tokens = excluded.tokens, spans = excluded.spans,
+    corrections = excluded.corrections, hotwords_hit = excluded.hotwords_hit, flags = excluded.flags
+RETURNING id
+
+-- index_segment: its words can be searched
+INSERT OR REPLACE INTO segments_fts (rowid, body) VALUES (:segment, :body)
+
+-- unindex_segments: the words of a job that begins anew
+DELETE FROM segments_fts WHERE rowid IN (SELECT id FROM segments WHERE job_id = :job)
+
+-- delete_segments: the segments of a job that begins anew
+DELETE FROM segments WHERE job_id = :job
+
+-- recognised_segments: what need not be done again
+SELECT number, start_ms, end_ms FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY number
+
+-- job_segments: the text of a job
+SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY start_ms, number
+
+-- undelivered: files whose work has ended, but which do not have their transcript yet
+SELECT recordings.id AS recording, recordings.job_id AS job FROM recordings JOIN jobs ON jobs.id = recordings.job_id
+WHERE recordings.state = 'waiting' AND jobs.state IN ('done', 'failed', 'quarantined')
+ORDER BY recordings.id
+
+-- get_recording: one file with its work
+SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.flags, jobs.timings_ms,
+    jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at, profiles.profile
+FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
+LEFT JOIN profiles ON profiles.digest = jobs.profile_digest
+WHERE recordings.id = :recording
+
+-- plan_output: this path is about to be written for that recording
+INSERT INTO outputs (path, same_name, recording_id, format) VALUES (:path, :same_name, :recording, :format)
+ON CONFLICT (path) DO UPDATE SET recording_id = excluded.recording_id, format = excluded.format
+
+-- confirm_output: it was written
+UPDATE outputs SET written_at = :now WHERE path = :path
+
+-- forget_output: it is no more
+DELETE FROM outputs WHERE path = :path
+
+-- output_owner: for which recording a file of that name was written
+SELECT recording_id FROM outputs WHERE same_name = :same_name
+
+-- recording_outputs: the files of a recording
+SELECT path, format, written_at FROM outputs WHERE recording_id = :recording ORDER BY path
+
+-- failure_files: failed recordings of an inbox and the file that says so
+SELECT recordings.id AS recording, recordings.job_id AS job, recordings.path AS path, outputs.path AS failure_path
+FROM outputs JOIN recordings ON recordings.id = outputs.recording_id
+WHERE recordings.inbox = :inbox AND recordings.state = 'failed' AND outputs.format = 'failure'
+  AND outputs.written_at IS NOT NULL
+
+-- attempts_of_job: what was tried
+SELECT number, started_at, ended_at, error_code, error_message, evidence FROM attempts
+WHERE job_id = :job ORDER BY id
+
+-- queue_counts: how many jobs are in each state
+SELECT jobs.state, count(*) AS jobs FROM jobs
+WHERE jobs.state NOT IN ('queued', 'running')
+   OR EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+GROUP BY jobs.state
+
+-- inbox_counts: how many recordings of each inbox are in each state
+SELECT inbox, state, count(*) AS recordings FROM recordings WHERE state <> 'superseded' GROUP BY inbox, state
+
+-- recent_errors: what went wrong last
+SELECT recordings.id, recordings.inbox, recordings.name, recordings.state, recordings.problem,
+    jobs.state AS job_state, jobs.error_code, jobs.error_message, jobs.finished_at
+FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
+WHERE recordings.state <> 'superseded' AND recordings.state <> 'gone'
+  AND (jobs.error_code IS NOT NULL OR recordings.problem IS NOT NULL)
+ORDER BY coalesce(jobs.finished_at, recordings.found_at) DESC LIMIT :limit
+
+-- history: what was found, newest first
+SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
+    recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
+    jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256
+FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
+WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
+  AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)
+       OR (recordings.state = 'failed' AND jobs.state = :state))
+  AND (:since IS NULL OR recordings.found_at >= :since)
+ORDER BY recordings.id DESC LIMIT :limit
+
+-- search: segments that hold a phrase, newest recordings first
+SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text
+FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid
+JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
+WHERE segments_fts MATCH :phrase AND (:inbox IS NULL OR recordings.inbox = :inbox)
+ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit
+
+-- jobs_by_outcome: ended jobs of a state, optionally of one failure class
+SELECT id FROM jobs WHERE state = :state AND (:code IS NULL OR error_code = :code)
+
+-- get_setting: what outlives a restart
+SELECT value FROM settings WHERE key = :key
+
+-- set_setting: what outlives a restart
+INSERT INTO settings (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value

@@ -1,0 +1,94 @@
+"""From an inbox's configuration, its hotword file of this moment and the model at hand to a profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.errors import ModelMissingError
+from asr_daemon.hotwords import HotwordFileError, HotwordList, read_hotwords
+from asr_daemon.models.catalogue import ModelChoice, resolve
+from asr_daemon.profile import Profile
+from asr_daemon.queue import COMMAND_LINE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asr_daemon.config import Config, InboxSection
+
+log = structlog.get_logger()
+
+
+class InboxProfiles:
+    """The profiles of the inboxes, as configuration, hotword files and models stand now."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._model: ModelChoice | None = None
+        self._hotwords: dict[Path, tuple[tuple[int, int], HotwordList]] = {}
+        self._complained: dict[Path, str] = {}
+
+    @property
+    def model(self) -> ModelChoice:
+        """The model that recordings are recognised with.
+
+        Raises :class:`~asr_daemon.errors.ModelMissingError` while it is not there; looks again each time.
+        """
+        if self._model is None:
+            engine = self._config.engine
+            self._model = resolve(engine.model, self._config.models_dir, engine.device)
+        return self._model
+
+    def profile(self, inbox_name: str) -> Profile:
+        """Return the profile of an inbox (of the defaults, for the command line)."""
+        inbox = self._config.find_inbox(inbox_name)
+        try:
+            model = self.model
+            identity, normalises = model.identity, model.normalises
+        except ModelMissingError:
+            # Queued under what was asked for; bound to the real one when it is claimed.
+            identity, normalises = f"missing:{self._config.engine.model}", False
+        itn = self._config.itn
+        if inbox is None:
+            return Profile(
+                model=identity, itn=itn.enabled and not normalises, protect=tuple(sorted(set(itn.protect)))
+            )
+        words = self.hotwords(inbox)
+        return Profile(
+            model=identity,
+            language=inbox.language,
+            hotwords=words.words if words else (),
+            replacements=words.replacements if words else (),
+            phonetic_correction=inbox.phonetic_correction,
+            itn=itn.enabled and inbox.itn and not normalises,
+            protect=tuple(sorted({*itn.protect, *inbox.protect})),
+            max_segment_s=inbox.max_segment_s,
+            max_end_silence_ms=inbox.max_end_silence_ms,
+        )
+
+    def hotwords(self, inbox: InboxSection) -> HotwordList | None:
+        """Return the list as its file is now; None where there is none or it cannot be read (logged once)."""
+        path = inbox.hotwords
+        if path is None:
+            return None
+        try:
+            words = read_hotwords(path)
+        except HotwordFileError as error:
+            self._complain(path, str(error), inbox=inbox.name)
+            return None
+        for problem in words.problems:
+            self._complain(path, f"line {problem.line}: {problem.text}", inbox=inbox.name)
+        if not words.problems:
+            self._complained.pop(path, None)
+        return words
+
+    def _complain(self, path: Path, problem: str, *, inbox: str) -> None:
+        if self._complained.get(path) != problem:
+            self._complained[path] = problem
+            log.warning("hotwords_problem", inbox=inbox, file=str(path), problem=problem)
+
+
+def inbox_label(name: str) -> str:
+    """Return what a person calls the inbox of that name."""
+    return "(command line)" if name == COMMAND_LINE else name

@@ -1,0 +1,396 @@
+"""Found, settled, hashed, queued: everything up to the moment a recording waits for the recogniser.
+
+Runs in one thread. A rescan is the mechanism; events and the scheduler only wake it. Nothing here is
+remembered that the next scan would not find again.
+"""
+
+from __future__ import annotations
+
+import os
+import queue as thread_queue
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from asr_daemon import inbox as inboxes
+from asr_daemon.clock import to_stamp
+from asr_daemon.errors import InboxGoneError, JobError, NotReadableError, RecordingGoneError
+from asr_daemon.fingerprint import fingerprint, is_open_for_writing, open_recording
+from asr_daemon.inbox import Candidate
+from asr_daemon.presence import InboxPresence, check_presence
+from asr_daemon.seen import SeenFiles
+from asr_daemon.settle import Settler
+from asr_daemon.temporary import remove_stale_temporary
+from asr_daemon.watch import InboxWatch
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.deliver import Deliverer
+    from asr_daemon.history import History
+    from asr_daemon.inbox_profile import InboxProfiles
+    from asr_daemon.queue import Enqueued, Queue
+
+log = structlog.get_logger()
+
+IDLE_S = 60.0
+
+
+@dataclass(slots=True)
+class WatchedInbox:
+    """An inbox and what is known of it."""
+
+    section: InboxSection
+    watch: InboxWatch
+    presence: InboxPresence | None  # how it was there when it was last seen; None: never
+    seen: SeenFiles = field(default_factory=SeenFiles)
+    problem: str = ""
+    scanned_s: float | None = None  # when the last scan ended
+    scan_cpu_s: float = 0.0  # what it cost
+
+
+class Intake:
+    """Finds recordings and brings them to the queue."""
+
+    def __init__(
+        self,
+        config: Config,
+        history: History,
+        queue: Queue,
+        profiles: InboxProfiles,
+        deliverer: Deliverer,
+        clock: Clock,
+        on_queued: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self.profiles = profiles
+        self.inboxes: dict[str, WatchedInbox] = {}
+        self._history = history
+        self._queue = queue
+        self._deliverer = deliverer
+        self._clock = clock
+        self._on_queued = on_queued
+        self._settler = Settler(clock.monotonic_s, look=inboxes.look_at)
+        self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()  # `submit` comes from another thread
+        self._unreadable: dict[Path, str] = {}
+
+    # ------------------------------------------------------------------ life
+
+    def watch(self) -> None:
+        """Begin to watch the inboxes of the configuration."""
+        for section in self.config.inbox:
+            remembered = self._queue.setting(f"presence:{section.path}")
+            watched = WatchedInbox(
+                section,
+                watch=InboxWatch(
+                    section.name,
+                    section.path,
+                    recursive=section.recursive,
+                    mode=section.watch,
+                    clock=self._clock,
+                    on_wake=self.wake,
+                    on_problem=_write_watch_problem,
+                ),
+                presence=InboxPresence.from_json(remembered) if remembered else None,
+            )
+            for row in self._history.all("known_signatures", inbox=section.name):
+                watched.seen.add(_candidate(row))
+            self.inboxes[section.name] = watched
+            watched.watch.start()
+            self.wake(section.name, None)
+
+    def reload(self, config: Config, profiles: InboxProfiles) -> None:
+        """Take up another configuration: every inbox is watched and scanned anew."""
+        with self._lock:
+            self._stop_watching()
+            self.config, self.profiles = config, profiles
+            self.watch()
+
+    def run(self) -> None:
+        """Take in recordings until :meth:`stop`."""
+        while not self._stopping.is_set():
+            try:
+                self.step(self._settler.next_due_s())
+            except Exception:
+                log.exception("intake_failed")
+
+    def stop(self) -> None:
+        """End the loop soon."""
+        self._stopping.set()
+        self._wakes.put(("", None))
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        for watched in self.inboxes.values():
+            watched.watch.stop()
+        self.inboxes = {}
+
+    # ------------------------------------------------------------------ found
+
+    def wake(self, inbox: str, path: Path | None) -> None:
+        """Look at a path, or (None) at a whole inbox, soon; from any thread."""
+        self._wakes.put((inbox, path))
+
+    def tick(self) -> None:
+        """Wake for the rescans that are due, and look after the observers; the scheduler calls it."""
+        now = self._clock.monotonic_s()
+        for name, watched in list(self.inboxes.items()):
+            watched.watch.check()
+            period_s = watched.watch.rescan_period_s(self.config.daemon.rescan_s, watched.scan_cpu_s)
+            if watched.scanned_s is not None and now - watched.scanned_s >= period_s:
+                self.wake(name, None)
+
+    def step(self, timeout_s: float | None) -> None:
+        """Hear what woke, look there, and take in what has settled."""
+        wakes = self._gather(IDLE_S if timeout_s is None else max(0.0, timeout_s))
+        with self._lock:
+            whole = {name for name, path in wakes if path is None}
+            for name in whole:
+                if name in self.inboxes:
+                    self._scan(self.inboxes[name])
+            for name, path in wakes:
+                if path is not None and name in self.inboxes and name not in whole:
+                    self._look(self.inboxes[name], path)
+            settled = self._settler.take_settled()
+        for candidate in settled:
+            if self._stopping.is_set():
+                return
+            with self._lock:
+                self._take_in(candidate)
+
+    def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
+        """Return everything that woke, at least one unless the time passed."""
+        wakes: set[tuple[str, Path | None]] = set()
+        try:
+            wakes.add(self._wakes.get(timeout=timeout_s))
+            while True:
+                wakes.add(self._wakes.get_nowait())
+        except thread_queue.Empty:
+            return wakes
+
+    def _look(self, watched: WatchedInbox, path: Path) -> None:
+        """Look at one path that an event named: a recording, or a folder that came with recordings in it."""
+        section = watched.section
+        if path.is_dir() and not path.is_symlink():
+            self._scan(watched)
+            return
+        self._settler.touch(path)
+        if not inboxes.is_inside(path, section.path, recursive=section.recursive):
+            return
+        found = inboxes.look_at(path)
+        if found is not None and not watched.seen.is_known(str(found.path), found.path.lstat()):
+            self._settler.observe(found, section.settle_s)
+        elif found is None:
+            self._look_after_failures(watched)
+
+    def _scan(self, watched: WatchedInbox) -> None:
+        section = watched.section
+        began_s = time.thread_time()
+        try:
+            self._check_presence(watched)
+            for found in inboxes.scan(
+                section.path,
+                recursive=section.recursive,
+                is_known=watched.seen.is_known,
+                on_problem=lambda path, error: self._complain(watched, f"{path}: {error.strerror}"),
+                on_temporary=self._remove_temporary,
+            ):
+                self._settler.observe(found, section.settle_s)
+            self._look_after_failures(watched)
+            self._look_after_waiting(watched)
+        except InboxGoneError as error:
+            self._complain(watched, str(error))
+        else:
+            if watched.problem:
+                log.info("inbox_back", inbox=section.name)
+                watched.problem = ""
+        watched.scanned_s = self._clock.monotonic_s()
+        watched.scan_cpu_s = time.thread_time() - began_s
+
+    def _check_presence(self, watched: WatchedInbox) -> None:
+        section = watched.section
+        presence = check_presence(section.path, watched.presence)
+        if presence != watched.presence:
+            watched.presence = presence
+            self._queue.set_setting(f"presence:{section.path}", presence.to_json())
+
+    def _complain(self, watched: WatchedInbox, problem: str) -> None:
+        if watched.problem != problem:
+            watched.problem = problem
+            log.warning("inbox_problem", inbox=watched.section.name, problem=problem)
+
+    def _remove_temporary(self, path: Path) -> None:
+        if remove_stale_temporary(path, now_s=self._clock.now().timestamp()):
+            log.info("stale_temporary_removed", file=path.name)
+
+    def _look_after_failures(self, watched: WatchedInbox) -> None:
+        """A deleted failure file asks for another try; one whose recording is gone goes, too."""
+        for row in self._history.all("failure_files", inbox=watched.section.name):
+            recording, failure = _path(row["path"]), _path(row["failure_path"])
+            if not os.path.lexists(recording):
+                failure.unlink(missing_ok=True)
+                self._mark_gone(row["recording"])
+                self._forget_failure(row)
+            elif not os.path.lexists(failure):
+                self._forget_failure(row)
+                if row["job"] is not None:
+                    self._queue.retry(row["recording"])
+                    self._on_queued()
+                log.info(
+                    "retry_asked", inbox=watched.section.name, file=recording.name, by="failure file deleted"
+                )
+
+    def _forget_failure(self, row: sqlite3.Row) -> None:
+        with self._history.transaction() as history:
+            history.run("forget_output", path=row["failure_path"])
+
+    def _look_after_waiting(self, watched: WatchedInbox) -> None:
+        """Recordings that were taken away before their turn are no longer waited for."""
+        for row in self._history.all("waiting_recordings", inbox=watched.section.name):
+            if not os.path.lexists(_path(row["path"])):
+                self._mark_gone(row["id"])
+                log.info("recording_gone", inbox=watched.section.name, file=row["name"])
+
+    def _mark_gone(self, recording: int) -> None:
+        with self._history.transaction() as history:
+            history.run(
+                "set_recording_state", recording=recording, state="gone", problem=None, written_at=None
+            )
+
+    # ------------------------------------------------------------------ hashed and queued
+
+    def _take_in(self, candidate: Candidate) -> None:
+        """Hash a settled recording and queue it; whatever prevents that now, a later scan finds it again."""
+        watched = self._inbox_of(candidate.path)
+        if watched is None:
+            return
+        section = watched.section
+        try:
+            queued = self._queue_file(candidate.path, section.path, section.name, section.settle_s, 0)
+        except NotReadableError as error:
+            self._tell_unreadable(watched, candidate, error)
+            return
+        except RecordingGoneError as error:
+            log.debug("recording_changed", inbox=section.name, file=candidate.path.name, problem=str(error))
+            return
+        except JobError as error:
+            if self._unreadable.get(candidate.path) != str(error):
+                self._unreadable[candidate.path] = str(error)
+                log.warning(
+                    "recording_not_queued",
+                    inbox=section.name,
+                    file=candidate.path.name,
+                    error=error.code,
+                    problem=str(error),
+                )
+            return
+        if queued is not None:
+            self._unreadable.pop(candidate.path, None)
+
+    def submit(self, path: Path, inbox: str, *, priority: int) -> Enqueued:
+        """Queue a file named on the command line, under an inbox's profile; raises :class:`JobError`."""
+        with self._lock:
+            queued = self._queue_file(path, path.parent, inbox, None, priority, of_command_line=True)
+        assert queued is not None  # noqa: S101 (nothing defers it)
+        return queued
+
+    def _queue_file(
+        self,
+        path: Path,
+        root: Path,
+        inbox: str,
+        settle_s: float | None,
+        priority: int,
+        *,
+        of_command_line: bool = False,
+    ) -> Enqueued | None:
+        descriptor = open_recording(path, root)
+        try:
+            found = _seen(path, os.fstat(descriptor))
+            if (
+                settle_s is not None
+                and is_open_for_writing(descriptor)
+                and self._settler.defer(found, settle_s)
+            ):
+                return None
+            content = fingerprint(descriptor, self._stopping.is_set)
+            found = _seen(path, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        profile = self.profiles.profile(inbox)
+        owner = "" if of_command_line else inbox
+        queued = self._queue.put(owner, found, content.sha256, profile, priority=priority)
+        if not of_command_line:
+            self.inboxes[inbox].seen.add(found)
+        log.info(
+            "recording_queued",
+            job=queued.job,
+            inbox=inbox,
+            file=os.fsencode(path.name).decode("utf-8", "replace"),
+            sha256=content.sha256,
+            size_bytes=content.size_bytes,
+            known_content=not queued.is_new_work,
+        )
+        if queued.job_state in ("done", "failed", "quarantined"):
+            self._deliverer.deliver(queued.recording)  # a twin: nothing is recognised again
+        else:
+            self._on_queued()
+        return queued
+
+    def _tell_unreadable(self, watched: WatchedInbox, candidate: Candidate, error: NotReadableError) -> None:
+        """Say once, in the log and in the share, that a file may not be read; each scan tries it again."""
+        if self._unreadable.get(candidate.path) == str(error):
+            return
+        self._unreadable[candidate.path] = str(error)
+        log.warning(
+            "recording_not_readable", inbox=watched.section.name, file=candidate.path.name, problem=str(error)
+        )
+        recording = self._queue.put_unreadable(watched.section.name, candidate, error)
+        self._deliverer.tell(recording, error)
+
+    def _inbox_of(self, path: Path) -> WatchedInbox | None:
+        return next((w for w in self.inboxes.values() if w.section.path in path.parents), None)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return, for each inbox, how it is watched and what is wrong with it."""
+        return [
+            {
+                "name": name,
+                "path": os.fspath(watched.section.path),
+                "watch": {
+                    "mode": watched.watch.state.mode,
+                    "since": to_stamp(watched.watch.state.since),
+                    "file_system": watched.watch.state.fs_type,
+                    "restarts": watched.watch.state.restarts,
+                    "problem": watched.watch.state.last_problem,
+                },
+                "problem": watched.problem,
+                "settling": sum(1 for path in self._settler.paths_below(watched.section.path)),
+            }
+            for name, watched in list(self.inboxes.items())
+        ]
+
+
+def _write_watch_problem(inbox: str, problem: str) -> None:
+    log.warning("watch_problem", inbox=inbox, problem=problem)
+
+
+def _path(stored: bytes) -> Path:
+    return Path(os.fsdecode(stored))
+
+
+def _seen(path: Path, found: os.stat_result) -> Candidate:
+    return Candidate(path, found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, found.st_ctime_ns)
+
+
+def _candidate(row: sqlite3.Row) -> Candidate:
+    return Candidate(_path(row["path"]), row["size_bytes"], row["mtime_ns"], row["inode"], 0)

@@ -1,0 +1,167 @@
+"""What `status` shows: inboxes, queue, the recordings in work, last errors, last backup.
+
+Stable for scripts: ``schema`` is raised when a key changes its meaning or goes. What only the running daemon
+knows comes over the control socket (``live``); the rest is read from the history.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from asr_daemon import __version__
+from asr_daemon.backup import list_backups
+from asr_daemon.clock import to_stamp
+from asr_daemon.control import NotRunningError, ask
+from asr_daemon.errors import AsrDaemonError
+from asr_daemon.history import open_history_read_only
+from asr_daemon.inbox_profile import inbox_label
+from asr_daemon.models.catalogue import resolve
+
+if TYPE_CHECKING:
+    from asr_daemon.config import Config
+    from asr_daemon.daemon import Daemon
+    from asr_daemon.history import History
+
+SCHEMA = 1
+RECENT_ERRORS = 5
+
+
+def live_status(daemon: Daemon) -> dict[str, Any]:
+    """Return what only the running daemon knows."""
+    state, now_s = daemon.consumer.state, daemon.clock.monotonic_s()
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "recogniser": {
+            "state": state.state,
+            "problem": state.reason,
+            "model": state.model,
+            "device": state.device,
+            "pid": state.pid,
+            "load_ms": state.load_ms,
+            "restarts": state.restarts,
+        },
+        "in_work": [
+            {
+                "job": work.job.id,
+                "inbox": work.inbox,
+                "file": work.name,
+                "duration_s": work.duration_ms / 1000 or None,
+                "recognised_s": work.recognised_ms / 1000,
+                "percent": _percent(work.recognised_ms, work.duration_ms),
+                "elapsed_s": round(now_s - work.began_s, 1),
+                "remaining_s": _remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
+            }
+            for work in list(state.in_work.values())
+        ],
+        "inboxes": daemon.intake.status(),
+    }
+
+
+def status_line(daemon: Daemon) -> str:
+    """Return one line for ``systemctl status``: ``会议.wav 42% · 3 waiting``."""
+    counts = _queue_counts(daemon.history)
+    state = daemon.consumer.state
+    parts = [
+        f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
+        for work in list(state.in_work.values())[:2]
+    ]
+    if state.state in ("blocked", "paused", "loading"):
+        parts.append(f"{state.state} {state.reason}".strip())
+    parts.append(f"{counts.get('queued', 0)} waiting")
+    return " · ".join(parts)
+
+
+def collect(config: Config) -> dict[str, Any]:
+    """Return the whole status, whether a daemon runs or not."""
+    try:
+        live = ask(config.socket_path, "status")
+    except NotRunningError:
+        live = {}
+    status: dict[str, Any] = {
+        "schema": SCHEMA,
+        "running": bool(live),
+        "state_dir": os.fspath(config.state_dir),
+    }
+    status["pid"], status["version"] = live.get("pid"), live.get("version", __version__)
+    status["model"] = _model(config)
+    status["recogniser"] = live.get("recogniser")
+    status["in_work"] = live.get("in_work", [])
+    by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
+    counts: dict[tuple[str, str], int] = {}
+    status["queue"], status["errors"], status["paused"] = {}, [], False
+    backup_error = ""
+    if config.history_path.exists():
+        history = open_history_read_only(config.history_path)
+        status["queue"] = _queue_counts(history)
+        status["errors"] = _errors(history)
+        counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
+        status["paused"] = _setting(history, "paused") == "1"
+        backup_error = _setting(history, "backup_error")
+        history.close()
+    status["inboxes"] = [
+        {
+            "name": section.name,
+            "path": os.fspath(section.path),
+            "watch": by_name.get(section.name, {}).get("watch"),
+            "problem": by_name.get(section.name, {}).get("problem", ""),
+            "settling": by_name.get(section.name, {}).get("settling", 0),
+            **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
+        }
+        for section in config.inbox
+    ]
+    status["backup"] = {"last": _last_backup(config), "error": backup_error}
+    return status
+
+
+def _model(config: Config) -> dict[str, Any]:
+    try:
+        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+    except AsrDaemonError as error:
+        return {"label": None, "problem": str(error), "trial_only": False}
+    return {"label": model.label, "problem": "", "trial_only": model.is_builtin}
+
+
+def _queue_counts(history: History) -> dict[str, int]:
+    counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
+    return {state: counts.get(state, 0) for state in ("queued", "running", "done", "failed", "quarantined")}
+
+
+def _errors(history: History) -> list[dict[str, Any]]:
+    return [
+        {
+            "recording": row["id"],
+            "inbox": inbox_label(row["inbox"]),
+            "file": row["name"],
+            "state": row["job_state"] or row["state"],
+            "code": row["error_code"],
+            "problem": row["error_message"] or row["problem"],
+        }
+        for row in history.all("recent_errors", limit=RECENT_ERRORS)
+    ]
+
+
+def _setting(history: History, key: str) -> str:
+    row = history.one("get_setting", key=key)
+    return row["value"] if row else ""
+
+
+def _last_backup(config: Config) -> dict[str, Any] | None:
+    backups = list_backups(config.backup_dir)
+    if not backups:
+        return None
+    newest = backups[0]
+    return {
+        "path": os.fspath(newest.path),
+        "taken_at": to_stamp(newest.taken_at),
+        "size_bytes": newest.size_bytes,
+    }
+
+
+def _percent(done_ms: int, of_ms: int) -> int | None:
+    return min(100, done_ms * 100 // of_ms) if of_ms else None
+
+
+def _remaining_s(elapsed_s: float, done_ms: int, of_ms: int) -> float | None:
+    return round(elapsed_s * (of_ms - done_ms) / done_ms, 1) if done_ms and of_ms else None

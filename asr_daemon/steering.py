@@ -1,0 +1,100 @@
+"""What commands ask of the running daemon, or of one that they start for themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from asr_daemon.errors import JobError, UsageError
+from asr_daemon.queue import COMMAND_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr_daemon.control import Answer
+    from asr_daemon.daemon import Daemon
+
+log = structlog.get_logger()
+SOMEBODY_WAITS = -1  # priority of what is named on the command line
+
+
+class Steering:
+    """One method a command; arguments and answers are plain JSON."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def answer(self, request: Answer) -> Answer:
+        """Carry out ``{"command": NAME, ...}``; raises :class:`~asr_daemon.errors.OperatorError`."""
+        command = request.pop("command", "")
+        commands: dict[str, Callable[..., Answer]] = {
+            "status": self.status,
+            "submit": self.submit,
+            "retry": self.retry,
+            "pause": self.pause,
+            "resume": self.resume,
+            "backup": self.backup,
+        }
+        if command not in commands:
+            raise UsageError(f"no such command: {command!r}")
+        try:
+            return commands[command](**request)
+        except TypeError as error:
+            raise UsageError(f"{command}: {error}") from None
+
+    def status(self) -> Answer:
+        """Return what only the running daemon knows."""
+        return self._daemon.live()
+
+    def submit(self, paths: list[str], inbox: str = COMMAND_LINE) -> Answer:
+        """Queue files named on the command line; return their recordings' numbers, or why not, in order."""
+        if inbox != COMMAND_LINE and self._daemon.config.find_inbox(inbox) is None:
+            names = ", ".join(section.name for section in self._daemon.config.inbox) or "none"
+            raise UsageError(f"there is no inbox {inbox!r}; configured are: {names}")
+        results: list[dict[str, Any]] = []
+        for path in paths:
+            try:
+                queued = self._daemon.intake.submit(Path(path), inbox, priority=SOMEBODY_WAITS)
+            except JobError as error:
+                results.append({"path": path, "error": f"{Path(path).name}: {error}", "code": error.code})
+                continue
+            if queued.job_state in ("failed", "quarantined"):  # who asks by name wants another try
+                self._daemon.queue.retry(queued.recording)
+            results.append({"path": path, "recording": queued.recording, "job": queued.job})
+        self._daemon.consumer.wake.set()
+        return {"results": results}
+
+    def retry(
+        self, recordings: list[int] | None = None, state: str | None = None, code: str | None = None
+    ) -> Answer:
+        """Begin recordings anew: by number, or all that failed or were quarantined (of one failure class)."""
+        queue = self._daemon.queue
+        count = 0
+        for recording in recordings or ():
+            queue.retry(recording)
+            count += 1
+        for each in ("failed", "quarantined") if state == "any" else (state,) if state else ():
+            count += queue.retry_all(each, code)
+        log.info("retry_asked", recordings=recordings, state=state, code=code, count=count)
+        self._daemon.consumer.wake.set()
+        return {"count": count}
+
+    def pause(self) -> Answer:
+        """Begin no further recording; what is in work is finished."""
+        return self._set_paused("1", "queue_paused")
+
+    def resume(self) -> Answer:
+        """Go on."""
+        return self._set_paused("0", "queue_resumed")
+
+    def _set_paused(self, value: str, event: str) -> Answer:
+        self._daemon.queue.set_setting("paused", value)
+        self._daemon.consumer.wake.set()
+        log.info(event)
+        return {}
+
+    def backup(self) -> Answer:
+        """Take a backup now."""
+        return self._daemon.back_up()

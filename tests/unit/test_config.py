@@ -1,0 +1,117 @@
+"""The configuration: one model, one documented file, every problem at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.config import Config, InboxSection, load_config, tomllib
+from asr_daemon.errors import ConfigurationError
+
+DOCUMENTED = Path(__file__).parents[2] / "config.toml"
+UNCOMMENTED = re.sub(
+    r"^# (?=\[\[inbox|# |\w+ = )", "", DOCUMENTED.read_text(encoding="utf-8"), flags=re.MULTILINE
+)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_documented_file_works_as_it_is(tmp_path: Path) -> None:
+    """The commented default is a valid configuration that equals the defaults."""
+    path = write(tmp_path, DOCUMENTED.read_text(encoding="utf-8"))
+    assert load_config(path) == Config()
+
+
+@pytest.mark.parametrize("section", ["daemon", "engine", "models", "itn", "backup"])
+def test_every_key_is_documented_with_its_default(section: str, tmp_path: Path) -> None:
+    """Every key of the model stands in config.toml, and nothing else does."""
+    documented = tomllib.loads(UNCOMMENTED)
+    model = Config.model_fields[section].annotation
+    assert model is not None
+    assert set(documented[section]) == set(model.model_fields)
+
+
+def test_every_inbox_key_is_documented_with_its_default(tmp_path: Path) -> None:
+    """The commented inbox shows every key of an inbox with the default that the code has."""
+    documented = tomllib.loads(UNCOMMENTED)["inbox"][0]
+    assert set(documented) == set(InboxSection.model_fields)
+    shown = load_config(write(tmp_path, UNCOMMENTED)).inbox[0]
+    assert shown == InboxSection(name="finance", path=Path("/srv/share/finance"))
+
+
+def test_every_key_has_a_comment() -> None:
+    """No key stands in config.toml without a comment above it (a run of keys may share one)."""
+    previous = ""
+    for line in UNCOMMENTED.splitlines():
+        if re.match(r"\w+ = ", line):
+            assert previous.startswith("#") or re.match(r"keep_", previous), line
+        previous = line
+
+
+def test_every_problem_is_named_at_once_with_its_key(tmp_path: Path) -> None:
+    """Several mistakes give several sentences, each with the key path and what would be right."""
+    path = write(
+        tmp_path,
+        """
+        [daemon]
+        recsan_s = 5
+        [engine]
+        device = "gpu"
+        [backup]
+        schedule = "at night"
+        [[inbox]]
+        name = "a"
+        path = "a"
+        settle_s = 0
+        [[inbox]]
+        name = "b"
+        """,
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(path)
+    text = str(caught.value)
+    assert "daemon.recsan_s: no such key; did you mean rescan_s?" in text
+    assert "engine.device:" in text
+    assert "backup.schedule: not a cron expression" in text
+    assert "inbox[0].settle_s:" in text
+    assert "inbox[1].path: is required" in text
+    assert len(caught.value.problems) == 5
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """A relative path means the folder of the configuration file, wherever the daemon was started."""
+    path = write(tmp_path, '[[inbox]]\nname = "a"\npath = "in/a"\nhotwords = "words.txt"\n')
+    inbox = load_config(path).inbox[0]
+    assert inbox.path == tmp_path / "in" / "a"
+    assert inbox.hotwords == tmp_path / "words.txt"
+
+
+@pytest.mark.parametrize(
+    ("second", "why"), [("share", "lie in one another"), ("share/sub", "lie in one another")]
+)
+def test_overlapping_inboxes_are_refused(second: str, why: str, tmp_path: Path) -> None:
+    """A recording can belong to one inbox only."""
+    text = f'[[inbox]]\nname = "a"\npath = "share"\n[[inbox]]\nname = "b"\npath = "{second}"\n'
+    with pytest.raises(ConfigurationError, match="lie in one another"):
+        load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("content", [b"[daemon", b"\xff\xfe"])
+def test_what_is_no_toml_is_one_sentence(content: bytes, tmp_path: Path) -> None:
+    """A broken file is named, not dumped as a traceback."""
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="not valid TOML"):
+        load_config(path)
+
+
+def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    """A configuration that is not there is said to be so."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_config(tmp_path / "none.toml")
