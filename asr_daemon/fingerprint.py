@@ -13,6 +13,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import signal
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,6 +73,8 @@ def is_open_for_writing(fd: int) -> bool:
     must tell.
     """
     try:
+        # A writer that comes in this very moment waits for the lease, and its signal is one that is ignored.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return error.errno == errno.EAGAIN
@@ -92,7 +95,7 @@ def fingerprint(fd: int, cancelled: Callable[[], bool] = lambda: False) -> Finge
         with contextlib.suppress(OSError):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         at = 0
-        while block := os.pread(fd, READ_BYTES, at):
+        while at < before.st_size and (block := os.pread(fd, READ_BYTES, at)):  # not for ever, if it grows
             digest.update(block)
             at += len(block)
             if cancelled():

@@ -7,6 +7,7 @@ in ``raw_text``, and ``spans`` lead from there to ``text``.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -57,9 +58,9 @@ def pieces(segment: Segment) -> list[Piece]:
     return _cling(timed, segment)
 
 
-def is_punctuation(character: str) -> bool:
-    """Return whether a character is punctuation or a symbol that is not spoken."""
-    return unicodedata.category(character)[0] in "PS"
+def _is_silent(character: str) -> bool:
+    """Return whether a character is space, punctuation or a symbol: nothing that a token stands for."""
+    return character.isspace() or unicodedata.category(character)[0] in "PS"
 
 
 def _chunks(segment: Segment) -> list[_Chunk] | None:
@@ -93,7 +94,7 @@ def _unchanged(segment: Segment, at: int, end: int, raw_at: int, raw_end: int) -
                 raw_at += 1
             if raw_at < raw_end and segment.raw_text[raw_at].casefold() == character.casefold():
                 raw_at += 1
-            elif not (character.isspace() or is_punctuation(character)):
+            elif not _is_silent(character):
                 return None
         found.append(_Chunk(match.start(), match.end(), raw_start, raw_at))
     return found if not segment.raw_text[raw_at:raw_end].strip() else None
@@ -128,23 +129,18 @@ def _shared_out(segment: Segment) -> list[Piece]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    duration_ms = segment.end_ms - segment.start_ms
-    length = len(segment.text)
-    return _cling(
-        [
-            (
-                segment.text[start:end],
-                (
-                    segment.start_ms + duration_ms * start // length,
-                    segment.start_ms + duration_ms * end // length,
-                )
-                if segment.text[start:end].strip()
-                else None,
-            )
-            for start, end in merged
-        ],
-        segment,
-    )
+    lengths = [
+        sum(not _is_silent(character) for character in segment.text[start:end]) for start, end in merged
+    ]
+    bounds_ms = [
+        segment.start_ms + (segment.end_ms - segment.start_ms) * spoken // max(1, sum(lengths))
+        for spoken in itertools.accumulate(lengths, initial=0)
+    ]
+    timed = [
+        (segment.text[start:end], (bounds_ms[number], bounds_ms[number + 1]) if lengths[number] else None)
+        for number, (start, end) in enumerate(merged)
+    ]
+    return _cling(timed, segment)
 
 
 def _cling(timed: list[tuple[str, tuple[int, int] | None]], segment: Segment) -> list[Piece]:
@@ -153,7 +149,7 @@ def _cling(timed: list[tuple[str, tuple[int, int] | None]], segment: Segment) ->
     ahead = ""
     for text, time in timed:
         is_opening = text[-1:] in _OPENING
-        is_mark = all(character.isspace() or is_punctuation(character) for character in text)
+        is_mark = all(_is_silent(character) for character in text)
         if is_opening or (not found and (is_mark or time is None)):
             ahead += text
         elif is_mark or time is None:
