@@ -1,0 +1,136 @@
+"""What the service may reach, from the configuration: a drop-in beside the unit.
+
+Enters: the configuration, the environment. Leaves: the text of ``inboxes.conf`` and advice about rights. The
+unit closes everything; ``ReadWritePaths=`` opens the inboxes. What lies below /home, /root and /tmp is hidden
+from the service altogether, so such folders, and no more, are mounted into the hidden place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from asr_daemon.config import Config
+    from asr_daemon.install.environment import Environment
+
+STATE_DIR = Path("/var/lib/asr-daemon")
+
+_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # hidden by ProtectHome=
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 (hidden by PrivateTmp=)
+_ACL = "system.posix_acl_access"
+
+_HEAD = """\
+# Written by `asr-daemon install` from {config}: run it again after inboxes came or went.
+# Folders that are not there when the service starts are left out ("-") until it is started again.
+
+[Service]
+"""
+
+
+def drop_in(config: Config, environment: Environment, config_path: Path) -> str:
+    """Return the drop-in's text."""
+    lines: list[str] = []
+    writable, readable = _writable(config), _readable(config, environment, config_path)
+    if any(_lies_below(path, _HOMES) for path in (*writable, *readable)):
+        lines.append("# Of the homes, only what follows is there.")
+        lines.append("ProtectHome=tmpfs")
+    for path in writable:
+        if _is_hidden(path):
+            lines.append(f"BindPaths=-{quoted_bind(path)}")
+        else:
+            lines.append(f"ReadWritePaths=-{quoted(path)}")
+    lines += [f"BindReadOnlyPaths=-{quoted_bind(path)}" for path in readable if _is_hidden(path)]
+    if groups := _shared_groups(config):
+        lines.append("# Groups that may write into an inbox.")
+        lines.append(f"SupplementaryGroups={' '.join(groups)}")
+    return _HEAD.format(config=config_path) + "\n".join(lines) + "\n"
+
+
+def advice(config: Config, user: str) -> Iterator[str]:
+    """Say which inboxes the user could hardly write to, and what to do."""
+    for inbox in config.inbox:
+        try:
+            found = inbox.path.stat()
+        except OSError:
+            yield f"inbox {inbox.name}: {inbox.path} is not there (yet)"
+            continue
+        opened = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0)
+        if not opened and not _has_acl(inbox.path):
+            yield (
+                f"inbox {inbox.name}: give {user} the right to write there, for instance: "
+                f"setfacl -R -m u:{user}:rwX -m d:u:{user}:rwX {inbox.path}"
+            )
+
+
+def quoted(path: Path | str) -> str:
+    """Return the path as a unit file wants it: quoted, specifiers and escapes doubled."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"' if text != str(path) or any(c.isspace() or c in "'#;" for c in text) else text
+
+
+def quoted_bind(path: Path) -> str:
+    """Return the path for ``BindPaths=``, where a colon separates source and target."""
+    return quoted(path).replace(":", "\\:")
+
+
+def _writable(config: Config) -> list[Path]:
+    """Return what the service writes, outside its StateDirectory=."""
+    folders: list[Path | None] = []
+    for inbox in config.inbox:
+        folders += [inbox.path, inbox.archive]
+    folders += [
+        config.daemon.state_dir,
+        config.backup.dir,
+        config.backup.second_dir,
+        config.daemon.fallback_dir,
+    ]
+    return _without_inner(
+        path for path in folders if path and path != STATE_DIR and STATE_DIR not in path.parents
+    )
+
+
+def _readable(config: Config, environment: Environment, config_path: Path) -> list[Path]:
+    files: list[Path | None] = [config_path.parent, config.models.dir]
+    files += [inbox.hotwords.parent for inbox in config.inbox if inbox.hotwords]
+    for name in (config.engine.ffmpeg, config.engine.model):
+        files.append(Path(name).parent if name.startswith("/") else None)
+    return _without_inner([*environment.folders, *(path for path in files if path)])
+
+
+def _without_inner(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths in order, without those that lie in another one."""
+    every = list(dict.fromkeys(paths))
+    return [path for path in every if not any(other in path.parents for other in every)]
+
+
+def _is_hidden(path: Path) -> bool:
+    return _lies_below(path, _HOMES) or _lies_below(path, _TEMPORARY)
+
+
+def _lies_below(path: Path, roots: Iterable[Path]) -> bool:
+    return any(root == path or root in path.parents for root in roots)
+
+
+def _shared_groups(config: Config) -> list[str]:
+    """Return the groups through which inboxes are shared, root's own left out."""
+    groups = set()
+    for inbox in config.inbox:
+        with contextlib.suppress(OSError, KeyError):
+            found = inbox.path.stat()
+            if found.st_mode & stat.S_IWGRP and found.st_gid != 0:
+                groups.add(grp.getgrgid(found.st_gid).gr_name)
+    return sorted(groups)
+
+
+def _has_acl(path: Path) -> bool:
+    try:
+        return bool(os.getxattr(path, _ACL))
+    except OSError:
+        return False

@@ -1,0 +1,163 @@
+"""Installing and uninstalling the service, from top to bottom.
+
+Enters: a user's name, a configuration path. Leaves: what was done, step by step. An upgrade keeps the
+configuration and takes a backup of the history first; uninstalling keeps configuration, history and user.
+Fails with :class:`~asr_daemon.errors.OperatorError`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asr_daemon
+from asr_daemon.backup import take_backup
+from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir, load_config
+from asr_daemon.errors import UsageError
+from asr_daemon.install.access import STATE_DIR, advice, drop_in, quoted
+from asr_daemon.install.environment import Environment
+from asr_daemon.install.shipped import shipped_text
+from asr_daemon.install.steps import StepRecord, Steps, run_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DEFAULT_USER = "asr-daemon"
+UNIT = Path("/etc/systemd/system/asr-daemon.service")
+DROP_INS = Path("/etc/systemd/system/asr-daemon.service.d")
+SYSUSERS = Path("/etc/sysusers.d/asr-daemon.conf")
+TMPFILES = Path("/etc/tmpfiles.d/asr-daemon.conf")
+PROGRAM = Path("/usr/local/bin/asr-daemon")
+BOOTED = Path("/run/systemd/system")  # sd_booted(3)
+CARD = Path("/dev/nvidiactl")
+
+_STAMP = "# Installed by asr-daemon "
+_USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # what systemd takes everywhere
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where and for whom; the defaults are this machine."""
+
+    user: str = DEFAULT_USER
+    root: Path = Path("/")  # another: write the files below it and run nothing (images, packages)
+    config_path: Path = SYSTEM_CONFIG
+    dry_run: bool = False
+    environment: Environment = field(default_factory=Environment.running)
+    has_card: bool = field(default_factory=CARD.exists)
+    run: Callable[[Sequence[str]], None] = run_program
+
+    def steps(self) -> Steps:
+        """Return what does the steps."""
+        return Steps(self.root, self.dry_run, self.run)
+
+
+def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRecord]:
+    """Create user, folders, configuration, unit and drop-ins; return what was done.
+
+    Doing it again changes nothing, or brings unit and drop-ins up to date. Never overwrites the
+    configuration. Does not start the service.
+    """
+    if not _USER_NAME.fullmatch(wanted.user):
+        raise UsageError(f"{wanted.user!r} is no name for a system user: a-z, 0-9, '-' and '_', 31 at most")
+    steps = wanted.steps()
+    steps.require_root()
+    steps.write(wanted.config_path, _configuration(), keep=True)
+    config = _config_in_force(steps, wanted.config_path)
+    if wanted.root == Path("/"):
+        _back_up_before_upgrade(steps, config, now or datetime.now(timezone.utc))
+    steps.write(SYSUSERS, _for_user(shipped_text("systemd/asr-daemon.sysusers.conf"), wanted.user))
+    steps.command("systemd-sysusers", str(SYSUSERS))
+    steps.write(TMPFILES, _for_user(shipped_text("systemd/asr-daemon.tmpfiles.conf"), wanted.user))
+    steps.command("systemd-tmpfiles", "--create", str(TMPFILES))
+    steps.write(UNIT, _unit(wanted))
+    steps.write(DROP_INS / "inboxes.conf", drop_in(config, wanted.environment, wanted.config_path))
+    if wanted.has_card and config.engine.device != "cpu":
+        steps.write(DROP_INS / "gpu.conf", shipped_text("systemd/asr-daemon.service.d/gpu.conf"))
+    elif config.engine.device == "cpu":
+        steps.remove(DROP_INS / "gpu.conf")
+    steps.link(PROGRAM, wanted.environment.command[0])
+    _reload_manager(steps)
+    for sentence in advice(config, wanted.user):
+        steps.note(sentence)
+    if not config.inbox:
+        steps.note(f"no inbox yet: add one to {wanted.config_path}, then run `asr-daemon install` again")
+    steps.note(
+        "start, now and at every boot: systemctl enable --now asr-daemon; anew: systemctl restart asr-daemon"
+    )
+    return steps.records
+
+
+def uninstall(wanted: Installation) -> list[StepRecord]:
+    """Stop the service and remove its unit; configuration, history, backups and user stay."""
+    steps = wanted.steps()
+    steps.require_root()
+    if steps.place(UNIT).exists() and _is_booted(steps):
+        steps.command("systemctl", "disable", "--now", UNIT.name)
+    for path in (DROP_INS / "inboxes.conf", DROP_INS / "gpu.conf", UNIT, TMPFILES, SYSUSERS):
+        steps.remove(path)
+    _reload_manager(steps)
+    steps.note(
+        f"kept: {wanted.config_path}, {STATE_DIR} (history, backups, models) and the user {wanted.user}"
+    )
+    return steps.records
+
+
+def _configuration() -> str:
+    """Return the commented default, with the state folder named for commands that root runs by hand."""
+    text, found = re.subn(
+        r'(?m)^state_dir = ""$', f'state_dir = "{STATE_DIR}"', shipped_text("config.toml"), count=1
+    )
+    if not found:
+        raise RuntimeError("config.toml has no empty daemon.state_dir")
+    return text
+
+
+def _config_in_force(steps: Steps, config_path: Path) -> Config:
+    """Return the configuration as the service will read it: an empty state folder is systemd's."""
+    placed = steps.place(config_path)
+    config = load_config(placed) if placed.exists() else Config()  # a dry run has not written it
+    if config.daemon.state_dir != default_state_dir():
+        return config
+    return config.model_copy(update={"daemon": config.daemon.model_copy(update={"state_dir": STATE_DIR})})
+
+
+def _unit(wanted: Installation) -> str:
+    """Return the unit with this environment's program, the user and the release."""
+    words = [quoted(word) for word in (*wanted.environment.command, "run", "-c", str(wanted.config_path))]
+    text = shipped_text("systemd/asr-daemon.service")
+    line = "ExecStart=" + " ".join(words).replace("$", "$$")
+    text = re.sub(r"(?m)^ExecStart=.*$", lambda _: line, text)
+    text = re.sub(r"(?m)^(User|Group)=.*$", rf"\g<1>={wanted.user}", text)
+    return f"{_STAMP}{asr_daemon.__version__}\n{text}"
+
+
+def _for_user(text: str, user: str) -> str:
+    """Return the sysusers or tmpfiles lines for another user's name; folders keep theirs."""
+    return re.sub(rf"(?m)(?<= ){DEFAULT_USER}(?= )", user, text)
+
+
+def _back_up_before_upgrade(steps: Steps, config: Config, now: datetime) -> None:
+    """Take a backup where another release's unit is about to be replaced and there is a history."""
+    unit = steps.place(UNIT)
+    if not unit.exists() or steps.dry_run:
+        return
+    first = unit.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    if first == f"{_STAMP}{asr_daemon.__version__}" or not config.history_path.exists():
+        return
+    made = take_backup(config.history_path, config.backup_dir, now=now)
+    steps.note(f"the history was backed up before the upgrade: {made.path}")
+
+
+def _reload_manager(steps: Steps) -> None:
+    if _is_booted(steps):
+        steps.command("systemctl", "daemon-reload")
+    elif steps.root == Path("/"):
+        steps.note("systemd does not run here: the unit counts from the next boot with systemd on")
+
+
+def _is_booted(steps: Steps) -> bool:
+    return steps.root == Path("/") and BOOTED.is_dir()
