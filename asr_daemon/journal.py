@@ -69,10 +69,17 @@ def message(event: Mapping[str, Any]) -> str:
     for key, value in event.items():
         if key in _NOT_IN_MESSAGE or value is None:
             continue
-        text = as_text(value)[: _SHOWN_HASH_DIGITS if key == "sha256" else None]
+        text = _shown(key, value)
         words.append(f"{key}={json.dumps(text, ensure_ascii=False) if _NEEDS_QUOTES.search(text) else text}")
     line = " ".join(words)
     return f"{line}\n{event['traceback']}" if event.get("traceback") else line
+
+
+def _shown(key: str, value: Any) -> str:
+    """Return a value as the message shows it: hashes cut, lists without brackets."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(as_text, value))
+    return as_text(value)[: _SHOWN_HASH_DIGITS if key == "sha256" else None]
 
 
 def fields(event: Mapping[str, Any], *, identifier: str = IDENTIFIER) -> dict[str, str]:

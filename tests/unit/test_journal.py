@@ -141,6 +141,7 @@ def test_reachable_tells_a_listener_from_a_left_over_socket(journald: socket.soc
         ({"event": "recording_queued", "sha256": "ab" * 32}, "recording_queued sha256=abababababab"),
         ({"event": "backup_failed", "error": 'disk "full" now'}, 'backup_failed error="disk \\"full\\" now"'),
         ({"event": "x_done", "level": "info", "nothing": None, "empty": ""}, 'x_done empty=""'),
+        ({"event": "x_done", "outputs": ["会议.txt", "会议.srt"]}, 'x_done outputs="会议.txt, 会议.srt"'),
         ({"event": "x_failed", "traceback": "Traceback\n  line"}, "x_failed\nTraceback\n  line"),
     ],
 )
