@@ -1,39 +1,61 @@
-"""The normaliser: finds spoken numbers, and writes those whose reading is certain."""
+"""The normaliser: masks what stays, tags what is left, and writes the readings into the raw text."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from asr_daemon.itn.characters import fold
 from asr_daemon.itn.normalised import Normalised, Span
+from asr_daemon.itn.protected import ProtectedWords
+from asr_daemon.itn.reading import Seen
+from asr_daemon.itn.staying import mask_staying
+from asr_daemon.itn.tagger import tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_DIGITS = str.maketrans("零〇一幺二三四五六七八九", "001123456789")
-_DIGIT_STRING = re.compile("[零〇一幺二三四五六七八九]{4,}")
+    from asr_daemon.itn.reading import Reading
+
+_KEPT_UNITS = {"万": "萬", "亿": "億"}
+
+
+def _write(raw: str, reading: Reading) -> str:
+    """Return the written form of a reading; what is not edited is copied, 萬 and 億 stay as they were."""
+    pieces: list[str] = []
+    place = reading.start
+    for edit in reading.edits:
+        text, spoken = edit.text, raw[edit.start : edit.end]
+        for simplified, traditional in _KEPT_UNITS.items():
+            if traditional in spoken:
+                text = text.replace(simplified, traditional)
+        pieces += (raw[place : edit.start], text)
+        place = edit.end
+    pieces.append(raw[place : reading.end])
+    return "".join(pieces)
 
 
 class Normaliser:
-    """Writes spoken numbers in digits; ``protect`` holds words that stay as they are spoken."""
+    """Writes spoken numbers as a secretary would; see the package's docstring for the style.
+
+    ``protect`` holds words of the user's in which nothing is changed, in the form of ``protected_words.txt``.
+    """
 
     def __init__(self, protect: Iterable[str] = ()) -> None:
-        self._protect = tuple(protect)
+        self._words = ProtectedWords(protect)
 
     def normalise(self, text: str) -> Normalised:
-        """Return ``text`` with its digit strings written; pure, linear, never empty for a text that is not."""
+        """Return ``text`` written; pure, deterministic, linear in length, never empty for a text that is not."""
+        folded = fold(text)
+        seen = Seen(folded, mask_staying(folded, self._words))
         pieces: list[str] = []
         spans: list[Span] = []
         done = length = 0
-        for match in _DIGIT_STRING.finditer(text):
-            if any(word in text[max(0, match.start() - len(word)) : match.end() + len(word)] for word in self._protect):
-                continue
-            kept = text[done : match.start()]
-            digits = match.group().translate(_DIGITS)
+        for reading in tag(seen):
+            kept, written = text[done : reading.start], _write(text, reading)
             start = length + len(kept)
-            length = start + len(digits)
-            spans.append(Span(match.start(), match.end(), start, length, "digits", "digit_string"))
-            pieces += (kept, digits)
-            done = match.end()
+            length = start + len(written)
+            spans.append(Span(reading.start, reading.end, start, length, reading.kind, reading.rule))
+            pieces += (kept, written)
+            done = reading.end
         pieces.append(text[done:])
         return Normalised(text, "".join(pieces), tuple(spans))

@@ -1,0 +1,75 @@
+"""Rules of plain cardinals: ordinals, negative numbers, ranges, and whatever has two figures or more."""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn import renderers as render
+from asr_daemon.itn.characters import NOT_N, N
+from asr_daemon.itn.numerals import cardinal, is_digit_string
+from asr_daemon.itn.ratios import minus
+from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
+
+_NUMBER = re.compile(render.NUMBER + NOT_N)
+_MINUS_COUNTS = re.compile("[场局球楼层号责重荷载担债盈伤]|于|有")
+_ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N}")
+_JOINED = re.compile("到|至|—|-|~")
+
+
+def ordinal(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read the number after 第; 第一 to 第九 stay."""
+    if seen.text[start - 1 : start] != "第":
+        return None
+    run = seen.masked[start:end]
+    number = cardinal(run)
+    text = number.written if number and number.several else None
+    if text is None and is_digit_string(run) and len(run) > 2:  # noqa: PLR2004
+        text = render.label(run)
+    if text is None:
+        span = _ORDINAL_RANGE.match(seen.masked, start)
+        last = cardinal(span["last"]) if span else None
+        if not (number and last and last.several):
+            return stays(start, end, "ordinal_below_ten")
+        text = number.written
+    return written((start, end), "ordinal", "ordinal", Edit(start, end, text))
+
+
+def negative(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read a number after 负."""
+    match = _NUMBER.match(seen.masked, start)
+    if not match or not minus(seen, start) or _MINUS_COUNTS.match(seen.text, match.end()):
+        return None
+    text = render.number(match.group())
+    return None if text is None else written(
+        (start - 1, match.end()), "negative", "negative", Edit(start - 1, match.end(), f"-{text}")
+    )
+
+
+def range_before(read: Rule) -> Rule:
+    """Return the rule of a single digit before 到: it is written where ``read`` writes its partner."""
+
+    def rule(seen: Seen, start: int, end: int) -> Reading | None:
+        match = _NUMBER.match(seen.masked, start)
+        if not match or match.end() != end:
+            return None
+        join = _JOINED.match(seen.masked, end)
+        number = cardinal(match.group())
+        if not join or number is None or number.several:
+            return None
+        last = re.compile(N).match(seen.masked, join.end())
+        partner = read(seen, *last.span()) if last else None
+        if partner is None or not partner.edits or partner.start != join.end():
+            return None
+        return written((start, end), partner.kind, "range", Edit(start, end, number.written))
+
+    return rule
+
+
+def plain(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read a cardinal of two figures and more."""
+    number = cardinal(seen.masked[start:end])
+    if number is None or not number.several:
+        return None
+    return written((start, end), "cardinal", "cardinal", Edit(start, end, number.written))
+
+

@@ -1,0 +1,132 @@
+"""Rules of clock times; 点 also parts decimals and counts arguments, so much here is deciding which."""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn import renderers as render
+from asr_daemon.itn.characters import MASK, NUMERALS, D, N
+from asr_daemon.itn.context import CLASSIFIER, DAYTIME, MEASURE, POINTS_AFTER, POINTS_BEFORE, TIME_AFTER
+from asr_daemon.itn.numerals import cardinal
+from asr_daemon.itn.reading import Reading, Seen, group, stays, written
+
+_MINUTE_SIGN = "分(?![钟之享析别配为成开类期之数享布])"
+_MARK = f"(?:半(?![点价天个数年])|整(?![顿理改个体合治数])|钟(?!爱|情)|[一二三两]刻(?![不意画苦舟])|{MASK}刻)"
+_MARKED = re.compile(f"(?P<hour>{N})[点时]{_MARK}")
+_MINUTES = re.compile(
+    f"(?P<hour>{N})(?:点|时)过?(?P<minute>{N})(?:(?P<sign>{_MINUTE_SIGN})(?:(?P<second>{N})秒)?)?(?![{NUMERALS}点])"
+)
+_TO_GO = re.compile(f"(?P<minute>{N})分(?:钟)?(?:到)?(?P<hour>{N})点")
+_QUARTER_TO_GO = re.compile(f"[一三两]刻(?:钟)?(?P<hour>{N})点")
+_SHORT_OF = re.compile(f"(?P<hour>{N})点差(?P<minute>{N})分")
+_BARE = re.compile(f"(?P<hour>{N})点(?!几|半价)")
+_RANGE = re.compile(f"(?P<first>{N})(?:到|至)(?P<hour>{N})点(?!{D}|几)")
+_HOUR = re.compile(f"(?P<hour>{N})时(?![间候期代光常而段尚髦差空速效长刻])")
+_DAYTIME_BEFORE = re.compile(f"{DAYTIME}的?$")
+_POINTS_BEFORE = re.compile(POINTS_BEFORE)
+_POINTS_AFTER = re.compile(f"点{POINTS_AFTER}")
+_TIME_AFTER = re.compile(f"点(?:{TIME_AFTER})")
+_RANGE_AFTER = re.compile(f"点(?:半|钟|整)?(?:到|至|—|-|~){N}点")
+_COUNTED_AFTER = re.compile(f"{CLASSIFIER}|{MEASURE}|[块元倍度]")
+_ONE = ("一", "零", "〇")
+
+
+def _daytime(seen: Seen, start: int) -> bool:
+    """Return whether a time of the day stands before."""
+    return seen.ends(_DAYTIME_BEFORE, start)
+
+
+def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
+    """Return whether a bare single digit before 点 is an hour, and not a count of points or 一点, a little."""
+    if _daytime(seen, start) or _RANGE_AFTER.match(seen.masked, end):
+        return True
+    if hour in _ONE or seen.ends(_POINTS_BEFORE, start):
+        return False
+    return bool(_TIME_AFTER.match(seen.text, end)) or not _POINTS_AFTER.match(seen.text, end)
+
+
+def marked(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read an hour with 半, 整, 钟 or a quarter."""
+    match = _MARKED.match(seen.masked, start)
+    if not match:
+        return None
+    return written(match.span(), "clock", "hour_marked", group(match, "hour", render.hour))
+
+
+def minutes(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read hour and minute; single digits after 点 are a decimal unless the daytime or 分 says otherwise."""
+    match = _MINUTES.match(seen.masked, start)
+    if not match:
+        return None
+    hour, minute = match["hour"], match["minute"]
+    ten = "十" in minute
+    if not ten and not _minutes_meant(seen, match):
+        return None
+    if not match["sign"]:
+        counted = _COUNTED_AFTER.match(seen.text, match.end())
+        few = len(hour) == 1 and not _daytime(seen, start)
+        if (counted or not ten) and few and (hour in _ONE or seen.ends(_POINTS_BEFORE, start)):
+            return None
+    edits = [group(match, "hour", render.hour), group(match, "minute", render.minute)]
+    if match["second"]:
+        edits.append(group(match, "second", render.minute))
+    return written((start, match.end()), "clock", "hour_minute", *edits) if end < match.end() else None
+
+
+def _minutes_meant(seen: Seen, match: re.Match[str]) -> bool:
+    """Return whether digits after 点 without 十 are minutes: 零五分, or 零五 and 三零 after a daytime."""
+    minute, daytime = match["minute"], _daytime(seen, match.start())
+    if seen.text[match.end("hour")] == "时":
+        return True
+    if match["sign"]:
+        return daytime or minute[0] in "零〇"
+    return daytime and len(minute) == 2  # noqa: PLR2004  # 三零
+
+
+def to_go(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read 差五分八点, 差一刻九点 and 八点差五分."""
+    before = seen.text[start - 1 : start]
+    match = _TO_GO.match(seen.masked, start)
+    if match and before in ("差", "过"):
+        edits = group(match, "minute", render.minute), group(match, "hour", render.hour)
+        return written(match.span(), "clock", "minutes_to", *edits)
+    match = _QUARTER_TO_GO.match(seen.masked, start)
+    if match and before == "差":
+        return written(match.span(), "clock", "quarter_to", group(match, "hour", render.hour))
+    match = _SHORT_OF.match(seen.masked, start)
+    if not match:
+        return None
+    edits = group(match, "hour", render.hour), group(match, "minute", render.minute)
+    return written(match.span(), "clock", "minutes_short", *edits)
+
+
+def hour_range(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read a range of hours that share their 点: 两到三点."""
+    match = _RANGE.match(seen.masked, start)
+    if not match or _POINTS_AFTER.match(seen.text, match.end("hour")):
+        return None
+    first, last = group(match, "first", render.hour), group(match, "hour", render.hour)
+    return written(match.span(), "clock", "hour_range", first, last)
+
+
+def bare_hour(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read an hour that stands alone; a count of points stays."""
+    match = _BARE.match(seen.masked, start)
+    if not match:
+        return None
+    run = match["hour"]
+    number = cardinal(run)
+    if number is None:
+        return None
+    if not number.several and not _is_time(seen, start, end, run):
+        return stays(start, match.end(), "points_or_time")
+    return written(match.span(), "clock", "hour", group(match, "hour", render.hour))
+
+
+def o_clock(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read 时 as an hour after a daytime, or where the hour has two figures."""
+    match = _HOUR.match(seen.masked, start)
+    number = cardinal(match["hour"]) if match else None
+    if not match or number is None or not (number.several or _daytime(seen, start)):
+        return None
+    return written(match.span(), "clock", "hour", group(match, "hour", render.hour))

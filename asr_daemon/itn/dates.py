@@ -1,0 +1,117 @@
+"""Rules of years, months, days and decades."""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn import renderers as render
+from asr_daemon.itn.characters import D, N
+from asr_daemon.itn.context import DAY_AFTER, MONTH_BEFORE
+from asr_daemon.itn.numerals import cardinal, is_digit_string
+from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
+
+_DAY_SIGN = "(?:号(?![楼线院门厅机位桌窗柜车])|日(?![元本志]))"
+_DATE = re.compile(f"(?:(?P<year>{N})年)?(?P<month>{N})月份?(?:(?P<day>{N})(?P<sign>{_DAY_SIGN})?)?")
+_JOIN = "(?:到|至|和|跟|与|及|或者|或|、|—|-|~)"
+_MORE_DAYS = re.compile(f"(?P<join>{_JOIN})(?P<day>{N})(?P<sign>{_DAY_SIGN})")
+_MONTHS_TO = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N})月")
+_YEAR = re.compile(f"(?P<year>{N})年(?!级|生)")
+_YEAR_TELLS = re.compile(f"年(?:底|初|末|春|夏|秋|冬|上半年|下半年|度|{N}月)")
+_SPOKEN_RANGE = re.compile("三五|一三|二四")
+_DECADE = re.compile("(?P<year>(?:[五六七八九]零|[六七八九]五|零零|零五|一零|一五))(?:后(?![面来天续者退卫])|年代|前后)")
+_COHORT = re.compile(f"(?P<year>[零九八七一二]{D})(?:届|级)")
+_DAY = re.compile(f"(?P<day>{N})号(?!码)")
+_DAY_BEFORE = re.compile(MONTH_BEFORE)
+_DAY_AFTER = re.compile(f"号{DAY_AFTER}|号(?:到|至){N}号")
+_RANGE_BEFORE = re.compile("号(?:到|至)$")
+_NOT_DAY = re.compile("号(?:线|楼)")
+_BC = re.compile("公元前?$")
+_BARE_DAYS = re.compile("(?:到|至|[，。！？；、,.!?;\\s]|$)")
+_PAIR = 2
+
+
+def _approximate(run: str) -> bool:
+    """Return whether two digits may be an approximate number: 七八年 is no year 78."""
+    low, high = (cardinal(digit) for digit in run)
+    if low is None or high is None or low.value == 0 or high.value == 0:
+        return False
+    return high.value == low.value + 1 or bool(_SPOKEN_RANGE.fullmatch(run))
+
+
+def _day_sign(match: re.Match[str]) -> tuple[Edit, ...]:
+    """Return the edit that writes 日 for 号."""
+    if match["sign"] != "号":
+        return ()
+    return (Edit(match.start("sign"), match.end("sign"), "日"),)
+
+
+def _bare_day(match: re.Match[str], seen: Seen) -> bool:
+    """Return whether a day without 号 is one: 三月十五, but 三月五个."""
+    run = match["day"]
+    number = cardinal(run)
+    if number is None or not render.day(run):
+        return False
+    return number.several or bool(_BARE_DAYS.match(seen.text, match.end("day")))
+
+
+def date(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read year, month and day, or month and day, with the days that follow in a range or a list."""
+    match = _DATE.match(seen.masked, start)
+    if not match:
+        return None
+    edits = [group(match, "month", render.month)]
+    if match["year"]:
+        edits.insert(0, group(match, "year", render.year))
+    stop = match.end("month") + 1
+    if match["day"] and (match["sign"] or _bare_day(match, seen)):
+        day = group(match, "day", render.day)
+        if day is not None:
+            edits += [day, *_day_sign(match)]
+            stop = match.end()
+            while more := _MORE_DAYS.match(seen.masked, stop):
+                extra = group(more, "day", render.day)
+                if extra is None:
+                    break
+                edits += [extra, *_day_sign(more)]
+                stop = more.end()
+    return written((start, stop), "date", "year_month_day" if match["year"] else "month_day", *edits)
+
+
+def months(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read a range of months: 一到三月."""
+    match = _MONTHS_TO.match(seen.masked, start)
+    if not match:
+        return None
+    first, last = group(match, "first", render.month), group(match, "last", render.month)
+    return written(match.span(), "date", "month_range", first, last)
+
+
+def year(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read a year, or a number of years; two digits that may be an approximate number stay."""
+    match = _YEAR.match(seen.masked, start)
+    if not match:
+        return None
+    run = match["year"]
+    open_pair = len(run) == _PAIR and is_digit_string(run) and _approximate(run)
+    if open_pair and not _YEAR_TELLS.match(seen.text, end) and not seen.ends(_BC, start):
+        return stays(start, match.end(), "two_digits_or_approximate")
+    return written(match.span(), "date", "year", group(match, "year", render.year))
+
+
+def decade(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read the decade of 九零后 and 九零年代, and the year of a cohort, 零五级."""
+    for pattern, rule in ((_DECADE, "decade"), (_COHORT, "cohort")):
+        match = pattern.match(seen.masked, start)
+        if match and not (pattern is _COHORT and _approximate(match["year"])):
+            return written(match.span(), "date", rule, group(match, "year", render.year))
+    return None
+
+
+def day_of_month(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read a single digit before 号 as a day where a month or a time stands beside it: 本月五号, 三号之前."""
+    match = _DAY.match(seen.masked, start)
+    if not match or len(match["day"]) > 1 or _NOT_DAY.match(seen.text, end):
+        return None
+    if not (seen.ends(_DAY_BEFORE, start) or seen.ends(_RANGE_BEFORE, start) or _DAY_AFTER.match(seen.text, end)):
+        return None
+    return written(match.span(), "date", "day", group(match, "day", render.day))

@@ -1,0 +1,158 @@
+"""The first pass: masks the numerals that stay, so that no rule can read them.
+
+Enters a folded text; leaves one of the same length in which the numerals of protected words, weekdays, lunar
+dates, approximate numbers and the like are masked. What a rule sees afterwards is to be written, or is open.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from asr_daemon.itn.characters import LONGEST_RUN, MASK, NOT_N, NUMERALS, RUN
+from asr_daemon.itn.context import CLASSIFIER, MEASURE
+from asr_daemon.itn.numerals import cardinal, is_digit_string
+
+if TYPE_CHECKING:
+    from asr_daemon.itn.protected import ProtectedWords
+
+_SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
+_COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
+_STAYING = tuple(
+    re.compile(pattern)
+    for pattern in (
+        f"{_SHORT}届[一二三四五六七八九]中全会",
+        r"十([个块天年次斤])八\1",
+        f"(?<![人总分次个件位倍指基级届页天岁读参系函票股户房层期计年字行线])数十{NOT_N}",
+        f"{_SHORT}(?=好?几)",
+        f"(?<=几)[{NUMERALS}]{{1,8}}",
+        f"{_SHORT}(?=来{_COUNTED})(?!来(?:自|到|源|说|看|人了))",
+        f"{_SHORT}(?=进制)",
+        f"{_SHORT}元[{NUMERALS}]次",
+        r"大年(?:三十|初[一二三四五六七八九十])|年三十(?=晚|夜|儿|那天|$)|(?<![年最起当期])初十",
+        r"(?:正月|腊月|冬月)(?:初|廿)?[一二三四五六七八九十]{1,3}",
+        f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?",
+        f"负{_SHORT}[楼层]",
+        f"(?:十几|几十|上百|数十)(?:到|至){_SHORT}",
+    )
+)
+_WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
+_SPLIT_ONE = re.compile(f"一(?={CLASSIFIER}|{MEASURE}|个月)")
+
+
+class _Mask:
+    """A text under masking; runs are read from what is masked already."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._masked = list(text)
+
+    def hide(self, start: int, end: int) -> None:
+        """Mask the numerals of ``[start, end)``."""
+        for place in range(start, end):
+            if self.text[place] in NUMERALS:
+                self._masked[place] = MASK
+
+    def __str__(self) -> str:
+        return "".join(self._masked)
+
+
+def _reads(run: str) -> bool:
+    """Return whether a run is a number of two figures and more, not shorthand, or a digit string."""
+    number = cardinal(run)
+    if number is not None:
+        return number.several and not number.shorthand
+    return len(run) > 2 and is_digit_string(run)  # noqa: PLR2004
+
+
+def _weekday(mask: _Mask, start: int, end: int) -> int:
+    """Mask the day after 周; return where the rest of the run begins."""
+    text = mask.text
+    head = _WEEKDAY.search(text[max(0, start - 2) : start])
+    if not head or text[start] not in "一二三四五六":
+        return start
+    before = text[max(0, start - 1 - len(head.group())) : start - len(head.group())]
+    if before and (before in NUMERALS or before.isdecimal() or before in "几半"):
+        return start  # 一周二十个小时
+    rest, following = text[start + 1 : end], text[end : end + 1]
+    timed = following in ("点", "时", "号", "月") and following != ""
+    if rest and not timed and all(character in "一二三四五六" for character in rest):
+        mask.hide(start, end)  # 周一三五
+        return end
+    whole = cardinal(text[start:end])
+    if rest and whole is not None and not timed:
+        if before == "每":
+            return start
+        mask.hide(start, end)  # 下周二十个人: open
+        return end
+    mask.hide(start, start + 1)
+    return start + 1
+
+
+def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:
+    """Return whether a word that shares its numerals with a run is that word, and not part of a longer number."""
+    start, end = run
+    first, last = max(word[0], start), min(word[1], end)
+    left, right = text[start:first], text[last:end]
+    if not left and not right:
+        return True
+    if not left and word[0] < start:
+        return True  # 统一|一百块
+    whole = text[start:end]
+    if word == (first, last) and is_digit_string(whole):
+        return False  # 九一八 within a longer digit string
+    if not left:
+        return not _reads(whole)  # 万一|十分钟, but 一百|...
+    if right:
+        return False
+    number = cardinal(whole)
+    return number is None or number.shorthand  # 三百|一起, but 二十一天
+
+
+def _words(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
+    """Mask the protected words that touch the run ``[start, end)``, and numbers' neighbours in it."""
+    text = mask.text
+    for first, last in words.around(text, start, end):
+        if first < start and last <= start:
+            continue
+        if last <= start or not _accepts(text, (start, end), (first, last)):
+            continue
+        mask.hide(max(first, start), last)
+        if first > start:
+            _trailing_one(mask, start, first)
+        start = last
+        if start >= end:
+            return
+    _trailing_one(mask, start, end)
+
+
+def _trailing_one(mask: _Mask, start: int, end: int) -> None:
+    """Mask the 一 of 五千|一个月, 三块五|一斤: it counts what follows."""
+    text = mask.text
+    if end - start < 2 or not _SPLIT_ONE.match(text, end - 1):  # noqa: PLR2004
+        return
+    head = cardinal(text[start : end - 1])
+    if head is None or _reads(text[start:end]):
+        return
+    if head.several or text[start - 1 : start] in ("块", "元", "毛", "点"):
+        mask.hide(end - 1, end)
+
+
+def mask_staying(text: str, words: ProtectedWords) -> str:
+    """Return the folded ``text`` with the numerals masked that must stay; linear in its length."""
+    mask = _Mask(text)
+    for pattern in _STAYING:
+        for match in pattern.finditer(text):
+            mask.hide(*match.span())
+    position = 0
+    while run := RUN.search(text, position):
+        start, end = run.span()
+        position = end
+        beside = text[start - 1 : start] + text[end : end + 1]
+        if end - start > LONGEST_RUN or any(character.isdecimal() for character in beside):
+            mask.hide(start, end)
+            continue
+        start = _weekday(mask, start, end)
+        if start < end:
+            _words(mask, start, end, words)
+    return str(mask)

@@ -1,0 +1,94 @@
+"""Rules of figures read out one by one: decimals, versions, numbers of telephones and rooms, and beside letters."""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn import renderers as render
+from asr_daemon.itn.characters import N
+from asr_daemon.itn.context import CLASSIFIER
+from asr_daemon.itn.numerals import digit_string, is_digit_string
+from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
+
+_VERSION = re.compile(f"{N}(?:点{N}){{2,5}}(?!点|[几多])")
+_PART = re.compile(N)
+_DECIMAL = re.compile(f"{render.NUMBER}(?!点|几)")
+_COUNTED_FIRST = re.compile("[是来]|首先|方面")
+_STRING = 3
+_RISING = "零一二三四五六七八九"
+_LABELLED = re.compile("(?:码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道)是?[：:为]?$")
+_LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
+_LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
+_LETTER_AFTER = re.compile(r"(?P<word>[A-Za-z]+)(?![A-Za-z])")
+_UNITS = frozenset("G GB M MB T TB K KB B kg g km m cm mm nm Hz GHz MHz kHz V W kW A mA mAh L ml mL D".split())
+_AFTER_LETTER_COUNTS = re.compile(
+    f"(?!页面|代码|号[线楼]){CLASSIFIER}|[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|分[钟之]?"
+)
+
+
+def version(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read two points and more: 二点零点一, 一九二点一六八点一点一."""
+    match = _VERSION.match(seen.masked, start)
+    if not match:
+        return None
+    parts = [render.label(part) for part in _PART.findall(match.group())]
+    if not all(part and part.isdecimal() for part in parts):
+        return None
+    return written(match.span(), "version", "version", Edit(*match.span(), ".".join(part or "" for part in parts)))
+
+
+def decimal(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read 三点一四; 三点一是 begins a list."""
+    match = _DECIMAL.match(seen.masked, start)
+    if not match or match.end() <= end:
+        return None
+    if seen.text[match.end() - 1] == "一" and _COUNTED_FIRST.match(seen.text, match.end()):
+        return stays(start, match.end(), "points_first")
+    text = render.number(match.group())
+    return None if text is None else written(match.span(), "decimal", "decimal", Edit(*match.span(), text))
+
+
+def digits(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read three spoken digits and more; 一二三 in a row may be a list and stays without a label before it."""
+    run = seen.masked[start:end]
+    if len(run) < _STRING or not is_digit_string(run):
+        return None
+    if run in _RISING and not seen.ends(_LABELLED, start):
+        listed = _LISTED.match(seen.text, end)
+        if listed or len(run) == _STRING:
+            return stays(start, end, "list_of_digits")
+    return written((start, end), "digits", "digit_string", Edit(start, end, digit_string(run)))
+
+
+def letters(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read a single digit beside a letter: GPT四, A四纸, 五G, B二B; APP三次 counts and stays."""
+    run = seen.masked[start:end]
+    if len(run) > 2 or not (is_digit_string(run) or run == "两"):  # noqa: PLR2004
+        return None
+    if _after_letter(seen, start, end, run) or (len(run) == 1 and _before_letter(seen, end, run)):
+        return written((start, end), "mixed", "beside_letters", Edit(start, end, render.label(run) or run))
+    return None
+
+
+def _after_letter(seen: Seen, start: int, end: int, run: str) -> bool:
+    """Return whether a digit belongs to the letters before it."""
+    before = _LETTER_BEFORE.search(seen.before(start))
+    if not before or run == "两":
+        return False
+    if _LETTER_AFTER.match(seen.text, end):
+        return not before["blank"]
+    if run == "一" and (len(before["word"]) > 1 or before["blank"]):
+        return False  # APP一打开
+    return not _AFTER_LETTER_COUNTS.match(seen.text, end)
+
+
+def _before_letter(seen: Seen, end: int, run: str) -> bool:
+    """Return whether a digit belongs to the letters after it."""
+    after = _LETTER_AFTER.match(seen.text, end)
+    if not after:
+        return False
+    if after["word"] in _UNITS:
+        return True
+    return len(after["word"]) == 1 and run not in ("一", "两")
+
+
