@@ -88,8 +88,8 @@ def history(
 
 
 _FIELDS = (
-    "id", "inbox", "name", "path", "state", "found_at", "written_at", "duration_s", "model", "attempts", "class",
-    "problem", "sha256",
+    "id", "inbox", "name", "path", "state", "found_at", "written_at", "duration_s", "model", "attempts",
+    "class", "problem", "sha256",
 )  # fmt: skip
 
 

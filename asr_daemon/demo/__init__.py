@@ -21,7 +21,7 @@ from asr_daemon.errors import OperatorError
 INTRODUCTION = """\
 [bold]asr-daemon demo[/bold]: three inboxes, the real daemon, everything on this machine.
 The [bold]built-in model[/bold] is small and was trained on synthetic voices only: it is for trying out.
-On real people it does badly; put paraformer-zh, SenseVoiceSmall or Fun-ASR-Nano into the models folder for work.
+On real people it does badly; for work, put paraformer-zh into the models folder.
 """
 
 

@@ -87,7 +87,7 @@ class Results:
     exit_code: int | None  # of the daemon
 
     def reference(self, key: str, kind: str) -> list[str]:
-        """Return what a sample says, a line a segment: as spoken ("ref") or as people write it ("written")."""
+        """Return what a sample says, a line a segment: as spoken ("ref") or as written ("written")."""
         return sample_text(f"{key}.{kind}.txt").split()
 
 

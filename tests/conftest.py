@@ -1,0 +1,28 @@
+"""Fixtures that every tier may use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import DaemonUnderTest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path) -> Iterator[Callable[..., DaemonUnderTest]]:
+    """Return a maker of daemons that end with the test."""
+    made: list[DaemonUnderTest] = []
+
+    def make(inboxes: dict[str, str] | None = None, extra: str = "") -> DaemonUnderTest:
+        daemon = DaemonUnderTest(tmp_path, inboxes=inboxes or {"inbox": ""}, extra=extra)
+        made.append(daemon)
+        return daemon
+
+    yield make
+    for daemon in made:
+        daemon.kill()
