@@ -3,21 +3,19 @@
 Enters: a segment's raw text. Leaves: the corrected text and, for each place, what it was before, in offsets
 of the raw text. Nothing raises.
 
-Phonetic correction weighs, for every stretch of Chinese characters and every hotword of that length, two
-stories: that what stands there was said (its cost as ordinary Chinese, language.py), or that the hotword was
-said and misheard (the cost of a hotword and of each sound misheard, phonetics.py). The hotword has to win by
-``MIN_GAIN``; where two hotwords win about as clearly, nothing happens.
+Phonetic correction lets every hotword contest every stretch of as many Chinese characters (contest.py), at
+the cost of each sound misheard (phonetics.py).
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_daemon.hotwords.language import text_costs, word_costs
+from asr_daemon.hotwords.contest import MIN_GAIN, Claim, Ordinary, hotword_costs, winners
 from asr_daemon.hotwords.phonetics import Syllable, distance, syllables
 from asr_daemon.transcript import Correction
 
@@ -27,13 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_CHARS = 2
-MIN_GAIN = 6.5  # all costs are -log of likelihoods, in nats
-MIN_LEAD = 1.0  # over the second-best hotword
-ANY_HOTWORD_COST = 5.0  # one word in 150 is a hotword, each of the list as likely as the others
 HOMOPHONE_COST = 1.5  # of a character that sounds the same and is written otherwise
 SOUND_COST = 12.0  # of a distance of 1
 CLOSE_DISTANCE = 0.1  # at least half of the characters must sound this much alike
-MAX_DISTANCE = 0.7  # of any character
+MAX_DISTANCE = 0.45  # of any character
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +37,6 @@ class Corrected:
 
     text: str
     corrections: tuple[Correction, ...]  # in the order of the text, not overlapping
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    start: int
-    end: int
-    word: str
-    gain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +86,15 @@ class Corrector:
                 spelled.setdefault(len(word), {})[word] = [
                     self._syllables.setdefault(sound, len(self._syllables)) for sound in sounds if sound
                 ]
-        known = word_costs()
-        cost = ANY_HOTWORD_COST + math.log(max(1, sum(map(len, spelled.values()))))
+        costs = dict(
+            zip(all_words := [*itertools.chain(*spelled.values())], hotword_costs(all_words), strict=True)
+        )
         return {
             length: _Group(
                 words=tuple(words),
                 syllables=np.array(list(words.values())),
                 codes=np.array([[ord(char) for char in word] for word in words]),
-                costs=np.array([min(cost, known.get(word, cost)) for word in words], np.float32),
+                costs=np.array([costs[word] for word in words], np.float32),
             )
             for length, words in sorted(spelled.items(), reverse=True)
         }
@@ -124,27 +112,17 @@ class Corrector:
                 at += 1
 
     def _sounding(self, text: str, taken: list[bool]) -> Iterator[Correction]:
-        """Yield the phonetic corrections, best first, none on a character that is ``taken``."""
-        candidates = self._candidates(text, taken)
-        for best in candidates:
-            if any(taken[best.start : best.end]):
-                continue
-            taken[best.start : best.end] = [True] * len(best.word)
-            rivals = (
-                other
-                for other in candidates
-                if other.word != best.word and (other.start, other.end) == (best.start, best.end)
-            )
-            if all(best.gain - other.gain >= MIN_LEAD for other in rivals):
-                before = text[best.start : best.end]
-                yield Correction(best.start, best.end, before, best.word, "phonetic")
+        """Yield the phonetic corrections, none on a character that is ``taken``."""
+        for claim in winners(self._claims(text, taken), taken):
+            before = text[claim.start : claim.end]
+            yield Correction(claim.start, claim.end, before, claim.word, "phonetic")
 
-    def _candidates(self, text: str, taken: list[bool]) -> list[_Candidate]:
-        """Return the hotwords that win somewhere, best first; take the places where one is written right."""
+    def _claims(self, text: str, taken: list[bool]) -> list[Claim]:
+        """Return the hotwords that sound like a stretch; take the places where one is written right."""
         rows = np.stack([self._row(sound) for sound in syllables(text)])
         codes = np.array([ord(char) for char in text])
-        before, after = text_costs(text)
-        found: list[_Candidate] = []
+        ordinary = Ordinary(text)
+        claims: list[Claim] = []
         for length, group in self._groups.items():
             for start in range(len(text) - length + 1):
                 end = start + length
@@ -155,18 +133,17 @@ class Corrector:
                     [rows[start + offset, group.syllables[:, offset]] for offset in range(length)], axis=1
                 )
                 misheard = np.where(same, 0.0, HOMOPHONE_COST + SOUND_COST * distances).sum(axis=1)
-                ordinary = before[-1] - before[start] - after[end]
-                gains = ordinary - group.costs - misheard
+                gains = ordinary.cost(start, end) - group.costs - misheard
                 fits = (
                     (gains >= MIN_GAIN)
                     & (distances.max(axis=1) <= MAX_DISTANCE)
                     & (2 * (distances <= CLOSE_DISTANCE).sum(axis=1) >= length)
                 )
-                found += [
-                    _Candidate(start, end, group.words[number], float(gains[number]))
+                claims += [
+                    Claim(start, end, group.words[number], float(gains[number]))
                     for number in np.flatnonzero(fits)
                 ]
-        return sorted(found, key=lambda one: (-one.gain, one.start))
+        return claims
 
     def _row(self, sound: Syllable | None) -> NDArray[np.float32]:
         """Return the distances, float32 [n_syllables], of a sound of the text to those of the hotwords."""
