@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from asr_daemon.errors import (
+    DeviceMissingError,
     InternalError,
     JobError,
     ModelMissingError,
     RecogniserCrashedError,
     RecogniserHungError,
+    RecogniserNotStartedError,
     RecordingGoneError,
     Retry,
     job_error,
@@ -183,9 +185,9 @@ class Consumer:
                 return
             try:
                 self._begin(job)
-            except RecogniserCrashedError:
-                raise
             except JobError as error:
+                if job.id in self.state.in_work:  # it was lost while it was told: see _lose
+                    raise
                 self._fail(job, error)
 
     def _begin(self, job: Job) -> None:
@@ -242,6 +244,13 @@ class Consumer:
         return self._recogniser
 
     def _load(self) -> Recogniser:
+        """Start the child and wait for its model; what fails here is no recording's fault."""
+        try:
+            return self._start()
+        except (RecogniserCrashedError, RecogniserHungError) as error:
+            raise RecogniserNotStartedError(str(error), evidence=error.evidence) from error
+
+    def _start(self) -> Recogniser:
         model, engine = self.profiles.model, self.config.engine
         self.state.state = "loading"
         recogniser = self._start_recogniser(
@@ -347,7 +356,7 @@ class Consumer:
             attempt=job.attempts,
             state=state,
         )
-        if isinstance(error, ModelMissingError) or error.code == "device_missing":
+        if isinstance(error, (ModelMissingError, DeviceMissingError, RecogniserNotStartedError)):
             self._block(error)
         if state != "queued" or isinstance(error, RecordingGoneError):
             self._deliver(job)

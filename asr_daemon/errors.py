@@ -155,6 +155,15 @@ class RecogniserCrashedError(JobError):
     chinese = "转写程序意外退出。"
 
 
+class RecogniserNotStartedError(JobError):
+    """The recogniser could not be started."""
+
+    code = "recogniser_not_started"
+    retry = Retry.WHEN_CLEARED
+    chinese = "转写程序暂时无法启动。"
+    remedy = "请联系管理员；恢复后会自动转写。"
+
+
 class InterruptedJobError(JobError):
     """The daemon was ended while the recording was in work."""
 

@@ -23,7 +23,8 @@ T = TypeVar("T")
 SAMPLES = Path(__file__).parents[1] / "asr_daemon" / "demo" / "audio"
 PATIENCE_S = 90.0  # a bound for a machine that is busy; nothing waits that long in earnest
 LOOK_AGAIN_S = 0.05
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+# root, but bound by the rights of files as everybody is
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
 def eventually(look: Callable[[], T], *, within_s: float = PATIENCE_S, what: str = "it") -> T:
@@ -58,7 +59,7 @@ class DaemonUnderTest:
         self.folder = folder
         self.config_path = folder / "config.toml"
         self.log_path = folder / "daemon.log"
-        self.as_nobody = False  # run without root's rights (needs setpriv)
+        self.without_rights = False  # bound by the rights of files even as root (needs setpriv)
         self._process: subprocess.Popen[bytes] | None = None
         self.configure(inboxes=inboxes, extra=extra)
 
@@ -77,13 +78,12 @@ class DaemonUnderTest:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(NOBODY if self.as_nobody else ()),
+                    *(WITHOUT_RIGHTS if self.without_rights else ()),
                     *(sys.executable, "-m", "asr_daemon", "run", "-c", os.fspath(self.config_path)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "HOME": os.fspath(self.folder)},
             )
         eventually(self._answers, what="the daemon's start")
         return self

@@ -6,9 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import wave
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,11 +14,13 @@ import pytest
 from support import SAMPLES, DaemonUnderTest, convert, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     MakeDaemon = Callable[..., DaemonUnderTest]
 
 FAILED = ".转写失败.txt"
+SOMEBODY = 65534
 
 
 def silence(path: Path, duration_ms: int) -> None:
@@ -113,42 +113,36 @@ def test_failure_file_goes_with_its_recording(make_daemon: MakeDaemon, tmp_path:
 
 
 @pytest.fixture
-def nobodys_daemon() -> Iterator[DaemonUnderTest]:
-    """A daemon without root's rights, in a folder that it can reach (pytest's own are closed to others)."""
+def bound_daemon(make_daemon: MakeDaemon) -> DaemonUnderTest:
+    """Return a daemon that is bound by the rights of files."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("needs root and setpriv to be somebody without rights")
-    with tempfile.TemporaryDirectory(prefix="asr-daemon-nobody-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        daemon = DaemonUnderTest(folder, inboxes={"inbox": ""})
-        daemon.as_nobody = True
-        (folder / "state").mkdir()
-        for path in (folder / "inbox", folder / "state"):
-            os.chown(path, 65534, 65534)
-        yield daemon
-        daemon.kill()
+        pytest.skip("needs root and setpriv to make files that may not be read")
+    daemon = make_daemon()
+    daemon.without_rights = True
+    return daemon
 
 
-def test_folder_without_permission_is_said_and_found_when_mended(nobodys_daemon: DaemonUnderTest) -> None:
+def test_folder_without_permission_is_said_and_found_when_mended(bound_daemon: DaemonUnderTest) -> None:
     """A sub-folder that may not be read is named in the log; its recordings follow when it may."""
-    daemon = nobodys_daemon
+    daemon = bound_daemon
     locked = daemon.folder / "inbox" / "locked"
     locked.mkdir(mode=0o700)
     shutil.copy(SAMPLES / "lecture.wav", locked / "a.wav")
+    os.chown(locked, SOMEBODY, SOMEBODY)
     daemon.start()
     problem = eventually(lambda: daemon.events("inbox_problem"), what="the warning")
     assert "locked" in problem[0]["problem"]
-    locked.chmod(0o755)
-    os.chown(locked, 65534, 65534)
+    locked.chmod(0o777)
     daemon.wait_for("inbox/locked/a.txt")
 
 
-def test_unreadable_recording_is_told_and_transcribed_when_mended(nobodys_daemon: DaemonUnderTest) -> None:
+def test_unreadable_recording_is_told_and_transcribed_when_mended(bound_daemon: DaemonUnderTest) -> None:
     """A file that the service may not read gets its sentence, and its transcript once the right is given."""
-    daemon = nobodys_daemon
+    daemon = bound_daemon
     recording = daemon.folder / "inbox" / "a.wav"
     shutil.copy(SAMPLES / "lecture.wav", recording)
     recording.chmod(0o600)
+    os.chown(recording, SOMEBODY, SOMEBODY)
     daemon.start()
     note = daemon.wait_for(f"inbox/a{FAILED}")
     assert "权限" in note.read_text(encoding="utf-8")
