@@ -1,7 +1,7 @@
 """Words whose numerals stay: the package's list, and the user's.
 
 A word may name neighbours beside which it is no such word: ``[^满|得]十分[^钟|之]`` is the adverb 十分, but not in
-满十分 or 十分钟. ``N`` among the neighbours is any numeral. The list is ``protected_words.txt``: words parted by
+满十分 or 十分钟. ``N`` among the neighbours is any numeral, ``$`` the text's end. The list is ``protected_words.txt``: words parted by
 blanks, ``#`` begins a comment. Only numerals ever change, so a word without any protects nothing.
 """
 
@@ -95,7 +95,9 @@ class ProtectedWords:
                     continue
                 conditions = anchored.words.get(text[first:last])
                 if conditions and any(
-                    not text.startswith(each.after, last) and not text.endswith(each.before, 0, first)
+                    not text.startswith(each.after, last)
+                    and not text.endswith(each.before, 0, first)
+                    and not ("$" in each.after and last == len(text))
                     for each in conditions
                 ):
                     found.append((first, last))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
 _COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
+_HOLIDAY = (
+    "(?:国庆)?(?:假|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|促销|大促|活动|档期?|那几天|那天|当天|快乐|"
+    "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|高速|节|连休|休)"
+)
 _STAYING = tuple(
     re.compile(pattern)
     for pattern in (
@@ -33,6 +37,11 @@ _STAYING = tuple(
         r"(?:正月|腊月|冬月)(?:初|廿)?[一二三四五六七八九十]{1,3}",
         f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?",
         f"负{_SHORT}[楼层]",
+        "第[一二三四五六七八九](?:百货|百盛)",
+        rf"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|二十[一二]?)大(?![类亮问措举领板任重品行城看趋优功特原系工项技方核主热关要体模场景]|的)",
+        rf"(?<![{NUMERALS}第])十一(?={_HOLIDAY})",
+        rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])",
+        r"[一二三四五六]年[一二三四五六七八九十]+班",
         f"(?:十几|几十|上百|数十)(?:到|至){_SHORT}",
     )
 )
@@ -94,17 +103,19 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:
     start, end = run
     first, last = max(word[0], start), min(word[1], end)
     left, right = text[start:first], text[last:end]
+    whole = text[start:end]
+    if word[0] == start and text[max(0, start - 2) : start].endswith(("第", "分之")):
+        return False  # 第十三行, 四分之一|下周
     if not left and not right:
         return True
-    if not left and word[0] < start:
-        return True  # 统一|一百块
-    whole = text[start:end]
+    if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
+        return right[0] not in "百千万亿" or cardinal(whole) is None
     if word == (first, last) and is_digit_string(whole):
         return False  # 九一八 within a longer digit string
     if not left:
         return not _reads(whole)  # 万一|十分钟, but 一百|...
-    if right:
-        return False
+    if right or text[first] not in "一十百千万":
+        return False  # 三点一四一六|祖冲之
     number = cardinal(whole)
     return number is None or number.shorthand  # 三百|一起, but 二十一天
 
