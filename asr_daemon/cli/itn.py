@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from asr_daemon.cli.context import Context, with_config
@@ -20,7 +22,7 @@ def itn(context: Context, texts: tuple[str, ...], explained: bool) -> None:
     from asr_daemon.itn.explain import explain  # noqa: PLC0415
 
     normaliser = Normaliser(context.config().itn.protect)
-    for line in texts or (line.rstrip("\n") for line in click.get_text_stream("stdin")):
+    for line in texts or (line.rstrip("\n") for line in sys.stdin):
         normalised = normaliser.normalise(line)
         click.echo(normalised.text)
         if explained and normalised.spans:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.status_view import status_view
 from asr_daemon.clock import from_stamp, to_stamp
@@ -47,7 +47,7 @@ def status(context: Context, as_json: bool, watch: bool) -> None:
         click.echo(json.dumps(collect(config), ensure_ascii=False, indent=2))
         return
     if not watch:
-        Console().print(status_view(collect(config)))
+        console().print(status_view(collect(config)))
         return
     with Live(status_view(collect(config)), refresh_per_second=4) as live:
         while True:
@@ -84,7 +84,7 @@ def history(
         writer.writeheader()
         writer.writerows(entries)
     else:
-        Console().print(history_table(entries))
+        console().print(history_table(entries))
 
 
 _FIELDS = (

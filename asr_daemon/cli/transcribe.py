@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from asr_daemon import log
+from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control import NotRunningError, ask
@@ -53,9 +53,15 @@ def transcribe(context: Context, files: tuple[Path, ...], inbox: str, kind: str)
     what waits in its queue; with none running this command does it itself.
     """
     config = context.config()
-    failures = 0
+    missing = [path for path in files if not path.is_file()]
+    for path in missing:
+        click.echo(f"asr-daemon: {path}: there is no such file", err=True)
+    present = [path for path in files if path not in missing]
+    if not present:
+        return 1
+    failures = len(missing)
     with _a_daemon(context, config) as steer:
-        answer = steer("submit", paths=[os.path.abspath(path) for path in files], inbox=inbox)
+        answer = steer("submit", paths=[os.path.abspath(path) for path in present], inbox=inbox)
         with _progress() as progress:
             for result in answer["results"]:
                 if "error" in result:
@@ -94,13 +100,15 @@ def _a_daemon(context: Context, config: Config) -> Iterator[Callable[..., Answer
 
 
 def _progress() -> Progress:
+    shown_on = console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=shown_on,
         transient=True,
+        disable=not shown_on.is_terminal,
     )
 
 

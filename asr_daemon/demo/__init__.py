@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.live import Live
 
+from asr_daemon.cli.console import console as terminal
 from asr_daemon.cli.status_view import status_view
 from asr_daemon.demo.show import show_results
 from asr_daemon.demo.stage import Stage
 from asr_daemon.demo.verdict import verdict
 from asr_daemon.errors import OperatorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 INTRODUCTION = """\
 [bold]asr-daemon demo[/bold]: three inboxes, the real daemon, everything on this machine.
@@ -27,7 +31,7 @@ On real people it does badly; for work, put paraformer-zh into the models folder
 
 def run_demo(keep: Path | None) -> int:
     """Run the demonstration, in ``keep`` or in a folder that is removed; return the exit code."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal()
     console.print(INTRODUCTION)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ def written(path: Path) -> str:
 
 
 def test_recording_gets_its_transcripts_in_every_format(make_daemon: MakeDaemon, tmp_path: Path) -> None:
-    """A dropped recording finds txt, srt, vtt and json beside it, every character right, with its hotwords."""
+    """A dropped recording finds txt, srt, vtt and json beside it, every character right."""
     shutil.copy(SAMPLES / "finance.hotwords.txt", tmp_path / "words.txt")
     daemon = make_daemon({"财务": HOTWORDS}).start()
     shutil.copy(SAMPLES / "finance.m4a", tmp_path / "财务" / "预算会议.m4a")

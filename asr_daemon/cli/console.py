@@ -1,0 +1,17 @@
+"""The console for people: as wide as their terminal, and wide enough where output goes into a file or pipe."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.console import Console
+
+PIPE_COLUMNS = 200
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console on stdout, or on stderr for what is not the command's answer."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
+    return made
