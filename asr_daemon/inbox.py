@@ -117,7 +117,7 @@ def is_inside(path: Path, folder: Path, *, recursive: bool) -> bool:
     return (recursive or not parents) and not any(is_junk_folder(part) for part in parents)
 
 
-def scan(  # noqa: C901 (one loop, one decision an entry)
+def scan(
     folder: Path,
     *,
     recursive: bool,
@@ -129,60 +129,81 @@ def scan(  # noqa: C901 (one loop, one decision an entry)
 
     ``is_known(path, stat)`` may say cheaply that a file needs no further look (see
     :class:`~asr_daemon.seen.SeenFiles`); ``on_temporary`` hears of files that a killed daemon left
-    half-written; ``on_problem`` of sub-folders that cannot be read. Raises
+    half-written; ``on_problem`` of sub-folders and files that cannot be looked at. Raises
     :class:`~asr_daemon.errors.InboxGoneError` where the folder itself cannot be.
     """
     try:
         root_fd = os.open(folder, FOLDER_FLAGS)
     except OSError as error:
         raise gone(folder, error) from None
+    look = _Look(is_known, on_problem or _ignore, on_temporary or _ignore)
     pending = [""]
     try:
         while pending:
             relative = pending.pop()
             prefix = f"{folder}/{relative}/" if relative else f"{folder}/"
             try:
-                for entry in _entries(root_fd, relative):
-                    name = entry.name
-                    if is_candidate(name):
-                        found = _stat_of_file(entry)
-                        if found and not (is_known and is_known(prefix + name, found)):
-                            yield _candidate(Path(prefix + name), found)
-                    elif recursive and entry.is_dir(follow_symlinks=False):
-                        if not is_junk_folder(name):
-                            pending.append(f"{relative}/{name}" if relative else name)
-                    elif on_temporary and is_stale_temporary(name):
-                        on_temporary(Path(prefix + name))
+                found, sub_folders = look.into(root_fd, relative or ".", prefix)
             except OSError as error:
                 if not relative:
                     raise gone(folder, error) from None
-                if on_problem:
-                    on_problem(folder / relative, error)
+                look.on_problem(folder / relative, error)
+                continue
+            yield from found
+            if recursive:
+                pending += [f"{relative}/{name}" if relative else name for name in sub_folders]
     finally:
         os.close(root_fd)
 
 
-def _entries(root_fd: int, relative: str) -> Iterator[os.DirEntry[str]]:
-    """Yield one folder's entries, opened below the inbox's descriptor.
-
-    So a folder that is swapped for a link meanwhile is not followed out of the inbox.
-    """
-    fd = open_beneath(root_fd, relative or ".", FOLDER_FLAGS)
-    try:
-        with os.scandir(fd) as entries:
-            yield from entries
-    finally:
-        os.close(fd)
+def _ignore(*_: object) -> None:
+    pass
 
 
-def _stat_of_file(entry: os.DirEntry[str]) -> os.stat_result | None:
-    if not entry.is_file(follow_symlinks=False):
-        return None
-    try:
-        found = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:  # gone since its folder was read
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at one folder: a tight loop, since an inbox may hold 100,000 finished recordings."""
+
+    is_known: Callable[[str, os.stat_result], bool] | None
+    on_problem: Callable[[Path, OSError], None]
+    on_temporary: Callable[[Path], None]
+
+    def into(self, root_fd: int, relative: str, prefix: str) -> tuple[list[Candidate], list[str]]:
+        """Return the folder's candidates that are not known, and its sub-folders' names.
+
+        It is opened below the inbox's descriptor: a folder that is swapped for a link meanwhile is not
+        followed out of the inbox.
+        """
+        found: list[Candidate] = []
+        folders: list[str] = []
+        fd = open_beneath(root_fd, relative, FOLDER_FLAGS)
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if is_candidate(name):
+                        if entry.is_file(follow_symlinks=False):
+                            self._consider(entry, prefix, found)
+                    elif entry.is_dir(follow_symlinks=False):
+                        if not is_junk_folder(name):
+                            folders.append(name)
+                    elif name[0] == "." and is_stale_temporary(name):
+                        self.on_temporary(Path(prefix + name))
+        finally:
+            os.close(fd)
+        return found, folders
+
+    def _consider(self, entry: os.DirEntry[str], prefix: str, found: list[Candidate]) -> None:
+        path = prefix + entry.name
+        try:
+            seen = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # gone since its folder was read
+            return
+        except OSError as error:
+            self.on_problem(Path(path), error)
+            return
+        if (self.is_known is None or not self.is_known(path, seen)) and stat.S_ISREG(seen.st_mode):
+            found.append(_candidate(Path(path), seen))
 
 
 def _candidate(path: Path, found: os.stat_result) -> Candidate:

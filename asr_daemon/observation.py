@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +31,9 @@ from asr_daemon.writers.names import FAILURE_SUFFIX
 
 if TYPE_CHECKING:
     from asr_daemon.watch import InboxWatch
+
+# A folder that appears while its parent is walked is registered twice: harmless, and not worth a warning.
+warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
 
 _EVENTS: list[type[FileSystemEvent]] = [  # not opening and reading: that is mostly ourselves
     *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent),
