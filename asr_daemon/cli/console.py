@@ -1,4 +1,4 @@
-"""The console for people: as wide as their terminal, and wide enough where output goes into a file or pipe."""
+"""The console for people: as wide as their terminal, and wide enough for a file or a pipe."""
 
 from __future__ import annotations
 
