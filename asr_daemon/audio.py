@@ -112,8 +112,6 @@ class Decoding:
     def is_truncated(self) -> bool:
         """Whether clearly less could be decoded than the container announces."""
         if self.announced_s is None:
-            self.announced_s = _wave_length_s(self._fd)
-        if self.announced_s is None:
             return False
         return self.decoded_s < self.announced_s - max(1.0, 0.02 * self.announced_s)
 
@@ -121,6 +119,7 @@ class Decoding:
         """Yield ``float32 [<= window], 16 kHz mono`` windows; all but the last are of full length."""
         if os.fstat(self._fd).st_size == 0:
             raise EmptyFileError
+        self.announced_s = self._header_length_s()
         yield from self._run(mix=())
         if self._closed.is_set() or self.decoded_samples:
             return
@@ -136,6 +135,12 @@ class Decoding:
             self._closed.set()
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()
+
+    def _header_length_s(self) -> float | None:
+        try:
+            return _wave_length_s(self._fd)
+        except OSError as error:
+            raise ReadFailedError(f"Reading the recording failed: {error.strerror}.") from None
 
     def _run(self, mix: tuple[str, ...]) -> Iterator[NDArray[np.float32]]:
         import numpy as np  # noqa: PLC0415 (the daemon reads this module for find_ffmpeg and stays light)
@@ -168,7 +173,8 @@ class Decoding:
             str(self._ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-threads", "1",
             "-protocol_whitelist", "file", "-format_whitelist", FORMATS,
             "-i", f"file:{source}", "-vn", "-sn", "-dn", "-map_metadata", "-1",
-            *(mix or ("-ac", "1")), "-ar", str(SAMPLE_RATE_HZ), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
+            *(mix or ("-af", "aresample=rematrix_maxval=1", "-ac", "1")),  # never louder than one channel
+            "-ar", str(SAMPLE_RATE_HZ), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
         ]  # fmt: skip
         with self._starting:
             if self._closed.is_set():

@@ -86,7 +86,7 @@ class Postprocessor:
     def _punctuate(
         self, corrected: str, text: str, spans: tuple[Span, ...], correction_spans: tuple[Span, ...]
     ) -> tuple[str, tuple[Span, ...]]:
-        """Ask for punctuation on the spoken form, which the model was trained on; insert it in the written."""
+        """Ask for punctuation on the spoken form, which the model knows; insert it in the written."""
         if self._punctuator is None or not text:
             return text, spans
         punctuator = self._punctuator
