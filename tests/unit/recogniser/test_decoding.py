@@ -23,6 +23,8 @@ from asr_daemon.errors import (
 
 DEMO = Path(__file__).resolve().parents[3] / "asr_daemon" / "demo" / "audio"
 FFMPEG = find_ffmpeg()
+FORMATS = ["wav", "mp3", "m4a", "aac", "flac", "ogg", "opus", "amr", "wma", "webm"]
+FORMATS += ["mp4", "mkv", "mov", "w64", "aiff", "3gp"]
 
 
 def make(path: Path, *arguments: str) -> Path:
@@ -50,29 +52,7 @@ def failure(path: Path, **more: float) -> JobError:
     return caught.value
 
 
-@pytest.mark.parametrize(
-    "suffix",
-    ["wav", "mp3", "m4a", "aac", "flac", "ogg", "opus", "amr"]
-    + ["wma", "webm", "mp4", "mkv", "mov", "w64", "aiff", "3gp"],
-    [
-        "wav",
-        "mp3",
-        "m4a",
-        "aac",
-        "flac",
-        "ogg",
-        "opus",
-        "amr",
-        "wma",
-        "webm",
-        "mp4",
-        "mkv",
-        "mov",
-        "w64",
-        "aiff",
-        "3gp",
-    ],
-)
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_every_promised_format_is_decoded(tmp_path: Path, suffix: str) -> None:
     """Containers and codecs that people use come out as the same sound at 16 kHz mono."""
     narrow = ("-ar", "8000", "-b:a", "12.2k") if suffix in ("amr", "3gp") else ()
