@@ -348,13 +348,11 @@ def test_what_is_not_a_recording_does_not_wake(live: Live) -> None:
 
 def test_reading_does_not_wake(live: Live) -> None:
     """Hashing and decoding cause no events: the daemon does not wake itself."""
-    recording = live.folder / "a.wav"
-    live.woken_by(lambda: recording.write_bytes(b"x"), until=recording)
-    marker = live.folder / "marker.wav"
+    recording, fence, marker = (live.folder / name for name in ("a.wav", "fence.wav", "marker.wav"))
+    recording.write_bytes(b"x")
+    live.woken_by(lambda: fence.write_bytes(b"x"), until=fence)  # events come in order: all of the first came
 
     def act() -> None:
-        while not live.wakes.empty():
-            live.wakes.get()
         recording.read_bytes()
         marker.write_bytes(b"x")
 
