@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 20  # of a hotword
 WORDS_PER_STEP = 2048  # bounds the memory of representing and of scoring a long list
 MAX_TOKEN_GAP = 16.0  # nats; a token that is not there at all
-MAX_MEAN_GAP = 3.0  # of a hotword that is put where the model wrote something else
+MAX_MEAN_GAP = 5.0  # beyond it a hotword is not considered
 GAP_COST = 1.2  # of a nat of gap, in the contest
 HINT_GAIN = 5.0  # of a hotword that the hotword decoder writes
 NO_HINT_COST = 3.0  # of one that it does not
@@ -36,7 +36,7 @@ class Usable:
     """A hotword list as this model can use it."""
 
     words: tuple[str, ...]  # each sequence of tokens once
-    unknown: tuple[tuple[str, tuple[str, ...]], ...]  # (word, the parts that the model has no token for)
+    left_out: tuple[tuple[str, tuple[str, ...]], ...]  # (word, the parts without a token; none: too long)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +146,11 @@ def pad(words: Sequence[tuple[int, ...]]) -> torch.Tensor:
 def spell_all(words: Sequence[str], vocabulary: Vocabulary) -> tuple[Usable, list[tuple[int, ...]]]:
     """Return which words the model can write, and the tokens of those."""
     good: dict[tuple[int, ...], str] = {}
-    unknown: list[tuple[str, tuple[str, ...]]] = []
+    left_out: list[tuple[str, tuple[str, ...]]] = []
     for word in words:
         spelling = vocabulary.spell(word)
-        if spelling.unknown:
-            unknown.append((word, spelling.unknown))
-        elif 0 < len(spelling.numbers) <= MAX_TOKENS:
+        if spelling.unknown or not 0 < len(spelling.numbers) <= MAX_TOKENS:
+            left_out.append((word, spelling.unknown))
+        else:
             good.setdefault(spelling.numbers, word)
-    return Usable(tuple(good.values()), tuple(unknown)), list(good)
+    return Usable(tuple(good.values()), tuple(left_out)), list(good)
