@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.hotwords.seaco import SeacoHotwords
+from asr_daemon.hotwords.vocabulary import Vocabulary
+from asr_daemon.hotwords.word_bank import spell_all
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import AnswerMismatchError, Request, Spoken
 from asr_daemon.recogniser.families.words import join, timed
@@ -23,16 +26,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-HOTWORDS_AT_ONCE = 49  # with more, FunASR picks 50 by the first segment of the batch
-
 
 class SeacoParaformer:
     """See :class:`~asr_daemon.recogniser.families.family.Family`."""
 
     def __init__(self, folder: Path, device: str, threads: int) -> None:
         self._model = funasr_model.load(str(folder), device, threads)
-        self._known = _read_seg_dict(folder / "seg_dict")
         keep_padding_out(self._model.model.predictor)
+        self._vocabulary = Vocabulary.read(folder)
+        self._hotwords = SeacoHotwords(self._model.model, self._vocabulary)
 
     @property
     def device(self) -> str:
@@ -41,30 +43,18 @@ class SeacoParaformer:
 
     def transcribe(self, segments: Sequence[NDArray[np.float32]], request: Request) -> list[Spoken]:
         """Recognise one batch."""
-        words = [word for word in request.hotwords if self._can_write(word)]
-        # Spaces around: a string that begins with "http" would be fetched, one that ends in ".txt" read.
-        hotword = f" {' '.join(words)} " if words else None
-        if len(words) > HOTWORDS_AT_ONCE:
-            return [spoken for segment in segments for spoken in self._answers([segment], hotword)]
-        return self._answers(segments, hotword)
-
-    def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
-        """Return the hotwords with characters that are not in the model's vocabulary."""
-        return tuple(word for word in request.hotwords if not self._can_write(word))
-
-    def _can_write(self, word: str) -> bool:
-        return not self._known or all(
-            piece.lower() in self._known or all(char in self._known for char in piece)
-            for piece in word.split()
-        )
-
-    def _answers(self, segments: Sequence[NDArray[np.float32]], hotword: str | None) -> list[Spoken]:
-        answers = self._model.generate(input=list(segments), batch_size=len(segments), hotword=hotword)
+        self._hotwords.use(request.hotwords)
+        answers = self._model.generate(input=list(segments), batch_size=len(segments))
         if len(answers) != len(segments):
             if len(segments) == 1:  # no token at all
                 return [Spoken("", flags=("empty",))]
             raise AnswerMismatchError(f"{len(answers)} answers for {len(segments)} segments")
         return [_spoken(answer, len(samples)) for answer, samples in zip(answers, segments, strict=True)]
+
+    def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
+        """Return the hotwords that the model cannot write: unknown characters, or far too many."""
+        usable, _ = spell_all(request.hotwords, self._vocabulary)
+        return tuple(word for word, _ in usable.left_out)
 
 
 def _spoken(answer: dict[str, Any], length_samples: int) -> Spoken:
@@ -73,15 +63,6 @@ def _spoken(answer: dict[str, Any], length_samples: int) -> Spoken:
         return Spoken("", flags=("empty",))
     length_ms = length_samples * 1000 // SAMPLE_RATE_HZ
     return Spoken(join(words), timed(words, answer.get("timestamp") or (), length_ms))
-
-
-def _read_seg_dict(path: Path) -> frozenset[str]:
-    """Return what FunASR can turn into tokens; empty where the folder has no such list."""
-    if not path.is_file():
-        return frozenset()
-    return frozenset(
-        line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-    )
 
 
 def keep_padding_out(predictor: Any) -> None:
