@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 import torch
 
 from asr_daemon.hotwords.contest import Claim, Ordinary, hotword_costs, winners
+from asr_daemon.hotwords.vocabulary import MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asr_daemon.hotwords.vocabulary import Vocabulary
 
-MAX_TOKENS = 20  # of a hotword
 WORDS_PER_STEP = 2048  # bounds the memory of representing and of scoring a long list
 MAX_TOKEN_GAP = 16.0  # nats; a token that is not there at all
 MAX_MEAN_GAP = 5.0  # beyond it a hotword is not considered
 GAP_COST = 1.2  # of a nat of gap, in the contest
 HINT_GAIN = 5.0  # of a hotword that the hotword decoder writes
 NO_HINT_COST = 3.0  # of one that it does not
-MIN_TOKENS = 2  # of a hotword that is put where something else was heard
+MIN_CHARS = 2  # of a hotword that is put where something else was heard
 CERTAIN = 1.0  # above any log-probability
 
 
@@ -116,7 +116,7 @@ class WordBank:
             place = slice(start, start + len(tokens))
             if tokens == tuple(heard[place]):
                 taken[place] = [True] * len(tokens)
-            elif len(tokens) >= MIN_TOKENS:
+            elif len(self.usable.words[word]) >= MIN_CHARS:
                 gain = ordinary.cost(place.start, place.stop) - costs[word] - GAP_COST * gap * len(tokens)
                 gain += HINT_GAIN if tokens == tuple(hinted[place]) else -NO_HINT_COST
                 claims[Claim(place.start, place.stop, self.usable.words[word], gain)] = tokens

@@ -1,0 +1,166 @@
+"""``hotwords check``: line by line, what the model and the correction can do with a hotword file.
+
+Enters: the file, the model's family and folder. Leaves: a :class:`Report`. Fails with
+:class:`~asr_daemon.hotwords.source.HotwordFileError` where the file cannot be read. Neither torch nor the
+model is loaded: the vocabulary is read from the model's folder.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asr_daemon.hotwords.entry import Problem, Replacement, Word
+from asr_daemon.hotwords.hotword_list import read_lines
+from asr_daemon.hotwords.vocabulary import MAX_TOKENS, Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from asr_daemon.hotwords.hotword_list import SourceLine
+
+LONG_WORD_CHARS = 10  # names and terms are shorter; models were trained on up to about this
+MAX_NANO_WORDS = 100  # beyond it Fun-ASR-Nano invents text (its issue tracker)
+FAMILIES_WITH_TOKENS = ("seaco_paraformer",)
+FAMILIES_WITH_PROMPT = ("fun_asr_nano",)
+
+
+class Verdict(enum.Enum):
+    """How well a line serves."""
+
+    GOOD = "good"
+    WARNING = "warning"  # it serves, and may disappoint or do damage
+    UNUSABLE = "unusable"  # the line, or the model for this word, does nothing
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """What is known of one line."""
+
+    path: Path
+    line: int  # from 1
+    text: str  # the word, "wrong => right", or "" where the line is not understood
+    verdict: Verdict
+    tokens: tuple[str, ...]  # as the model would write the word; none where that is not known
+    remarks: tuple[str, ...]  # sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is known of a file."""
+
+    lines: tuple[LineReport, ...]
+    remarks: tuple[str, ...]  # on the list as a whole
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every line serves."""
+        return all(line.verdict is not Verdict.UNUSABLE for line in self.lines)
+
+
+def check_hotwords(path: Path, family: str, model_folder: Path | None) -> Report:
+    """Return the report of a file for a model: its family, and its folder where it is there."""
+    vocabulary, remarks = _vocabulary(family, model_folder)
+    seen: dict[str, SourceLine] = {}
+    wrong: dict[str, SourceLine] = {}
+    lines: list[LineReport] = []
+    n_words = 0
+    for line in read_lines(path):
+        match line.entry:
+            case Problem(text=text):
+                lines.append(LineReport(line.path, line.number, "", Verdict.UNUSABLE, (), (text,)))
+            case Word(text):
+                lines.append(_word(line, text, seen.get(text), vocabulary))
+                n_words += text not in seen
+                seen.setdefault(text, line)
+            case Replacement(wrong=left, right=right):
+                lines.append(_replacement(line, left, right, wrong.get(left), seen))
+                wrong.setdefault(left, line)
+            case _:
+                pass
+    if family in FAMILIES_WITH_PROMPT and n_words > MAX_NANO_WORDS:
+        remarks.append(f"This model is given {MAX_NANO_WORDS} words at most: the first of the {n_words}.")
+    return Report(tuple(lines), tuple(remarks))
+
+
+def _vocabulary(family: str, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
+    if family in FAMILIES_WITH_PROMPT:
+        return None, []
+    if family not in FAMILIES_WITH_TOKENS:
+        return None, ["This model takes no hotwords: they serve by correction of its text alone."]
+    if model_folder is None:
+        return None, ["The model's folder is not there: what it can write was not looked at."]
+    try:
+        return Vocabulary.read(model_folder), []
+    except (OSError, ValueError) as error:
+        return None, [f"The model's vocabulary cannot be read, so that it was not looked at: {error}"]
+
+
+def _word(line: SourceLine, text: str, first: SourceLine | None, vocabulary: Vocabulary | None) -> LineReport:
+    remarks: list[str] = []
+    is_dead = False
+    spelling = vocabulary.spell(text) if vocabulary else None
+    if first is not None:
+        remarks.append(f"The word stands on line {first.number} of {first.path.name} already.")
+    if sum(char.isalnum() for char in text) == 1:
+        remarks.append("One character alone is heard everywhere and does damage: give the whole word.")
+    if len(text) > LONG_WORD_CHARS and not text.isascii():
+        remarks.append(
+            f"More than {LONG_WORD_CHARS} characters are seldom recognised as one: list its parts."
+        )
+    if any(char.isdigit() for char in text):
+        remarks.append("Digits are heard as words: write 五 for 5, and let the normaliser make digits.")
+    if spelling and spelling.unknown:
+        is_dead = not all("\u4e00" <= char <= "\u9fff" for char in text)
+        help_ = "a replacement (错词=>正词)" if is_dead else "correction by sound"
+        remarks.append(f"The model cannot write {_listed(spelling.unknown)}: only {help_} can bring it in.")
+    elif spelling and len(spelling.tokens) > MAX_TOKENS:
+        is_dead = True
+        remarks.append(f"The model is given words of {MAX_TOKENS} tokens at most; this has more.")
+    verdict = Verdict.UNUSABLE if is_dead else Verdict.WARNING if remarks else Verdict.GOOD
+    tokens = spelling.tokens if spelling and not spelling.unknown else ()
+    return LineReport(line.path, line.number, text, verdict, tokens, tuple(remarks))
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return ("" if all(len(part) == 1 for part in parts) else ", ").join(parts)
+
+
+def _replacement(
+    line: SourceLine, left: str, right: str, first: SourceLine | None, words: Iterable[str]
+) -> LineReport:
+    remarks: list[str] = []
+    verdict = Verdict.GOOD
+    if first is not None:
+        verdict = Verdict.UNUSABLE
+        remarks.append(f"{left} is replaced by line {first.number} of {first.path.name} already.")
+    if sum(char.isalnum() for char in left) == 1:
+        verdict = max(verdict, Verdict.WARNING, key=list(Verdict).index)
+        remarks.append("One character alone is replaced everywhere, inside other words, too.")
+    if left in words:
+        verdict = max(verdict, Verdict.WARNING, key=list(Verdict).index)
+        remarks.append(f"{left} is a hotword of this list as well: it is brought in and then replaced.")
+    return LineReport(line.path, line.number, f"{left} => {right}", verdict, (), tuple(remarks))
+
+
+_SIGNS = {Verdict.GOOD: "ok", Verdict.WARNING: "!", Verdict.UNUSABLE: "x"}
+
+
+def render_report(report: Report) -> str:
+    """Return the report as lines of plain text."""
+    paths = {line.path for line in report.lines}
+    out = []
+    for line in report.lines:
+        place = f"{line.path.name}:{line.line}" if len(paths) > 1 else str(line.line)
+        tokens = f"  [{' '.join(line.tokens)}]" if line.tokens else ""
+        out.append(f"{_SIGNS[line.verdict]:>2} {place:>5}  {line.text}{tokens}")
+        out += [f"            {remark}" for remark in line.remarks]
+    counts = {verdict: sum(line.verdict is verdict for line in report.lines) for verdict in Verdict}
+    out += report.remarks
+    out.append(
+        f"{len(report.lines)} lines: {counts[Verdict.GOOD]} good, {counts[Verdict.WARNING]} with a warning, "
+        f"{counts[Verdict.UNUSABLE]} without effect."
+    )
+    return "\n".join(out) + "\n"

@@ -1,0 +1,88 @@
+"""What a hotword list changed in a recording: two transcripts of it, side by side.
+
+Enters: the segments without and with the list. Leaves: :class:`Change`, each with its time and a little of
+the text around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rapidfuzz.distance import Levenshtein
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from asr_daemon.transcript import Segment
+
+CONTEXT_CHARS = 6
+JOIN_CHARS = 1  # changes no further apart than this are shown as one
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place where the transcripts differ."""
+
+    start_ms: int  # of the segment
+    end_ms: int
+    left: str  # text before, at most CONTEXT_CHARS
+    before: str  # without the list
+    after: str  # with it
+    right: str
+    hotwords: tuple[str, ...]  # of the list, in what came out
+
+
+def find_changes(
+    without: Sequence[Segment], with_list: Sequence[Segment], hotwords: Iterable[str] = ()
+) -> tuple[Change, ...]:
+    """Return the changes in the order of time. Segments are paired by their times."""
+    words = tuple(dict.fromkeys(hotwords))
+    old = {(segment.start_ms, segment.end_ms): segment.text for segment in without}
+    new = {(segment.start_ms, segment.end_ms): segment.text for segment in with_list}
+    changes: list[Change] = []
+    for start_ms, end_ms in sorted({*old, *new}):
+        before, after = old.get((start_ms, end_ms), ""), new.get((start_ms, end_ms), "")
+        for left, right, new_left, new_right in _spans(before, after):
+            reach = after[max(0, new_left - CONTEXT_CHARS) : new_right + CONTEXT_CHARS]
+            changes.append(
+                Change(
+                    start_ms=start_ms,
+                    end_ms=end_ms,
+                    left=before[max(0, left - CONTEXT_CHARS) : left],
+                    before=before[left:right],
+                    after=after[new_left:new_right],
+                    right=before[right : right + CONTEXT_CHARS],
+                    hotwords=tuple(word for word in words if word in reach and word not in before),
+                )
+            )
+    return tuple(changes)
+
+
+def render_changes(changes: Sequence[Change]) -> str:
+    """Return the changes as lines of plain text, for a terminal or a log."""
+    if not changes:
+        return "The hotwords changed nothing.\n"
+    lines = []
+    for change in changes:
+        minutes, ms = divmod(change.start_ms, 60_000)
+        hit = f"   ({', '.join(change.hotwords)})" if change.hotwords else ""
+        lines.append(
+            f"{minutes:02d}:{ms / 1000:06.3f}  "
+            f"{change.left}[{change.before or '∅'} → {change.after or '∅'}]{change.right}{hit}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _spans(before: str, after: str) -> list[tuple[int, int, int, int]]:
+    """Return (start, end, new start, new end) of what differs, near ones joined."""
+    spans: list[tuple[int, int, int, int]] = []
+    for step in Levenshtein.opcodes(before, after):
+        if step.tag == "equal":
+            continue
+        start, end, new_start, new_end = step.src_start, step.src_end, step.dest_start, step.dest_end
+        if spans and start - spans[-1][1] <= JOIN_CHARS:
+            spans[-1] = (spans[-1][0], end, spans[-1][2], new_end)
+        else:
+            spans.append((start, end, new_start, new_end))
+    return spans
