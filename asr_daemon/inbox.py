@@ -43,8 +43,8 @@ SUFFIXES = frozenset(
     au dss mp4 m4v mov qt mkv webm avi wmv asf flv f4v 3gp 3gpp 3ga 3g2 mpg mpeg mts m2ts ogv
     """.split()  # noqa: SIM905 (a list would be fifty lines)
 )
-# Half-written or foreign by their first letters: dot files (rsync, Syncthing, macOS), Office's, Windows'.
-TEMPORARY_PREFIXES = (".", "~$", "~syncthing~", "$", "~tmp")
+# Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
+TEMPORARY_PREFIXES = (".", "~$", "~syncthing~")
 # What a NAS or an operating system keeps for itself, in lower case; folders that begin with a dot, too.
 JUNK_FOLDERS = frozenset(
     (

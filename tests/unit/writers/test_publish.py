@@ -292,3 +292,37 @@ def test_a_kill_leaves_at_most_a_temporary_file(tmp_path: Path, moment: str) -> 
     assert target.read_bytes() == b"old"
     (left,) = set(names_in(tmp_path)) - {"a.txt"}
     assert is_stale_temporary(left)
+
+
+@pytest.mark.parametrize(
+    ("injection", "outcome", "content"),
+    [
+        ("fsync:error=EIO:when=1", "WriteFailedError", b"old"),
+        ("fsync:error=ENOSPC:when=1", "DiskFullError", b"old"),
+        ("fsync:error=EIO:when=2", "WriteFailedError", b"new"),
+        ("fsync:error=EINVAL:when=2", "done", b"new"),
+        ("renameat:error=ENOSPC:when=1", "DiskFullError", b"old"),
+        ("renameat:error=EACCES:when=1", "InboxReadOnlyError", b"old"),
+        ("fchmod:error=EPERM:when=1", "done", b"new"),
+    ],
+)
+def test_errors_of_the_disk(tmp_path: Path, injection: str, outcome: str, content: bytes) -> None:
+    """A failing disk (injected by strace) yields the right class, a whole file, old or new, and nothing else."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"old")
+    program = (
+        "import sys; from pathlib import Path; from asr_daemon.writers.publish import publish\n"
+        "try:\n    publish(Path(sys.argv[1]), b'new')\n    print('done')\n"
+        "except Exception as error:\n    print(type(error).__name__)"
+    )
+    tracing = ["strace", "-f", "-o", "/dev/null", "-e", f"inject={injection}"]
+    traced = subprocess.run(
+        [*tracing, sys.executable, "-c", program, target], capture_output=True, text=True, check=False
+    )
+    if traced.returncode != 0:
+        pytest.skip(f"strace cannot inject here: {traced.stderr.strip()[-200:]}")
+    assert traced.stdout.strip() == outcome
+    assert target.read_bytes() == content
+    assert names_in(tmp_path) == ["a.txt"]
