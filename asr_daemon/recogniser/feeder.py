@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.audio import Decoding
 from asr_daemon.errors import InternalError, JobError
+from asr_daemon.recogniser.level import LevelMeter
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 
@@ -76,10 +77,12 @@ class Feeder:
         decoding = Decoding(job.fd, self._ffmpeg, self._max_duration_s)
         job.on_end(decoding.close)
         cutter = Cutter(self._begin_detector(job), job.profile.max_segment_s)
+        level = LevelMeter()
         before = time.perf_counter()
         for window in decoding:
             between = time.perf_counter()
             job.spent("decode", between - before)
+            level.feed(window)
             stretches = cutter.feed(window)
             job.spent("vad", time.perf_counter() - between)
             self._put(job, stretches)
@@ -88,7 +91,7 @@ class Feeder:
         if not job.is_open:
             return
         self._put(job, cutter.finish())
-        flags = ("truncated",) if decoding.is_truncated else ()
+        flags = (*(("truncated",) if decoding.is_truncated else ()), *level.flags())
         job.decoding_complete(round(decoding.decoded_s * 1000), flags)
 
     def _put(self, job: Job, stretches: list[Stretch]) -> None:

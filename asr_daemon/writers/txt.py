@@ -20,7 +20,11 @@ PUNCTUATION = SENTENCE_END + "，、：,:”’」』）)》"
 BUILTIN = (
     "请注意：本文由随软件附带的小型演示模型生成，只供试用，错误较多；正式使用前请联系管理员安装正式模型。"
 )
-TRUNCATED = "请注意：录音文件不完整或后面部分已损坏，只转写了能读出的部分。"
+FLAGS = {  # of the recording, in this order
+    "truncated": "请注意：录音文件不完整或后面部分已损坏，只转写了能读出的部分。",
+    "very_quiet": "请注意：录音音量很小，文字可能不准；下次请让麦克风靠近说话的人。",
+    "overdriven": "请注意：录音音量过大、声音失真，文字可能不准；下次请调低录音音量。",
+}
 NO_SPEECH = "（没有检测到语音）"
 NOT_RECOGNISED = "（这一段未能识别）"
 
@@ -69,5 +73,5 @@ def join(before: str, after: str) -> str:
 def _warnings(transcript: Transcript) -> list[str]:
     return [
         *([BUILTIN] if transcript.model_is_builtin else []),
-        *([TRUNCATED] if "truncated" in transcript.flags else []),
+        *(text for flag, text in FLAGS.items() if flag in transcript.flags),
     ]

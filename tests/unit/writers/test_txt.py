@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asr_daemon.writers.txt import BUILTIN, NO_SPEECH, TRUNCATED, render
+from asr_daemon.writers.txt import BUILTIN, FLAGS, NO_SPEECH, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_the_head_says_what_it_is(speak: Speak, document: Make) -> None:
 def test_warnings_stand_where_they_are_seen(speak: Speak, document: Make) -> None:
     """The trial model and an incomplete recording are said on top, in plain Chinese."""
     text = render(document(speak("大家好"), builtin=True, flags=("truncated",)))
-    assert text.split("\n\n")[0].endswith(f"{BUILTIN}\n{TRUNCATED}")
+    assert text.split("\n\n")[0].endswith(f"{BUILTIN}\n{FLAGS['truncated']}")
     assert "试用" in BUILTIN
 
 
