@@ -1,0 +1,224 @@
+"""The service under a real systemd: installed, hardened, watched, killed, stopped, restored.
+
+One installation serves all tests; each begins with the service running and leaves it so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sandbox import Sandbox, now_us
+
+from support import SAMPLES, convert, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(600)]
+
+PROGRAM = str(Path(sys.prefix) / "bin" / "asr-daemon")
+CONFIG = "/etc/asr-daemon/config.toml"
+INBOX = "/srv/share/财务 部"
+INBOX_LINES = f'\n[[inbox]]\nname = "财务"\npath = "{INBOX}"\nsettle_s = 1\nwatch = "events"\n'
+# PrivateDevices=yes makes device nodes, which namespaces without their own /dev do not allow.
+# The short times make a failure quick to see; they change nothing in kind.
+FOR_THE_SANDBOX = "[Service]\nPrivateDevices=no\nWatchdogSec=10\nRestartSec=200ms\nStartLimitBurst=100\n"
+DROP_IN = "/etc/systemd/system/asr-daemon.service.d/50-sandbox.conf"
+
+
+@pytest.fixture(scope="module")
+def installed(sandbox: Sandbox) -> Sandbox:
+    """Return a system in which an administrator installed the service for one department."""
+    sandbox.run("groupadd", "--force", "finance")
+    sandbox.run("mkdir", "-p", INBOX)
+    sandbox.run("chgrp", "finance", INBOX)
+    sandbox.run("chmod", "2770", INBOX)
+    sandbox.run(PROGRAM, "install")
+    sandbox.write(CONFIG, sandbox.run("cat", CONFIG) + INBOX_LINES)
+    sandbox.run(PROGRAM, "install")
+    sandbox.write(DROP_IN, FOR_THE_SANDBOX)
+    sandbox.run("systemctl", "daemon-reload")
+    sandbox.run("systemctl", "enable", "--now", "asr-daemon")
+    return sandbox
+
+
+@pytest.fixture
+def service(installed: Sandbox) -> Iterator[Sandbox]:
+    """Return the system with the service running; see that it still does afterwards."""
+    if installed.show("ActiveState")["ActiveState"] != "active":
+        installed.run("systemctl", "restart", "asr-daemon")
+    yield installed
+    assert installed.show("ActiveState")["ActiveState"] == "active"
+
+
+def main_pid(service: Sandbox) -> str:
+    """Return the daemon's process number."""
+    return service.show("MainPID")["MainPID"]
+
+
+def exists(service: Sandbox, path: str) -> bool:
+    """Whether a path is there inside."""
+    return service.run("sh", "-c", 'test -e "$1" && echo yes || true', "sh", path) == "yes\n"
+
+
+# ------------------------------------------------------------------ the main thing
+
+
+def test_a_dropped_recording_gets_its_transcript_and_its_story_is_in_the_journal(service: Sandbox) -> None:
+    """Under the unit's hardening, transcripts appear, the department can read them, the journal tells it."""
+    service.put(SAMPLES / "finance.m4a", f"{INBOX}/预算会议.m4a")
+    written = service.await_record("ASR_EVENT=transcript_written", "ASR_INBOX=财务")
+    assert service.run("cat", f"{INBOX}/预算会议.txt").strip()
+    assert service.run("stat", "-c", "%U %G %A", f"{INBOX}/预算会议.txt") == "asr-daemon finance -rw-rw----\n"
+    story = [record["ASR_EVENT"] for record in service.journal(f"ASR_JOB={written['ASR_JOB']}")]
+    assert story == ["recording_queued", "recognition_started", "recognition_finished", "transcript_written"]
+    assert written["MESSAGE"].startswith("transcript_written 财务/预算会议.m4a job=1 ")
+    assert written["SYSLOG_IDENTIFIER"] == "asr-daemon"
+    assert len(written["ASR_SHA256"]) == 64
+
+
+def test_warnings_are_found_by_department_and_priority(service: Sandbox) -> None:
+    """`journalctl -u asr-daemon ASR_INBOX=... -p warning` names the recording that failed, and no other."""
+    service.write("/srv/rubbish", "this is no sound\n" * 100)
+    service.run("cp", "/srv/rubbish", f"{INBOX}/坏.wav")
+    eventually(lambda: exists(service, f"{INBOX}/坏.转写失败.txt"))
+    warnings = service.journal("ASR_INBOX=财务", "-p", "warning")
+    assert {record["ASR_FILE"] for record in warnings} == {"坏.wav"}
+    assert {record["PRIORITY"] for record in warnings} == {"4"}
+    assert service.journal("ASR_INBOX=nobody") == []
+
+
+def test_the_hardening_is_in_force(service: Sandbox) -> None:
+    """The daemon has no capability, cannot gain any, and sees no network but its own empty one."""
+    process = f"/proc/{main_pid(service)}"
+    status = dict(
+        line.split(":\t", 1) for line in service.run("cat", f"{process}/status").splitlines() if ":\t" in line
+    )
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    interfaces = service.run("cat", f"{process}/net/dev").splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
+
+
+# ------------------------------------------------------------------ hang, crash, reload, stop
+
+
+def test_a_hung_daemon_is_restarted_and_leaves_its_stacks(service: Sandbox) -> None:
+    """A daemon that shows no progress is ended by the watchdog; the journal has what every thread did."""
+    hung, before = main_pid(service), now_us()
+    service.run("kill", "-STOP", hung)
+    service.await_record("ASR_EVENT=daemon_started", after_us=before)
+    assert main_pid(service) != hung
+    said = [str(record["MESSAGE"]) for record in service.journal(f"_PID={hung}", after_us=before)]
+    assert any("Fatal Python error: Aborted" in line for line in said)
+
+
+def test_killed_or_stopped_during_work_it_goes_on_where_it_was(service: Sandbox, tmp_path: Path) -> None:
+    """After kill -9, and after a stop in time, finished segments are not recognised again."""
+    recording = convert(
+        SAMPLES / "lecture.wav", tmp_path / "long.wav", "-af", "aloop=loop=29:size=2147483647", "-ar", "16000"
+    )
+    before = now_us()
+    service.put(recording, f"{INBOX}/长.wav")
+
+    def has_progress() -> bool:
+        status = json.loads(service.run(PROGRAM, "status", "--json"))
+        return any(work["recognised_s"] > 0 for work in status["in_work"])
+
+    eventually(has_progress)
+    killed_us = now_us()
+    service.run("kill", "-KILL", main_pid(service))
+    service.await_record("ASR_EVENT=interrupted_job_recovered", after_us=killed_us)
+    service.await_record("ASR_EVENT=recognition_started", "ASR_FILE=长.wav", after_us=killed_us)
+    service.run("systemctl", "stop", "asr-daemon")
+    # "success": within TimeoutStopSec=10 daemon and recogniser ended by themselves, nothing had to be killed.
+    assert service.show("Result", "ActiveState") == {"Result": "success", "ActiveState": "inactive"}
+    assert service.run("pgrep", "-f", "asr_daemon.recogniser", check=False) == ""
+    service.run("systemctl", "start", "asr-daemon")
+    service.await_record("ASR_EVENT=transcript_written", "ASR_FILE=长.wav", after_us=before)
+    starts = service.journal("ASR_EVENT=recognition_started", "ASR_FILE=长.wav")
+    kept = [int(record["ASR_SEGMENTS_KEPT"]) for record in starts]
+    assert len(kept) == 3
+    assert 0 == kept[0] < kept[1] <= kept[2]
+
+
+@pytest.fixture
+def mistaken(service: Sandbox) -> Iterator[str]:
+    """Yield a configuration with a mistake; put the good one back afterwards."""
+    good = service.run("cat", CONFIG)
+    yield good.replace("rescan_s", "rescan_every")
+    service.write(CONFIG, good)
+    service.run("systemctl", "start", "asr-daemon")
+
+
+def test_a_bad_configuration_does_not_stop_the_running_service(service: Sandbox, mistaken: str) -> None:
+    """A reload with a mistake is refused with its key; the same process goes on and takes the mended one."""
+    pid, before = main_pid(service), now_us()
+    service.write(CONFIG, mistaken)
+    service.run("systemctl", "reload", "asr-daemon")
+    refused = service.await_record("ASR_EVENT=configuration_refused", after_us=before)
+    assert refused["PRIORITY"] == "3"
+    assert "rescan_every" in refused["MESSAGE"]
+    service.write(CONFIG, mistaken.replace("rescan_every", "rescan_s"))
+    service.run("systemctl", "reload", "asr-daemon")
+    service.await_record("ASR_EVENT=configuration_reloaded", after_us=before)
+    assert main_pid(service) == pid
+
+
+def test_a_configuration_that_never_was_right_is_not_tried_again_and_again(
+    service: Sandbox, mistaken: str
+) -> None:
+    """Started with a mistake, the service fails once, says why in the journal, and is not restarted."""
+    before = now_us()
+    service.run("systemctl", "stop", "asr-daemon")
+    service.write(CONFIG, mistaken)
+    service.run("systemctl", "start", "asr-daemon", check=False)
+    shown = service.show("ActiveState", "ExecMainStatus", "NRestarts")
+    assert shown == {"ActiveState": "failed", "ExecMainStatus": "2", "NRestarts": "0"}
+    assert any("rescan_every" in str(r["MESSAGE"]) for r in service.journal(after_us=before))
+
+
+# ------------------------------------------------------------------ backups, leaving
+
+
+def test_a_backup_is_restored_by_root_and_used_by_the_service(service: Sandbox) -> None:
+    """What root restores with the service stopped, the service finds, owns and goes on writing."""
+    before = now_us()
+    made = json.loads(service.run(PROGRAM, "backup", "now", "--json"))
+    service.await_record("ASR_EVENT=backup_made", after_us=before)
+    service.run("systemctl", "stop", "asr-daemon")
+    service.run("sh", "-c", "echo rubbish > /var/lib/asr-daemon/history.db")
+    assert "history-replaced-" in service.run(PROGRAM, "backup", "restore", made["path"])
+    service.run("systemctl", "start", "asr-daemon")
+    assert service.run("stat", "-c", "%U", "/var/lib/asr-daemon/history.db") == "asr-daemon\n"
+    assert "预算会议.m4a" in service.run(PROGRAM, "history")
+    service.put(SAMPLES / "finance.m4a", f"{INBOX}/副本.m4a")  # known content: from the restored history
+    service.await_record("ASR_EVENT=transcript_written", "ASR_FILE=副本.m4a", after_us=before)
+    copies = service.journal("ASR_EVENT=recognition_started", "ASR_FILE=副本.m4a")
+    assert copies == []
+
+
+def test_an_upgrade_keeps_the_configuration_and_takes_a_backup(service: Sandbox) -> None:
+    """Installing over another release's unit backs the history up and leaves the settings alone."""
+    unit = "/etc/systemd/system/asr-daemon.service"
+    configuration = service.run("cat", CONFIG)
+    current = service.run("cat", unit)
+    service.write(unit, "# Installed by asr-daemon 0.0.1\n" + current.partition("\n")[2])
+    said = service.run(PROGRAM, "install")
+    assert "backed up before the upgrade" in said
+    assert service.run("cat", unit) == current
+    assert service.run("cat", CONFIG) == configuration
+
+
+def test_uninstalling_keeps_what_was_transcribed(installed: Sandbox) -> None:
+    """Afterwards there is no service, and history, backups and configuration are where they were."""
+    kept = ("/var/lib/asr-daemon/history.db", "/var/lib/asr-daemon/backups", CONFIG)
+    assert all(exists(installed, path) for path in kept)
+    installed.run(PROGRAM, "uninstall")
+    assert installed.show("LoadState", "ActiveState") == {"LoadState": "not-found", "ActiveState": "inactive"}
+    assert all(exists(installed, path) for path in kept)
+    assert "预算会议.m4a" in installed.run(PROGRAM, "history", "-c", CONFIG)
