@@ -75,8 +75,10 @@ def test_no_link_is_followed(tmp_path: Path, way: str) -> None:
     (outside / "secret.wav").write_bytes(b"secret")
     (inbox / "link.wav").symlink_to(outside / "secret.wav")
     (inbox / "folder").symlink_to(outside)
+    (inbox / "alias").symlink_to("sub")
+    (inbox / "sub" / "own.wav").write_bytes(b"own")
     (inbox / "sub" / "up.wav").symlink_to("../../out/secret.wav")
-    for name in ("link.wav", "folder/secret.wav", "sub/up.wav", "../out/secret.wav"):
+    for name in ("link.wav", "folder/secret.wav", "sub/up.wav", "../out/secret.wav", "alias/own.wav"):
         with pytest.raises(RecordingGoneError):
             open_recording(inbox / name, inbox)
 

@@ -120,6 +120,8 @@ def test_overlapping_segments_do_not_overlap_on_the_screen(speak: Speak) -> None
     """Times never go backwards, even where two segments' do."""
     found = of(speak("一二三四五", start_ms=1000), speak("六七八九十", start_ms=1500))
     assert found[0].end_ms <= found[1].start_ms < found[1].end_ms
+    backwards = of(speak("一二三四五", start_ms=1000), speak("六七八九十", start_ms=200))
+    assert backwards[0].end_ms <= backwards[1].start_ms < backwards[1].end_ms
 
 
 def test_a_short_word_stays_long_enough_to_be_read(speak: Speak) -> None:
@@ -191,4 +193,5 @@ def test_whatever_is_said_the_cues_are_whole_and_in_order(
         assert cue.end_ms - cue.start_ms <= max(CUE_MS, longest_ms) + 1000
     for span in spans:
         written = text[span.start : span.end]
+        assert any(written in piece.text for piece in parts)
         assert any(written in line for cue in found for line in cue.lines)

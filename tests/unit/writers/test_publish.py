@@ -307,7 +307,7 @@ def test_a_kill_leaves_at_most_a_temporary_file(tmp_path: Path, moment: str) -> 
     ],
 )
 def test_errors_of_the_disk(tmp_path: Path, injection: str, outcome: str, content: bytes) -> None:
-    """A failing disk (injected by strace) yields the right class, a whole file, old or new, and nothing else."""
+    """A failing disk (injected by strace) yields the right class and a whole file, old or new."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     target = tmp_path / "a.txt"
