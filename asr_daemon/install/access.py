@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import grp
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,8 +66,20 @@ def advice(config: Config, user: str) -> Iterator[str]:
         if not opened and not _has_acl(inbox.path):
             yield (
                 f"inbox {inbox.name}: give {user} the right to write there, for instance: "
-                f"setfacl -R -m u:{user}:rwX -m d:u:{user}:rwX {inbox.path}"
+                f"setfacl -R -m u:{user}:rwX -m d:u:{user}:rwX {shlex.quote(str(inbox.path))}"
             )
+
+
+def missing_folders(config: Config, user: str) -> Iterator[str]:
+    """Say which folders of the service's own are not there, and how to make them."""
+    for key, path in (
+        ("daemon.state_dir", config.daemon.state_dir),
+        ("daemon.fallback_dir", config.daemon.fallback_dir),
+        ("backup.dir", config.backup.dir),
+        ("backup.second_dir", config.backup.second_dir),
+    ):
+        if path and not _lies_below(path, [STATE_DIR]) and not path.exists():
+            yield f"{key}: make the folder: install -d -o {user} -g {user} -m 750 {shlex.quote(str(path))}"
 
 
 def quoted(path: Path | str) -> str:

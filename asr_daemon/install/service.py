@@ -17,7 +17,7 @@ import asr_daemon
 from asr_daemon.backup import take_backup
 from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir, load_config
 from asr_daemon.errors import UsageError
-from asr_daemon.install.access import STATE_DIR, advice, drop_in, quoted
+from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders, quoted
 from asr_daemon.install.environment import Environment
 from asr_daemon.install.shipped import shipped_text
 from asr_daemon.install.steps import StepRecord, Steps, run_program
@@ -81,7 +81,7 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
         steps.remove(DROP_INS / "gpu.conf")
     steps.link(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)
-    for sentence in advice(config, wanted.user):
+    for sentence in (*advice(config, wanted.user), *missing_folders(config, wanted.user)):
         steps.note(sentence)
     if not config.inbox:
         steps.note(f"no inbox yet: add one to {wanted.config_path}, then run `asr-daemon install` again")

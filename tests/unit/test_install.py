@@ -15,7 +15,7 @@ from asr_daemon.backup import list_backups
 from asr_daemon.config import Config, load_config
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.install import Installation, Outcome, install, uninstall
-from asr_daemon.install.access import advice, drop_in, quoted, quoted_bind
+from asr_daemon.install.access import advice, drop_in, missing_folders, quoted, quoted_bind
 from asr_daemon.install.environment import Environment
 from asr_daemon.install.shipped import shipped_file, shipped_text
 from asr_daemon.install.steps import Steps, run_program
@@ -265,6 +265,18 @@ def test_shared_groups_are_joined_and_closed_inboxes_get_advice(tmp_path: Path) 
     assert len(said) == 2
     assert f"setfacl -R -m u:asr-daemon:rwX -m d:u:asr-daemon:rwX {closed}" in said[0]
     assert "is not there" in said[1]
+
+
+def test_folders_that_the_service_needs_and_nobody_made_are_named(tmp_path: Path) -> None:
+    """A state or backup folder elsewhere does not come about by itself: the command for it is shown."""
+    config = configured(
+        daemon={"state_dir": str(tmp_path / "my state")}, backup={"dir": "/var/lib/asr-daemon/b"}
+    )
+    (sentence,) = missing_folders(config, "asr-daemon")
+    made = f"install -d -o asr-daemon -g asr-daemon -m 750 '{tmp_path}/my state'"
+    assert sentence == f"daemon.state_dir: make the folder: {made}"
+    (tmp_path / "my state").mkdir()
+    assert list(missing_folders(config, "asr-daemon")) == []
 
 
 # ------------------------------------------------------------------ parts

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sandbox import Sandbox, now_us
 
+from asr_daemon.config import Config
+from asr_daemon.install.access import drop_in
+from asr_daemon.install.environment import Environment
 from support import SAMPLES, convert, eventually
 
 if TYPE_CHECKING:
@@ -100,8 +103,34 @@ def test_the_hardening_is_in_force(service: Sandbox) -> None:
     )
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    networks = {service.run("readlink", f"{place}/ns/net") for place in (process, "/proc/1")}
+    assert len(networks) == 2
     interfaces = service.run("cat", f"{process}/net/dev").splitlines()[2:]
     assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
+
+
+ODD_NAMES = ("录 音", "a:b", "100%", 'q"x', "q'x", "b\\s", 'a:b c%d"e', "$HOME", "x;y", "# z")
+
+
+def test_folders_of_any_name_are_opened_and_no_others(sandbox: Sandbox) -> None:
+    """The drop-in that install writes means to systemd the very folders of the configuration."""
+    folders = [f"{place}/odd/{name}" for place in ("/home", "/srv") for name in ODD_NAMES]
+    for folder in (*folders, "/home/odd/private", "/srv/odd/closed"):
+        sandbox.run("mkdir", "-p", folder)
+    inboxes = [{"name": str(number), "path": folder} for number, folder in enumerate(folders)]
+    config = Config.model_validate({"inbox": inboxes})
+    try_each = 'for folder in /home/odd/* /srv/odd/*; do test -w "$folder" && echo "$folder"; done > "$1"\n'
+    sandbox.write("/srv/try", try_each)
+    sandbox.run("mkdir", "-p", "/srv/said")
+    unit = drop_in(config, Environment((), ()), Path(CONFIG))
+    sandbox.write(
+        "/etc/systemd/system/odd.service",
+        f"{unit}ReadWritePaths=/srv/said\nProtectSystem=strict\nType=oneshot\n"
+        "ExecStart=/bin/sh /srv/try /srv/said/names\n",
+    )
+    sandbox.run("systemctl", "daemon-reload")
+    sandbox.run("systemctl", "start", "odd")
+    assert sorted(sandbox.run("cat", "/srv/said/names").splitlines()) == sorted(folders)
 
 
 # ------------------------------------------------------------------ hang, crash, reload, stop
