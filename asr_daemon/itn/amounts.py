@@ -15,28 +15,40 @@ _NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE})"
 _TAIL = f"(?:[二三四五六七八九]{NOT_N}{_NOT_COUNTED}|一{NOT_N}{_ENDS})"  # the unspoken last unit: 三块五
 _MONEY = re.compile(
     f"(?P<yuan>{render.NUMBER})[块元圆]"
-    f"(?:零?(?P<jiao>{D}){NOT_N}[毛角](?:(?P<fen>{D}){NOT_N}(?:分(?!钟|之))?)?|零?(?P<cents>{D}){NOT_N}分(?!钟|之)"
+    f"(?:零?(?P<jiao>{D}){NOT_N}[毛角](?:(?P<fen>{D}){NOT_N}(?:分(?!钟|之))?)?|"
+    f"零?(?P<cents>{D}){NOT_N}分(?!钟|之)"
     f"|(?P<short>{_TAIL}|零{D}{NOT_N}{_NOT_COUNTED}))"
 )
 _JIAO = re.compile(f"(?P<jiao>{N})[毛角](?P<fen>{D}){NOT_N}(?:分(?!钟|之))?(?!{CLASSIFIER})")
-_COINS = re.compile("(?P<coins>[二两四五六七八九一三])(?:毛(?=钱|[，。！？；、,.!?;\\s]|$)|(?=[毛角分]钱))")
+_COINS = re.compile(
+    "(?P<coins>[一二两四五六七八九])毛(?![病巾衣孩发利孔笔重豆坯线绒皮茸遂泽])|"
+    "(?P<counted>[一二两三四五六七八九])(?=[毛角分]钱)"
+)
 _YUAN = re.compile(f"(?P<yuan>{D}|两)块(?!钱)")
 _PIECES_BEFORE = re.compile("(?:[这那有几第每分成哪另各]|分为|分成|主要|包括|一共有|负责的|其中)了?$")
 _PIECES_AFTER = re.compile(
-    "块(?:[的]?(?:大|小)?(?:蛋糕|石|地|肉|糖|豆腐|布|砖|手?表|屏|电池|硬盘|板|内容|业务|牌|骨|木|玻璃|面包|巧克力|肥皂|香皂|橡皮|饼|西瓜|冰|铁|钢|金|奖|拼图|"
-    "显卡|内存|芯片|广告|区域|电|主板|黑|白|手帕|毛巾|土|田|草|场|空地|纱|抹布|瓷|积木|磁|疤|宝|玉|腹肌|肌|皮|煤|工作|部分|领域|任务|方面|口香糖|排骨|鸡|牛|红烧|试验|模块|"
+    "块(?:[的]?(?:大|小)?(?:蛋糕|石|地|肉|糖|豆腐|布|砖|手?表|屏|电池|硬盘|板|内容|业务|牌|骨|木|"
+    "玻璃|面包|巧克力|肥皂|香皂|橡皮|饼|西瓜|冰|铁|钢|金|奖|拼图|"
+    "显卡|内存|芯片|广告|区域|电|主板|黑|白|手帕|毛巾|土|田|草|场|空地|纱|抹布|瓷|积木|磁|疤|宝|玉|"
+    "腹肌|肌|皮|煤|工作|部分|领域|任务|方面|口香糖|排骨|鸡|牛|红烧|试验|模块|"
     "披萨|三明治|奶酪|点心|月饼|寿司|墙|展|云|阴影|伤|淤|补丁|儿|去|走|来|吃|玩|聊|做|干|住|过))"
 )
 _WARMTH = re.compile(f"(?P<whole>{N})度(?P<tenth>{_TAIL})")
-_LENGTH = re.compile(f"(?P<whole>{N})米(?P<rest>{D}{D}?){NOT_N}(?!几)")
+_LENGTH = re.compile(f"(?P<whole>{N})[米秒](?P<rest>{D}{D}?){NOT_N}(?!几)")
 _LENGTH_ENDS = re.compile(f"(?!{CLASSIFIER}|{MEASURE}|[厘分毫])")
-_LIANG = re.compile(f"(?P<number>{D})两{NOT_N}(?=酒|白酒|肉|米|面|粉|饭|茶|牛肉|排骨|黄金|银|重|[，。！？；、,.!?;\\s]|$)")
+_LIANG = re.compile(
+    f"(?P<number>{D})两{NOT_N}(?=酒|白酒|肉|米|面|粉|饭|茶|牛肉|排骨|黄金|银|重|[，。！？；、,.!?;\\s]|$)"
+)
 _WEIGHED = re.compile("斤$")
 _THOUSANDS = re.compile("[一二两三四五六七八九]千(?:瓦|克|卡|赫|帕|伏|焦)")
 _UNIT = re.compile(f"(?P<number>{render.NUMBER})(?P<unit>{MEASURE})")
 _DURATION = re.compile(f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?![杀懂变])")
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
-_DEGREES_BEFORE = re.compile("(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|经|纬|减|加|烧|用|调|是|在|有)了?(?:约|大约)?$")
+_DEGREES_BEFORE = re.compile(
+    "(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|经|纬|减|加|烧|用|调|是|在|"
+    "有)了?(?:约|大约)?$"
+)
+_ONCE = re.compile("一度(?!电)")
 _DEGREES_AFTER = re.compile("度(?:电|以|左右|的|角|半|视|近视|[，。！？；、,.!?;\\s]|$|[到至])")
 
 
@@ -54,7 +66,10 @@ def money(seen: Seen, start: int, _end: int) -> Reading | None:
         edits = [group(match, "jiao", render.integer), group(match, "fen", render.label)]
         return written(match.span(), "money", "money_parts", *edits)
     match = _COINS.match(seen.masked, start)
-    return written(match.span(), "money", "coins", group(match, "coins", render.integer)) if match else None
+    if not match:
+        return None
+    name = "coins" if match["coins"] else "counted"
+    return written(match.span(), "money", "coins", group(match, name, render.integer))
 
 
 def yuan(seen: Seen, start: int, _end: int) -> Reading | None:
@@ -79,17 +94,30 @@ def degrees(seen: Seen, start: int, _end: int) -> Reading | None:
     if not match:
         return None
     cued = seen.ends(_DEGREES_BEFORE, start) or _DEGREES_AFTER.match(seen.text, match.end("number"))
-    if match["number"] != "零" and (not cued or (match["number"] == "一" and not _DEGREES_BEFORE.search(seen.before(start)))):
+    if match["number"] != "零" and (
+        not cued
+        or (
+            match["number"] == "一"
+            and _ONCE.match(seen.text, start)
+            and not seen.ends(_DEGREES_BEFORE, start)
+        )
+    ):
         return stays(start, match.end(), "times_or_degrees")
     return written(match.span(), "temperature", "degrees", group(match, "number", render.integer))
 
 
 def length(seen: Seen, start: int, _end: int) -> Reading | None:
-    """Read a height: 一米七五, 两米三."""
+    """Read a height and a sprint: 一米七五, 两米三, 十二秒八八."""
     match = _LENGTH.match(seen.masked, start)
     if not match or not _LENGTH_ENDS.match(seen.text, match.end()):
         return None
-    return written(match.span(), "unit", "metres_and_rest", group(match, "whole", render.integer), group(match, "rest", render.label))
+    return written(
+        match.span(),
+        "unit",
+        "unit_and_rest",
+        group(match, "whole", render.integer),
+        group(match, "rest", render.label),
+    )
 
 
 def duration(seen: Seen, start: int, _end: int) -> Reading | None:
@@ -106,7 +134,9 @@ def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _LIANG.match(seen.masked, start)
     if not match or match["number"] in "零〇幺":
         return None
-    if not seen.ends(_WEIGHED, start) and not re.compile("[酒白肉米面粉饭茶牛排黄银]").match(seen.text, match.end()):
+    if not seen.ends(_WEIGHED, start) and not re.compile("[酒白肉米面粉饭茶牛排黄银]").match(
+        seen.text, match.end()
+    ):
         return None
     return written(match.span(), "unit", "liang", group(match, "number", render.label))
 

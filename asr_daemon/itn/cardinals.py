@@ -40,8 +40,12 @@ def negative(seen: Seen, start: int, _end: int) -> Reading | None:
     if not match or not minus(seen, start) or _MINUS_COUNTS.match(seen.text, match.end()):
         return None
     text = render.number(match.group())
-    return None if text is None else written(
-        (start - 1, match.end()), "negative", "negative", Edit(start - 1, match.end(), f"-{text}")
+    return (
+        None
+        if text is None
+        else written(
+            (start - 1, match.end()), "negative", "negative", Edit(start - 1, match.end(), f"-{text}")
+        )
     )
 
 
@@ -71,5 +75,3 @@ def plain(seen: Seen, start: int, end: int) -> Reading | None:
     if number is None or not number.several:
         return None
     return written((start, end), "cardinal", "cardinal", Edit(start, end, number.written))
-
-

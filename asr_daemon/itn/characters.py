@@ -9,7 +9,12 @@ from __future__ import annotations
 import re
 
 DIGITS = "零〇一二三四五六七八九幺"  # in a digit string; 两 only counts
-DIGIT_VALUES = {**{character: value for value, character in enumerate("零一二三四五六七八九")}, "〇": 0, "幺": 1, "两": 2}
+DIGIT_VALUES = {
+    **{character: value for value, character in enumerate("零一二三四五六七八九")},
+    "〇": 0,
+    "幺": 1,
+    "两": 2,
+}
 NUMERALS = "零〇一二两三四五六七八九十百千万亿幺"
 MASK = "\ue000"  # stands where a numeral must not be read
 

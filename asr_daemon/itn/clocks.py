@@ -14,7 +14,8 @@ _MINUTE_SIGN = "分(?![钟之享析别配为成开类期之数享布])"
 _MARK = f"(?:半(?![点价天个数年])|整(?![顿理改个体合治数])|钟(?!爱|情)|[一二三两]刻(?![不意画苦舟])|{MASK}刻)"
 _MARKED = re.compile(f"(?P<hour>{N})[点时]{_MARK}")
 _MINUTES = re.compile(
-    f"(?P<hour>{N})(?:点|时)过?(?P<minute>{N})(?:(?P<sign>{_MINUTE_SIGN})(?:(?P<second>{N})秒)?)?(?![{NUMERALS}点])"
+    f"(?P<hour>{N})(?:点|"
+    f"时)过?(?P<minute>{N})(?:(?P<sign>{_MINUTE_SIGN})(?:(?P<second>{N})秒)?)?(?![{NUMERALS}点])"
 )
 _TO_GO = re.compile(f"(?P<minute>{N})分(?:钟)?(?:到)?(?P<hour>{N})点")
 _QUARTER_TO_GO = re.compile(f"[一三两]刻(?:钟)?(?P<hour>{N})点")

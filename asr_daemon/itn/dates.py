@@ -18,7 +18,9 @@ _MONTHS_TO = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N})月")
 _YEAR = re.compile(f"(?P<year>{N})年(?!级|生)")
 _YEAR_TELLS = re.compile(f"年(?:底|初|末|春|夏|秋|冬|上半年|下半年|度|{N}月)")
 _SPOKEN_RANGE = re.compile("三五|一三|二四")
-_DECADE = re.compile("(?P<year>(?:[五六七八九]零|[六七八九]五|零零|零五|一零|一五))(?:后(?![面来天续者退卫])|年代|前后)")
+_DECADE = re.compile(
+    "(?P<year>(?:[五六七八九]零|[六七八九]五|零零|零五|一零|一五))(?:后(?![面来天续者退卫])|年代|前后)"
+)
 _COHORT = re.compile(f"(?P<year>[零九八七一二]{D})(?:届|级)")
 _DAY = re.compile(f"(?P<day>{N})号(?!码)")
 _DAY_BEFORE = re.compile(MONTH_BEFORE)
@@ -112,6 +114,8 @@ def day_of_month(seen: Seen, start: int, end: int) -> Reading | None:
     match = _DAY.match(seen.masked, start)
     if not match or len(match["day"]) > 1 or _NOT_DAY.match(seen.text, end):
         return None
-    if not (seen.ends(_DAY_BEFORE, start) or seen.ends(_RANGE_BEFORE, start) or _DAY_AFTER.match(seen.text, end)):
+    if not (
+        seen.ends(_DAY_BEFORE, start) or seen.ends(_RANGE_BEFORE, start) or _DAY_AFTER.match(seen.text, end)
+    ):
         return None
     return written(match.span(), "date", "day", group(match, "day", render.day))

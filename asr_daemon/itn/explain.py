@@ -23,12 +23,18 @@ def _padded(text: str, columns: int) -> str:
 def explain(normalised: Normalised) -> str:
     """Return a line per span: raw, written, kind and rule; the empty string where nothing was written."""
     rows = [
-        (normalised.raw[span.raw_start : span.raw_end], normalised.text[span.start : span.end], span.kind, span.rule)
+        (
+            normalised.raw[span.raw_start : span.raw_end],
+            normalised.text[span.start : span.end],
+            span.kind,
+            span.rule,
+        )
         for span in normalised.spans
     ]
     if not rows:
         return ""
     raw, written, kind = (max(_columns(row[column]) for row in rows) for column in range(3))
     return "\n".join(
-        f"{_padded(row[0], raw)}  →  {_padded(row[1], written)}  {_padded(row[2], kind)}  {row[3]}" for row in rows
+        f"{_padded(row[0], raw)}  →  {_padded(row[1], written)}  {_padded(row[2], kind)}  {row[3]}"
+        for row in rows
     )

@@ -44,7 +44,7 @@ class Normaliser:
         self._words = ProtectedWords(protect)
 
     def normalise(self, text: str) -> Normalised:
-        """Return ``text`` written; pure, deterministic, linear in length, never empty for a text that is not."""
+        """Return ``text`` written; pure, linear in its length, never empty for a text that is not."""
         folded = fold(text)
         seen = Seen(folded, mask_staying(folded, self._words))
         pieces: list[str] = []

@@ -1,7 +1,7 @@
 """Reads spoken Mandarin integers and digit strings; simplified characters in, figures out.
 
-A cardinal is well formed or it is none: 二三十 and 三百五百 are refused here, which is what leaves approximate
-numbers alone. Nothing raises; ``None`` says that the run is no number of that sort.
+A cardinal is well formed or it is none: 二三十 and 三百五百 are refused here, which leaves approximate numbers
+alone. Nothing raises; ``None`` says that the run is no number of that sort.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from asr_daemon.itn.characters import DIGIT_VALUES, DIGITS
 
 _RANKS = {"十": 1, "百": 2, "千": 3}
-_FIGURES = str.maketrans(dict.fromkeys("零〇", "0") | dict(zip("一二三四五六七八九", "123456789", strict=True)) | {"幺": "1"})
+_FIGURES = str.maketrans(
+    dict.fromkeys("零〇", "0") | dict(zip("一二三四五六七八九", "123456789", strict=True)) | {"幺": "1"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,18 @@ def _unit_digit_fits(digit: str, last_rank: int, zero: bool) -> bool:
     return not (zero and last_rank == 1)
 
 
-def _section(text: str) -> _Section | None:
+def _section(text: str) -> _Section | None:  # noqa: C901, PLR0911  # one return per way to be ill-formed
     """Read a number below ten thousand, 零 in front allowed."""
     led = text[:1] in ("零", "〇") and len(text) > 1
     value, last_rank, zero, pending = 0, 4, False, ""
     for character in text[1:] if led else text:
         rank = _RANKS.get(character)
         if rank is None:
-            if pending or (character in "零〇" and (zero or not value or last_rank == 1)):
+            if (
+                character not in DIGIT_VALUES
+                or pending
+                or (character in "零〇" and (zero or not value or last_rank == 1))
+            ):
                 return None
             if character in "零〇":
                 zero = True
@@ -90,7 +96,7 @@ def _section(text: str) -> _Section | None:
     return _Section(value, shorthand, led, value >= 1000)  # noqa: PLR2004
 
 
-def _below_hundred_million(text: str) -> Cardinal | None:
+def _below_hundred_million(text: str) -> Cardinal | None:  # noqa: PLR0911  # as above
     """Read a number of 万 and less."""
     head, ten_thousand, tail = text.partition("万")
     high = _section(head)

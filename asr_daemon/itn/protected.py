@@ -1,8 +1,9 @@
 """Words whose numerals stay: the package's list, and the user's.
 
-A word may name neighbours beside which it is no such word: ``[^满|得]十分[^钟|之]`` is the adverb 十分, but not in
-满十分 or 十分钟. ``N`` among the neighbours is any numeral, ``$`` the text's end. The list is ``protected_words.txt``: words parted by
-blanks, ``#`` begins a comment. Only numerals ever change, so a word without any protects nothing.
+A word may name neighbours beside which it is no such word: ``[^满|得]十分[^钟|之]`` is the adverb 十分, but
+not in 满十分 or 十分钟. ``N`` among the neighbours is any numeral, ``$`` the text's end. The list is
+``protected_words.txt``: words parted by blanks, ``#`` begins a comment. Only numerals ever change, so a word
+without any protects nothing.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class ProtectedWords:
         anchored.words[word] = (*anchored.words.get(word, ()), neighbours)
 
     def around(self, text: str, start: int, end: int) -> list[tuple[int, int]]:
-        """Return the places of the words whose first numeral lies in ``text[start:end]``, longest first at each start.
+        """Return where words stand whose first numeral is in ``text[start:end]``, the longest first.
 
         ``text`` is folded.
         """

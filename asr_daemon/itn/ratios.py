@@ -19,14 +19,17 @@ _RATIO = re.compile(f"{_NUMBER}(?:比{_NUMBER}){{1,4}}{NOT_N}(?!{CLASSIFIER})")
 _COMPARED = re.compile("[大小多少高低好强快慢贵远近长短重轻]")
 _OPERATOR = "(?:加上|加|减去|减|乘以|乘|除以|除|等于|大于|小于)"
 _SUM = re.compile(f"{_NUMBER}(?:{_OPERATOR}负?{_NUMBER}){{1,12}}{NOT_N}")
+_SHARES = re.compile(f"十(?:送|转增|转|派|配){_NUMBER}{NOT_N}(?!{CLASSIFIER})")
 _OPERAND = re.compile(_NUMBER)
+_VARIABLE_BEFORE = re.compile("[A-Za-z](?:加上|加|减去|减|乘以|乘|除以|除|等于)$")
 _EQUALS_BEFORE = re.compile(
-    "(?:[A-Za-z0-9](?:加上|加|减去|减|乘以|乘|除以|除)|(?:约?等于|大于|小于)负?|根号|[A-Za-z](?:是|为|取|值为))$"
+    "(?:[A-Za-z](?:加上|加|减去|减|乘以|乘|除以|除)|(?:约?等于|大于|小于)负?|根号|[A-Za-z](?:是|为|"
+    "取|值为)|(?:平方|立方|次方)(?:是|为))$"
 )
 _SQUARE_OF = re.compile(f"(?P<number>{D})(?=的(?:平方|立方|{N}次[方幂]))")
 _DISCOUNT = re.compile(f"(?P<number>{_NUMBER})折(?![叠页线扇射磨腾返合断扣旧])")
 _OPEN_DISCOUNT = ("三五", "七八", "八九", "五六", "六七", "三四", "四五", "一二", "二三")
-_MINUS_BEFORE = re.compile("(?<![正胜自欺肩抱辜担背平零〇一二两三四五六七八九十])负$")
+_MINUS_BEFORE = re.compile("(?<![正胜自欺肩抱辜担背平0-9%‰零〇一二两三四五六七八九十])负$")
 
 
 def minus(seen: Seen, start: int) -> int:
@@ -94,7 +97,9 @@ def ratio(seen: Seen, start: int, _end: int) -> Reading | None:
     if numbers is None or _COMPARED.match(seen.text, match.end()):
         return numbers
     colons = [
-        Edit(place, place + 1, ":") for place in range(match.start(), match.end()) if match.string[place] == "比"
+        Edit(place, place + 1, ":")
+        for place in range(match.start(), match.end())
+        if match.string[place] == "比"
     ]
     edits = sorted((*numbers.edits, *colons), key=lambda edit: edit.start)
     return written(match.span(), "ratio", "ratio", *edits)
@@ -102,7 +107,7 @@ def ratio(seen: Seen, start: int, _end: int) -> Reading | None:
 
 def arithmetic(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read the numbers of a sum: 三加五等于八; and single ones beside a variable or in a power."""
-    match = _SUM.match(seen.masked, start)
+    match = _SUM.match(seen.masked, start) or _SHARES.match(seen.masked, start)
     if match:
         reading = _each_operand(match, "math", "sum")
         if reading:
@@ -111,7 +116,8 @@ def arithmetic(seen: Seen, start: int, _end: int) -> Reading | None:
     if match:
         return written(match.span(), "math", "power", group(match, "number", render.number))
     match = _OPERAND.match(seen.masked, start)
-    if match and seen.ends(_EQUALS_BEFORE, start) and match.group() not in ("一", "两"):
+    sure = seen.ends(_VARIABLE_BEFORE, start)
+    if match and (sure or (seen.ends(_EQUALS_BEFORE, start) and match.group() not in ("一", "两"))):
         counted = re.compile(CLASSIFIER).match(seen.text, match.end())
         text = render.number(match.group())
         if text and not counted:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
 
 _BEFORE = 12  # characters a rule may look back
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A text as rules see it: folded, and with the numerals masked that stay; both as long as the raw text."""
+    """A text as rules see it: folded, and folded with the numerals masked that stay; all of one length."""
 
     text: str
     masked: str

@@ -1,4 +1,4 @@
-"""One renderer per type: a spoken number in, its written form out, or None where it is no number of that type."""
+"""One renderer per type: a spoken number in, its written form out, None where it is none of that type."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def number(text: str) -> str | None:
 
 def percent(text: str) -> str | None:
     """Write the number of a percentage, without its sign; 百 alone is a hundred."""
-    return "100" if text == "百" else number(text)
+    return "100" if text == "百" else None if text.endswith(("万", "亿")) else number(text)
 
 
 def year(run: str) -> str | None:
@@ -85,6 +85,6 @@ def minute(run: str) -> str | None:
 def discount(text: str) -> str | None:
     """Write a discount: 八五 is 8.5, 七 is 7, 八点五 is 8.5."""
     if len(text) == 2 and is_digit_string(text):  # noqa: PLR2004  # two figures are tenths
-        first, second = digit_string(text)
-        return None if first == "0" else f"{first}.{second}"
+        figures = digit_string(text)
+        return None if figures[0] == "0" else f"{figures[0]}.{figures[1]}"
     return number(text)

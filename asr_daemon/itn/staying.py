@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 _SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
 _COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
 _HOLIDAY = (
-    "(?:国庆)?(?:假|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|促销|大促|活动|档期?|那几天|那天|当天|快乐|"
-    "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|高速|节|连休|休)"
+    "(?:国庆)?(?:假|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|"
+    "促销|大促|活动|档期?|那几天|那天|当天|快乐|"
+    "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|"
+    "高速|节|连休|休)"
 )
 _STAYING = tuple(
     re.compile(pattern)
@@ -38,7 +40,8 @@ _STAYING = tuple(
         f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?",
         f"负{_SHORT}[楼层]",
         "第[一二三四五六七八九](?:百货|百盛)",
-        rf"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|二十[一二]?)大(?![类亮问措举领板任重品行城看趋优功特原系工项技方核主热关要体模场景]|的)",
+        rf"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|"
+        rf"二十[一二]?)大(?![类亮问措举领板任重品行城看趋优功特原系工项技方核主热关要体模场景]|的)",
         rf"(?<![{NUMERALS}第])十一(?={_HOLIDAY})",
         rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])",
         r"[一二三四五六]年[一二三四五六七八九十]+班",
@@ -46,7 +49,9 @@ _STAYING = tuple(
     )
 )
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
-_SPLIT_ONE = re.compile(f"一(?={CLASSIFIER}|{MEASURE}|个月)")
+_COUNTING = "一二两三四五六七八九"
+_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚")
+_NUMBERS = re.compile("期|季度|等奖|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大")
 
 
 class _Mask:
@@ -98,8 +103,8 @@ def _weekday(mask: _Mask, start: int, end: int) -> int:
     return start + 1
 
 
-def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:
-    """Return whether a word that shares its numerals with a run is that word, and not part of a longer number."""
+def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  # noqa: PLR0911  # one return per case
+    """Return whether a word in a run is that word, and not part of a longer number."""
     start, end = run
     first, last = max(word[0], start), min(word[1], end)
     left, right = text[start:first], text[last:end]
@@ -107,7 +112,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:
     if word[0] == start and text[max(0, start - 2) : start].endswith(("第", "分之")):
         return False  # 第十三行, 四分之一|下周
     if not left and not right:
-        return True
+        within = word == run and is_digit_string(whole)
+        return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九
     if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
         return right[0] not in "百千万亿" or cardinal(whole) is None
     if word == (first, last) and is_digit_string(whole):
@@ -116,8 +122,10 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:
         return not _reads(whole)  # 万一|十分钟, but 一百|...
     if right or text[first] not in "一十百千万":
         return False  # 三点一四一六|祖冲之
+    if is_digit_string(whole) and text[first + 1 : first + 2] in ("年", "月", "点"):
+        return False  # 一九四一年|一月一号
     number = cardinal(whole)
-    return number is None or number.shorthand  # 三百|一起, but 二十一天
+    return number is None or (number.shorthand and first == end - 1)  # 三百|一起, but 二十一天, 三万一
 
 
 def _words(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
@@ -130,23 +138,39 @@ def _words(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
             continue
         mask.hide(max(first, start), last)
         if first > start:
-            _trailing_one(mask, start, first)
+            _trailing_digit(mask, start, first)
         start = last
         if start >= end:
             return
-    _trailing_one(mask, start, end)
+    _trailing_digit(mask, start, end)
 
 
-def _trailing_one(mask: _Mask, start: int, end: int) -> None:
-    """Mask the 一 of 五千|一个月, 三块五|一斤: it counts what follows."""
+def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
+    """Mask the last digit of 五千|一个月, 三块五|一斤, 百分之二十五|二季度: it belongs to what follows."""
     text = mask.text
-    if end - start < 2 or not _SPLIT_ONE.match(text, end - 1):  # noqa: PLR2004
+    digit = text[end - 1]
+    if end - start < 2 or _reads(text[start:end]):  # noqa: PLR2004
         return
-    head = cardinal(text[start : end - 1])
-    if head is None or _reads(text[start:end]):
+    pattern = _COUNTS_ONE if digit == "一" else _NUMBERS
+    if digit not in _COUNTING or not pattern.match(text, end):
         return
-    if head.several or text[start - 1 : start] in ("块", "元", "毛", "点"):
+    head, last = cardinal(text[start : end - 1]), cardinal(digit)
+    before = cardinal(text[end - 2])
+    if head is None or last is None or (before is not None and last.value == before.value + 1):
+        return  # 二十五六个
+    if head.several or text[start - 1 : start] in ("块", "元", "毛"):
         mask.hide(end - 1, end)
+
+
+def _kilo(text: str, start: int, end: int) -> bool:
+    """Return whether the 千 that ends a run belongs to the unit: 三十|千瓦, 零点五|千克; 八千瓦 is open."""
+    if text[end - 1] != "千" or text[end : end + 1] not in ("瓦", "克", "米", "卡", "赫", "帕", "伏", "焦"):
+        return False
+    head = text[start : end - 1]
+    number = cardinal(head)
+    return bool(number and number.several) or (
+        bool(head) and text[start - 1 : start] == "点" and is_digit_string(head)
+    )
 
 
 def mask_staying(text: str, words: ProtectedWords) -> str:
@@ -164,6 +188,9 @@ def mask_staying(text: str, words: ProtectedWords) -> str:
             mask.hide(start, end)
             continue
         start = _weekday(mask, start, end)
+        if _kilo(text, start, end):
+            mask.hide(end - 1, end)
+            end -= 1
         if start < end:
             _words(mask, start, end, words)
     return str(mask)

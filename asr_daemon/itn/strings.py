@@ -1,46 +1,89 @@
-"""Rules of figures read out one by one: decimals, versions, numbers of telephones and rooms, and beside letters."""
+"""Rules of figures read out one by one: decimals, versions, telephones, rooms, and beside letters."""
 
 from __future__ import annotations
 
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import N
+from asr_daemon.itn.characters import NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
 
 _VERSION = re.compile(f"{N}(?:点{N}){{2,5}}(?!点|[几多])")
 _PART = re.compile(N)
-_DECIMAL = re.compile(f"{render.NUMBER}(?!点|几)")
+_DECIMAL = re.compile(f"{render.NUMBER}(?!几)")
+_HOUR_AND_HOUR = re.compile(f"{N}点{D}点")
+_AFTER_LETTER = re.compile(f"(?P<major>{D})点(?P<minor>{N})(?![{NUMERALS}点])")
 _COUNTED_FIRST = re.compile("[是来]|首先|方面")
 _STRING = 3
 _RISING = "零一二三四五六七八九"
-_LABELLED = re.compile("(?:码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道)是?[：:为]?$")
+_ABOUT_AGE = re.compile("([二三四五六七八九])[一二三四五六七八]\\1[二三四五六七八九]")  # 二八二九岁
+_AGED = re.compile("岁|的样子|左右|天|年纪")
+_LABELLED = re.compile("(?:[A-Za-z]|码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道)是?[：:为]?$")
 _LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
 _LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
 _LETTER_AFTER = re.compile(r"(?P<word>[A-Za-z]+)(?![A-Za-z])")
-_UNITS = frozenset("G GB M MB T TB K KB B kg g km m cm mm nm Hz GHz MHz kHz V W kW A mA mAh L ml mL D".split())
+_UNITS = frozenset(
+    [
+        "G",
+        "GB",
+        "M",
+        "MB",
+        "T",
+        "TB",
+        "K",
+        "KB",
+        "B",
+        "kg",
+        "g",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "nm",
+        "Hz",
+        "GHz",
+        "MHz",
+        "kHz",
+        "V",
+        "W",
+        "kW",
+        "A",
+        "mA",
+        "mAh",
+        "L",
+        "ml",
+        "mL",
+        "D",
+    ]
+)
 _AFTER_LETTER_COUNTS = re.compile(
-    f"(?!页面|代码|号[线楼]){CLASSIFIER}|[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|分[钟之]?"
+    f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
+    f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
+    f"分[钟之]?"
 )
 
 
 def version(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read two points and more: 二点零点一, 一九二点一六八点一点一."""
     match = _VERSION.match(seen.masked, start)
+    if not match and _LETTER_BEFORE.search(seen.before(start)):
+        match = _AFTER_LETTER.match(seen.masked, start)  # Python三点十
     if not match:
         return None
     parts = [render.label(part) for part in _PART.findall(match.group())]
     if not all(part and part.isdecimal() for part in parts):
         return None
-    return written(match.span(), "version", "version", Edit(*match.span(), ".".join(part or "" for part in parts)))
+    return written(
+        match.span(), "version", "version", Edit(*match.span(), ".".join(part or "" for part in parts))
+    )
 
 
 def decimal(seen: Seen, start: int, end: int) -> Reading | None:
     """Read 三点一四; 三点一是 begins a list."""
     match = _DECIMAL.match(seen.masked, start)
-    if not match or match.end() <= end:
+    if not match or match.end() <= end or _HOUR_AND_HOUR.match(seen.masked, start):
         return None
     if seen.text[match.end() - 1] == "一" and _COUNTED_FIRST.match(seen.text, match.end()):
         return stays(start, match.end(), "points_first")
@@ -53,6 +96,8 @@ def digits(seen: Seen, start: int, end: int) -> Reading | None:
     run = seen.masked[start:end]
     if len(run) < _STRING or not is_digit_string(run):
         return None
+    if _ABOUT_AGE.fullmatch(run) and _AGED.match(seen.text, end):
+        return stays(start, end, "approximate_age")
     if run in _RISING and not seen.ends(_LABELLED, start):
         listed = _LISTED.match(seen.text, end)
         if listed or len(run) == _STRING:
@@ -90,5 +135,3 @@ def _before_letter(seen: Seen, end: int, run: str) -> bool:
     if after["word"] in _UNITS:
         return True
     return len(after["word"]) == 1 and run not in ("一", "两")
-
-

@@ -1,0 +1,48 @@
+"""The cases of the house style, and our own, half of which must stay as they are spoken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.itn import Normaliser
+
+HERE = Path(__file__).parent
+NORMALISER = Normaliser()
+
+
+def read(name: str) -> list[tuple[str, ...]]:
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split("\t")) for line in lines if line.strip() and not line.startswith("#")]
+
+
+HOUSE, OWN = read("house_cases.tsv"), read("own_cases.tsv")
+
+
+@pytest.mark.parametrize(("category", "raw", "expected"), HOUSE, ids=[raw for _, raw, _ in HOUSE])
+def test_house_case(category: str, raw: str, expected: str) -> None:
+    """A case of the house style is written as the style says."""
+    assert NORMALISER.normalise(raw).text in expected.split("|"), category
+
+
+@pytest.mark.parametrize(("category", "raw", "expected"), OWN, ids=[raw for _, raw, _ in OWN])
+def test_own_case(category: str, raw: str, expected: str) -> None:
+    """A case of our own is written as the style says."""
+    assert NORMALISER.normalise(raw).text in expected.split("|"), category
+
+
+@pytest.mark.parametrize("raw", sorted({raw for _, raw, _ in HOUSE + OWN}))
+def test_a_case_is_normalised_once(raw: str) -> None:
+    """What is written already does not change in a second pass."""
+    once = NORMALISER.normalise(raw).text
+    assert NORMALISER.normalise(once).text == once
+
+
+def test_half_of_our_cases_stay() -> None:
+    """Our own cases are many, distinct, and guard what must stay as much as what is written."""
+    stays = sum(raw == expected for _, raw, expected in OWN)
+    assert len(OWN) >= 300
+    assert stays * 2 >= len(OWN)
+    assert not [raw for raw, count in Counter(raw for _, raw, _ in OWN).items() if count > 1]
