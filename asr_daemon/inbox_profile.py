@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,7 +27,6 @@ class InboxProfiles:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._model: ModelChoice | None = None
-        self._hotwords: dict[Path, tuple[tuple[int, int], HotwordList]] = {}
         self._complained: dict[Path, str] = {}
 
     @property
@@ -54,18 +54,16 @@ class InboxProfiles:
             return Profile(
                 model=identity, itn=itn.enabled and not normalises, protect=tuple(sorted(set(itn.protect)))
             )
-        words = self.hotwords(inbox)
-        return Profile(
+        profile = Profile(
             model=identity,
             language=inbox.language,
-            hotwords=words.words if words else (),
-            replacements=words.replacements if words else (),
             phonetic_correction=inbox.phonetic_correction,
             itn=itn.enabled and inbox.itn and not normalises,
             protect=tuple(sorted({*itn.protect, *inbox.protect})),
             max_segment_s=inbox.max_segment_s,
             max_end_silence_ms=inbox.max_end_silence_ms,
         )
+        return with_hotwords(profile, self.hotwords(inbox))
 
     def hotwords(self, inbox: InboxSection) -> HotwordList | None:
         """Return the list as its file is now; None where there is none or it cannot be read (logged once)."""
@@ -77,16 +75,25 @@ class InboxProfiles:
         except HotwordFileError as error:
             self._complain(path, str(error), inbox=inbox.name)
             return None
-        for problem in words.problems:
-            self._complain(path, f"line {problem.line}: {problem.text}", inbox=inbox.name)
-        if not words.problems:
-            self._complained.pop(path, None)
+        problems = [f"{problem.path.name} line {problem.line}: {problem.text}" for problem in words.problems]
+        self._complain(path, "; ".join(problems), inbox=inbox.name)
         return words
 
     def _complain(self, path: Path, problem: str, *, inbox: str) -> None:
-        if self._complained.get(path) != problem:
-            self._complained[path] = problem
+        if self._complained.get(path, "") == problem:
+            return
+        self._complained[path] = problem
+        if problem:
             log.warning("hotwords_problem", inbox=inbox, file=str(path), problem=problem)
+
+
+def with_hotwords(profile: Profile, words: HotwordList | None) -> Profile:
+    """Return the profile with that list in place of its own."""
+    return replace(
+        profile,
+        hotwords=words.words if words else (),
+        replacements=words.replacements if words else (),
+    )
 
 
 def inbox_label(name: str) -> str:

@@ -6,6 +6,8 @@ remembered that the next scan would not find again.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import queue as thread_queue
 import threading
@@ -18,10 +20,17 @@ import structlog
 
 from asr_daemon import inbox as inboxes
 from asr_daemon.clock import to_stamp
-from asr_daemon.errors import InboxGoneError, JobError, NotReadableError, RecordingGoneError
+from asr_daemon.errors import (
+    InboxGoneError,
+    JobError,
+    NotReadableError,
+    ReadFailedError,
+    RecordingGoneError,
+)
 from asr_daemon.fingerprint import fingerprint, is_open_for_writing, open_recording
 from asr_daemon.inbox import Candidate
 from asr_daemon.presence import InboxPresence, check_presence
+from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
 from asr_daemon.seen import SeenFiles
 from asr_daemon.settle import Settler
 from asr_daemon.temporary import remove_stale_temporary
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from asr_daemon.deliver import Deliverer
     from asr_daemon.history import History
     from asr_daemon.inbox_profile import InboxProfiles
+    from asr_daemon.profile import Profile
     from asr_daemon.queue import Enqueued, Queue
 
 log = structlog.get_logger()
@@ -87,6 +97,7 @@ class Intake:
 
     def watch(self) -> None:
         """Begin to watch the inboxes of the configuration."""
+        self._let_strangers_go()
         for section in self.config.inbox:
             remembered = self._queue.setting(f"presence:{section.path}")
             watched = WatchedInbox(
@@ -107,6 +118,13 @@ class Intake:
             self.inboxes[section.name] = watched
             watched.watch.start()
             self.wake(section.name, None)
+
+    def _let_strangers_go(self) -> None:
+        """Wait no more for recordings of an inbox that is not configured; if it returns, they are found."""
+        names = json.dumps([section.name for section in self.config.inbox])
+        for row in self._history.all("strangers", inboxes=names):
+            self._mark_gone(row["id"])
+            log.info("recording_given_up", inbox=row["inbox"], file=row["name"])
 
     def reload(self, config: Config, profiles: InboxProfiles) -> None:
         """Take up another configuration: every inbox is watched and scanned anew."""
@@ -165,7 +183,10 @@ class Intake:
             if self._stopping.is_set():
                 return
             with self._lock:
-                self._take_in(candidate)
+                try:
+                    self._take_in(candidate)
+                except Exception:  # those behind it go on; a later scan finds it again
+                    log.exception("recording_not_taken_in", file=_printable(candidate.path))
 
     def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
         """Return everything that woke, at least one unless the time passed."""
@@ -187,34 +208,44 @@ class Intake:
         if not inboxes.is_inside(path, section.path, recursive=section.recursive):
             return
         found = inboxes.look_at(path)
-        if found is not None and not watched.seen.is_known(str(found.path), found.path.lstat()):
+        if found is not None and not watched.seen.has(found):
             self._settler.observe(found, section.settle_s)
         elif found is None:
-            self._look_after_failures(watched)
+            watched.seen.forget(path)
+            with contextlib.suppress(InboxGoneError):  # a share that went takes every file with it
+                self._check_presence(watched)
+                self._look_after_failures(watched)
 
     def _scan(self, watched: WatchedInbox) -> None:
         section = watched.section
         began_s = time.thread_time()
+        problems: list[str] = []
+        is_whole = False
+        watched.seen.begin_scan()
         try:
             self._check_presence(watched)
             for found in inboxes.scan(
                 section.path,
                 recursive=section.recursive,
                 is_known=watched.seen.is_known,
-                on_problem=lambda path, error: self._complain(watched, f"{path}: {error.strerror}"),
+                on_problem=lambda path, error: problems.append(f"{path}: {error.strerror}"),
                 on_temporary=self._remove_temporary,
             ):
                 self._settler.observe(found, section.settle_s)
             self._look_after_failures(watched)
             self._look_after_waiting(watched)
-        except InboxGoneError as error:
-            self._complain(watched, str(error))
-        else:
-            if watched.problem:
-                log.info("inbox_back", inbox=section.name)
-                watched.problem = ""
-        watched.scanned_s = self._clock.monotonic_s()
-        watched.scan_cpu_s = time.thread_time() - began_s
+            is_whole = not problems
+        except JobError as error:  # the share is gone, or the history cannot be written
+            problems.append(str(error))
+        finally:
+            watched.seen.end_scan(is_whole=is_whole)
+            watched.scanned_s = self._clock.monotonic_s()
+            watched.scan_cpu_s = time.thread_time() - began_s
+        if problems:
+            self._complain(watched, problems[0])
+        elif watched.problem:
+            log.info("inbox_back", inbox=section.name)
+            watched.problem = ""
 
     def _check_presence(self, watched: WatchedInbox) -> None:
         section = watched.section
@@ -237,9 +268,11 @@ class Intake:
         for row in self._history.all("failure_files", inbox=watched.section.name):
             recording, failure = _path(row["path"]), _path(row["failure_path"])
             if not os.path.lexists(recording):
-                failure.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a folder that may not be written
+                    failure.unlink(missing_ok=True)
                 self._mark_gone(row["recording"])
                 self._forget_failure(row)
+                watched.seen.forget(recording)
             elif not os.path.lexists(failure):
                 self._forget_failure(row)
                 if row["job"] is not None:
@@ -258,6 +291,7 @@ class Intake:
         for row in self._history.all("waiting_recordings", inbox=watched.section.name):
             if not os.path.lexists(_path(row["path"])):
                 self._mark_gone(row["id"])
+                watched.seen.forget(_path(row["path"]))
                 log.info("recording_gone", inbox=watched.section.name, file=row["name"])
 
     def _mark_gone(self, recording: int) -> None:
@@ -275,12 +309,20 @@ class Intake:
             return
         section = watched.section
         try:
-            queued = self._queue_file(candidate.path, section.path, section.name, section.settle_s, 0)
-        except NotReadableError as error:
+            queued = self._queue_file(
+                candidate.path,
+                section.path,
+                section.name,
+                self.profiles.profile(section.name),
+                settle_s=section.settle_s,
+            )
+        except (NotReadableError, ReadFailedError) as error:
             self._tell_unreadable(watched, candidate, error)
             return
         except RecordingGoneError as error:
-            log.debug("recording_changed", inbox=section.name, file=candidate.path.name, problem=str(error))
+            log.debug(
+                "recording_changed", inbox=section.name, file=_printable(candidate.path), problem=str(error)
+            )
             return
         except JobError as error:
             if self._unreadable.get(candidate.path) != str(error):
@@ -288,18 +330,21 @@ class Intake:
                 log.warning(
                     "recording_not_queued",
                     inbox=section.name,
-                    file=candidate.path.name,
+                    file=_printable(candidate.path),
                     error=error.code,
                     problem=str(error),
                 )
+            self._settler.observe(
+                candidate, max(section.settle_s, WHEN_CLEARED_S)
+            )  # soon, not at the next scan
             return
         if queued is not None:
             self._unreadable.pop(candidate.path, None)
 
-    def submit(self, path: Path, inbox: str, *, priority: int) -> Enqueued:
-        """Queue a file named on the command line, under an inbox's profile; raises :class:`JobError`."""
+    def submit(self, path: Path, profile: Profile, *, priority: int) -> Enqueued:
+        """Queue a file named on the command line under that profile; raises :class:`JobError`."""
         with self._lock:
-            queued = self._queue_file(path, path.parent, inbox, None, priority, of_command_line=True)
+            queued = self._queue_file(path, path.parent, COMMAND_LINE, profile, priority=priority)
         assert queued is not None  # noqa: S101 (nothing defers it)
         return queued
 
@@ -308,11 +353,12 @@ class Intake:
         path: Path,
         root: Path,
         inbox: str,
-        settle_s: float | None,
-        priority: int,
+        profile: Profile,
         *,
-        of_command_line: bool = False,
+        settle_s: float | None = None,
+        priority: int = 0,
     ) -> Enqueued | None:
+        """Hash and queue a file; None where its writer still has it open (asked only with ``settle_s``)."""
         descriptor = open_recording(path, root)
         try:
             found = _seen(path, os.fstat(descriptor))
@@ -326,16 +372,14 @@ class Intake:
             found = _seen(path, os.fstat(descriptor))
         finally:
             os.close(descriptor)
-        profile = self.profiles.profile(inbox)
-        owner = "" if of_command_line else inbox
-        queued = self._queue.put(owner, found, content.sha256, profile, priority=priority)
-        if not of_command_line:
+        queued = self._queue.put(inbox, found, content.sha256, profile, priority=priority)
+        if inbox != COMMAND_LINE:
             self.inboxes[inbox].seen.add(found)
         log.info(
             "recording_queued",
             job=queued.job,
             inbox=inbox,
-            file=os.fsencode(path.name).decode("utf-8", "replace"),
+            file=_printable(path),
             sha256=content.sha256,
             size_bytes=content.size_bytes,
             known_content=not queued.is_new_work,
@@ -346,16 +390,24 @@ class Intake:
             self._on_queued()
         return queued
 
-    def _tell_unreadable(self, watched: WatchedInbox, candidate: Candidate, error: NotReadableError) -> None:
+    def _tell_unreadable(self, watched: WatchedInbox, candidate: Candidate, error: JobError) -> None:
         """Say once, in the log and in the share, that a file may not be read; each scan tries it again."""
         if self._unreadable.get(candidate.path) == str(error):
             return
+        recording = self._queue.put_unreadable(watched.section.name, candidate, error)
         self._unreadable[candidate.path] = str(error)
         log.warning(
-            "recording_not_readable", inbox=watched.section.name, file=candidate.path.name, problem=str(error)
+            "recording_not_readable",
+            inbox=watched.section.name,
+            file=_printable(candidate.path),
+            problem=str(error),
         )
-        recording = self._queue.put_unreadable(watched.section.name, candidate, error)
         self._deliverer.tell(recording, error)
+
+    def forget(self, inbox: str, path: Path) -> None:
+        """Look at that path anew: what lay there is gone. From any thread."""
+        if watched := self.inboxes.get(inbox):
+            watched.seen.forget(path)
 
     def _inbox_of(self, path: Path) -> WatchedInbox | None:
         return next((w for w in self.inboxes.values() if w.section.path in path.parents), None)
@@ -382,6 +434,10 @@ class Intake:
 
 def _write_watch_problem(inbox: str, problem: str) -> None:
     log.warning("watch_problem", inbox=inbox, problem=problem)
+
+
+def _printable(path: Path) -> str:
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def _path(stored: bytes) -> Path:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.errors import JobError, UsageError
+from asr_daemon.hotwords import read_hotwords
+from asr_daemon.inbox_profile import with_hotwords
 from asr_daemon.queue import COMMAND_LINE
 
 if TYPE_CHECKING:
@@ -48,15 +50,21 @@ class Steering:
         """Return what only the running daemon knows."""
         return self._daemon.live()
 
-    def submit(self, paths: list[str], inbox: str = COMMAND_LINE) -> Answer:
-        """Queue files named on the command line; return their recordings' numbers, or why not, in order."""
+    def submit(self, paths: list[str], inbox: str = COMMAND_LINE, hotwords: str | None = None) -> Answer:
+        """Queue files named on the command line; return their recordings' numbers, or why not, in order.
+
+        They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none).
+        """
         if inbox != COMMAND_LINE and self._daemon.config.find_inbox(inbox) is None:
             names = ", ".join(section.name for section in self._daemon.config.inbox) or "none"
             raise UsageError(f"there is no inbox {inbox!r}; configured are: {names}")
+        profile = self._daemon.profiles.profile(inbox)
+        if hotwords is not None:
+            profile = with_hotwords(profile, read_hotwords(Path(hotwords)) if hotwords else None)
         results: list[dict[str, Any]] = []
         for path in paths:
             try:
-                queued = self._daemon.intake.submit(Path(path), inbox, priority=SOMEBODY_WAITS)
+                queued = self._daemon.intake.submit(Path(path), profile, priority=SOMEBODY_WAITS)
             except JobError as error:
                 results.append({"path": path, "error": f"{Path(path).name}: {error}", "code": error.code})
                 continue

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from asr_daemon.cli import check, itn, look, run, service, steer, transcribe
+from asr_daemon.cli import check, hotwords, itn, look, run, service, steer, transcribe
 from asr_daemon.cli.context import Context
 from asr_daemon.errors import OperatorError
 from asr_daemon.versions import version_text
@@ -37,7 +37,7 @@ def cli(context: click.Context, config_path: Path | None, debug: bool) -> None:
     context.obj = Context(config_path=config_path, debug=debug)
 
 
-for module in (run, transcribe, look, steer, check, itn, service):
+for module in (run, transcribe, look, steer, hotwords, check, itn, service):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -42,7 +42,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonUnderTest]:
 def test_every_command_has_help() -> None:
     """Each command, and each of its options, says what it does."""
     runner = CliRunner()
-    names = [*cli.commands, *(f"backup {name}" for name in cli.commands["backup"].commands)]  # type: ignore[attr-defined]
+    groups = {name: command for name, command in cli.commands.items() if hasattr(command, "commands")}
+    names = [*cli.commands, *(f"{group} {name}" for group in groups for name in groups[group].commands)]
     for name in names:
         shown = runner.invoke(cli, [*name.split(), "--help"])
         assert shown.exit_code == 0, name
@@ -160,6 +161,30 @@ def test_transcribe_asks_the_running_daemon(past: DaemonUnderTest, tmp_path: Pat
     unknown = past.command("transcribe", os.fspath(recording), "--inbox", "nobody")
     assert unknown.returncode == 2
     assert "configured are: 财务" in unknown.stderr
+
+
+def test_hotwords_are_checked_line_by_line(tmp_path: Path) -> None:
+    """`hotwords check` says what each line does, with its number, and ends with 1 where one does nothing."""
+    words = tmp_path / "words.txt"
+    words.write_text("# 部门\n顾清源\n好\n故清源=>顾清源\n=>\n", encoding="gb18030")
+    checked = run_command("hotwords", "check", os.fspath(words), XDG_STATE_HOME=os.fspath(tmp_path))
+    assert checked.returncode == 1, checked.stderr
+    assert "顾清源  [顾 清 源]" in checked.stdout
+    assert "One character alone" in checked.stdout
+    assert "4 lines" in checked.stdout
+    missing = run_command("hotwords", "check", os.fspath(tmp_path / "none.txt"))
+    assert missing.returncode in {1, 2}
+    assert "Traceback" not in missing.stderr
+
+
+def test_hotwords_are_tried_on_a_recording(past: DaemonUnderTest) -> None:
+    """`hotwords try` shows what a list changes in a recording."""
+    tried = past.command(
+        "hotwords", "try", os.fspath(SAMPLES / "support.hotwords.txt"), os.fspath(SAMPLES / "support.mp3")
+    )
+    assert tried.returncode == 0, tried.stderr
+    assert "岳明远" in tried.stdout
+    assert "→" in tried.stdout
 
 
 def test_transcribe_works_for_anyone(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""``hotwords``: what a department's list does, before it is used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from asr_daemon.cli.console import console
+from asr_daemon.cli.context import Context, with_config
+from asr_daemon.cli.one_off import one_off
+from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
+from asr_daemon.models.catalogue import resolve
+from asr_daemon.queue import transcript_of
+
+_file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.group()
+def hotwords() -> None:
+    """Say what a hotword file does: line by line, or on a recording."""
+
+
+@hotwords.command()
+@_file
+@with_config
+def check(context: Context, file: Path) -> int:
+    """Say line by line what the model can do with each word. Ends with 1 when a line has no effect."""
+    from asr_daemon.hotwords.check import check_hotwords, render_report  # noqa: PLC0415
+
+    config = context.config()
+    try:
+        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+    except ModelMissingError as error:
+        raise OperatorError(str(error)) from None
+    report = check_hotwords(file, model.family, Path(model.folder))
+    click.echo(f"for {model.label}:")
+    click.echo(render_report(report), nl=False)
+    return 0 if report.is_good else 1
+
+
+@hotwords.command("try")
+@_file
+@click.argument("audio", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--inbox", default="", metavar="NAME", help="Under that inbox's profile otherwise.")
+@with_config
+def try_(context: Context, file: Path, audio: Path, inbox: str) -> None:
+    """Transcribe AUDIO without any list and with this one, and show where the text differs."""
+    from asr_daemon.hotwords import read_hotwords  # noqa: PLC0415
+    from asr_daemon.hotwords.difference import find_changes, render_changes  # noqa: PLC0415
+
+    words = read_hotwords(file)
+    if not words.words and not words.replacements:
+        raise UsageError(f"{file} holds no hotword")
+    segments = []
+    with one_off(context) as way:
+        for listed in ("", os.path.abspath(file)):
+            (outcome,) = way.recognise([audio], inbox=inbox, hotwords=listed)
+            if outcome.row is None:
+                raise OperatorError(outcome.problem)
+            history = way.history
+            segments.append(transcript_of(history, outcome.row).segments)
+            history.close()
+    without, with_list = segments
+    console().print(render_changes(find_changes(without, with_list, words.words)), markup=False, end="")
+
+
+COMMANDS = (hotwords,)

@@ -1,0 +1,132 @@
+"""Recognising files named on the command line: by the running daemon, or by one of the command's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from asr_daemon import log
+from asr_daemon.cli.console import console
+from asr_daemon.control import NotRunningError, ask
+from asr_daemon.errors import OperatorError
+from asr_daemon.history import open_history_read_only
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.progress import TaskID
+
+    from asr_daemon.cli.context import Context
+    from asr_daemon.config import Config
+    from asr_daemon.control import Answer
+    from asr_daemon.history import History
+
+ENDED = ("done", "failed", "quarantined")
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file: its row of the history when it was recognised, else one sentence."""
+
+    row: sqlite3.Row | None
+    problem: str = ""
+
+
+class OneOff:
+    """A way to have files recognised, and the history that they land in."""
+
+    def __init__(self, config: Config, steer: Callable[..., Answer]) -> None:
+        self._config = config
+        self._steer = steer
+
+    @property
+    def history(self) -> History:
+        """Open the history for reading; the caller closes it."""
+        return open_history_read_only(self._config.history_path)
+
+    def recognise(
+        self, files: Sequence[Path], *, inbox: str = "", hotwords: str | None = None
+    ) -> Iterator[Outcome]:
+        """Yield the outcome of each file, in order, with a progress bar where a person watches.
+
+        They are recognised under an inbox's profile, with another hotword file where one is given ("": none).
+        """
+        paths = [os.path.abspath(file) for file in files]
+        answer = self._steer("submit", paths=paths, inbox=inbox, hotwords=hotwords)
+        with _progress() as progress:
+            for result in answer["results"]:
+                if "error" in result:
+                    yield Outcome(None, result["error"])
+                    continue
+                task = progress.add_task(Path(result["path"]).name, total=100)
+                row = self._await(result["recording"], result["job"], progress, task)
+                progress.remove_task(task)
+                is_done = row["job_state"] == "done"
+                yield Outcome(row) if is_done else Outcome(None, f"{row['name']}: {row['error_message']}")
+
+    def _await(self, recording: int, job: int, progress: Progress, task: TaskID) -> sqlite3.Row:
+        history = self.history
+        try:
+            while True:
+                row = history.one("get_recording", recording=recording)
+                if row is not None and row["job_state"] in ENDED:
+                    return row
+                self._show(job, progress, task)
+                time.sleep(POLL_S)  # the history has no events for other processes
+        finally:
+            history.close()
+
+    def _show(self, job: int, progress: Progress, task: TaskID) -> None:
+        live = self._steer("status")
+        recogniser = live["recogniser"]
+        if recogniser["state"] in ("blocked", "paused"):
+            why = recogniser["problem"] or "the queue is paused; `asr-daemon resume` goes on"
+            raise OperatorError(f"cannot transcribe at present: {why}")
+        for work in live["in_work"]:
+            if work["job"] == job and work["percent"] is not None:
+                progress.update(task, completed=work["percent"])
+
+
+@contextlib.contextmanager
+def one_off(context: Context) -> Iterator[OneOff]:
+    """Yield a way by the running daemon, or by one of our own."""
+    config = context.config()
+    try:
+        ask(config.socket_path, "status")
+    except NotRunningError:
+        pass
+    else:
+        yield OneOff(config, lambda command, **arguments: ask(config.socket_path, command, **arguments))
+        return
+    from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
+
+    log.configure("console", "debug" if context.debug else "error")
+    daemon = Daemon(config, context.found_path)
+    daemon.start(watch=False)
+    try:
+        yield OneOff(
+            config, lambda command, **arguments: daemon.steering.answer({"command": command, **arguments})
+        )
+    finally:
+        daemon.stop()
+
+
+def _progress() -> Progress:
+    shown_on = console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=shown_on,
+        transient=True,
+        disable=not shown_on.is_terminal,
+    )
