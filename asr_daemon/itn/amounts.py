@@ -142,7 +142,7 @@ def liang(seen: Seen, start: int, _end: int) -> Reading | None:
 
 
 def unit(seen: Seen, start: int, _end: int) -> Reading | None:
-    """Read a number with a physical unit, a currency, 年, 岁, 小时, 分钟, 秒, 号线 or 号楼; 八千瓦 is open."""
+    """Read a number with a physical unit, a currency, 年, 岁, 小时, 号线 and the like; 八千瓦 is open."""
     if _THOUSANDS.match(seen.masked, start):
         return stays(start, start + 2, "thousand_or_kilo")
     match = _UNIT.match(seen.masked, start)

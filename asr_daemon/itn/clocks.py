@@ -38,7 +38,7 @@ def _daytime(seen: Seen, start: int) -> bool:
 
 
 def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
-    """Return whether a bare single digit before 点 is an hour, and not a count of points or 一点, a little."""
+    """Return whether a bare single digit before 点 is an hour, not a count of points or 一点, a little."""
     if _daytime(seen, start) or _RANGE_AFTER.match(seen.masked, end):
         return True
     if hour in _ONE or seen.ends(_POINTS_BEFORE, start):

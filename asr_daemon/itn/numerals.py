@@ -1,7 +1,7 @@
 """Reads spoken Mandarin integers and digit strings; simplified characters in, figures out.
 
-A cardinal is well formed or it is none: 二三十 and 三百五百 are refused here, which leaves approximate numbers
-alone. Nothing raises; ``None`` says that the run is no number of that sort.
+A cardinal is well formed or it is none: 二三十 and 三百五百 are refused here, which leaves approximate
+numbers alone. Nothing raises; ``None`` says that the run is no number of that sort.
 """
 
 from __future__ import annotations

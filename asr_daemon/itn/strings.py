@@ -92,7 +92,7 @@ def decimal(seen: Seen, start: int, end: int) -> Reading | None:
 
 
 def digits(seen: Seen, start: int, end: int) -> Reading | None:
-    """Read three spoken digits and more; 一二三 in a row may be a list and stays without a label before it."""
+    """Read three spoken digits and more; 一二三 may be a list and stays without a label before it."""
     run = seen.masked[start:end]
     if len(run) < _STRING or not is_digit_string(run):
         return None
