@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from asr_daemon import daemon
+from asr_daemon.config import SYSTEM_CONFIG, Config
 from asr_daemon.errors import ConfigurationError, StateFolderHeldError, UsageError
+from asr_daemon.install.access import drop_in
+from asr_daemon.install.environment import Environment
 
 UNITS = Path(__file__).parents[3] / "systemd"
 SERVICE = UNITS / "asr-daemon.service"
@@ -31,16 +34,27 @@ def settings() -> dict[str, list[str]]:
     return found
 
 
-@pytest.fixture(params=[False, True], ids=["cpu", "gpu"])
+@pytest.fixture(params=["cpu", "gpu", "gpu and inboxes in homes"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a copy of the unit, with or without the drop-in for a card, whose program exists here."""
+    """Return a copy of the unit, with or without drop-ins, whose program exists here."""
     copy = tmp_path / SERVICE.name
     text = SERVICE.read_text(encoding="utf-8")
     text, changed = re.subn(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text)
     assert changed == 1
     copy.write_text(text, encoding="utf-8")
-    if request.param:
-        shutil.copytree(UNITS / "asr-daemon.service.d", tmp_path / "asr-daemon.service.d")
+    drop_ins = tmp_path / "asr-daemon.service.d"
+    if "gpu" in request.param:
+        shutil.copytree(UNITS / "asr-daemon.service.d", drop_ins)
+    if "inboxes" in request.param:
+        inbox = {
+            "name": "a",
+            "path": "/home/李/录 音",
+            "archive": "/srv/old",
+            "hotwords": "/root/words/a.txt",
+        }
+        config = Config.model_validate({"inbox": [inbox]})
+        environment = Environment(("/root/venv/bin/asr-daemon",), (Path("/root/venv"),))
+        (drop_ins / "inboxes.conf").write_text(drop_in(config, environment, SYSTEM_CONFIG), encoding="utf-8")
     return copy
 
 
