@@ -2,20 +2,22 @@
 
 Enters: jobs of the queue. Leaves: segments and ends of jobs in the history, then files in the share. The
 recogniser may crash, hang or be killed at any moment: what was committed stays, the rest is tried again,
-alone, until its attempts are spent.
+alone, until its attempts are spent. The history may refuse to be written (disk full) at any moment, too: what
+could not be committed is kept and committed when it can be.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import structlog
 
 from asr_daemon.errors import (
     DeviceMissingError,
+    InboxGoneError,
     InternalError,
     JobError,
     ModelMissingError,
@@ -27,8 +29,9 @@ from asr_daemon.errors import (
     job_error,
 )
 from asr_daemon.fingerprint import open_recording
-from asr_daemon.queue import WHEN_CLEARED_S
+from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
 from asr_daemon.recogniser import protocol
+from asr_daemon.recogniser_keeper import Recogniser, RecogniserKeeper, write_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,33 +41,17 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config
     from asr_daemon.deliver import Deliverer
     from asr_daemon.inbox_profile import InboxProfiles
+    from asr_daemon.profile import Profile
     from asr_daemon.queue import Job, Queue, Waiting
+
+__all__ = ["Consumer", "ConsumerState", "InWork", "Recogniser"]
 
 log = structlog.get_logger()
 
 IN_FLIGHT = 8  # recordings given to the recogniser at once, so that short ones share its batches
 POLL_S = 0.5  # how soon a new job is noticed while others are in work
-LOAD_TIMEOUT_S = 600.0
-
-
-class Recogniser(Protocol):
-    """What the consumer needs of the child process."""
-
-    @property
-    def pid(self) -> int:
-        """Return the child's process number."""
-
-    def send(self, message: protocol.Message, fd: int | None = None) -> None:
-        """Send a message, with an open file where it needs one."""
-
-    def receive(self, timeout_s: float) -> protocol.Message | None:
-        """Return the next message, None after the time; raises RecogniserCrashedError."""
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    def stop(self, timeout_s: float) -> bool:
-        """Ask it to end, kill it after the time; return whether it obeyed."""
+HISTORY_AGAIN_S = 2.0  # how soon a history that could not be written is tried again
+LONGEST_BLOCK_S = 300.0
 
 
 @dataclass(slots=True)
@@ -78,6 +65,15 @@ class InWork:
     duration_ms: int = 0
     decoded_ms: int = 0
     recognised_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A claimed job that the recogniser has no longer, to be said in the history as soon as that can be."""
+
+    job: Job
+    error: JobError | None  # None: untried
+    at_once: bool = False  # it was not alone when the recogniser was lost
 
 
 @dataclass(slots=True)
@@ -114,13 +110,15 @@ class Consumer:
         self._queue = queue
         self._deliverer = deliverer
         self._clock = clock
-        self._start_recogniser = start_recogniser
-        self._find_ffmpeg = find_ffmpeg
         self._stopping = threading.Event()
-        self._recogniser: Recogniser | None = None
-        self._model_identity = ""
+        self._keeper = RecogniserKeeper(start_recogniser, find_ffmpeg, clock, self._stopping.is_set)
+        self._endings: list[Ending] = []
+        self._unsaved: protocol.Message | None = None
+        self._away: dict[str, float] = {}  # inboxes whose share is gone, and until when they are left alone
+        self._history_again_s = 0.0
         self._blocked_until_s = 0.0
-        self._heard_s = 0.0
+        self._block_s = WHEN_CLEARED_S
+        self._heard_s = self._listened_s = 0.0
         self._idle_since_s = clock.monotonic_s()
 
     # ------------------------------------------------------------------ the loop
@@ -140,15 +138,22 @@ class Consumer:
         """Give what can be given, hear what is said, or wait until there is a reason to go on."""
         self.wake.clear()
         try:
+            if self._clock.monotonic_s() < self._history_again_s:
+                self.wake.wait(POLL_S)
+                return
+            self._end_jobs()
+            if self._unsaved is not None:
+                self._take(self._unsaved)
             self._feed()
             if self.state.in_work:
                 self._hear(POLL_S)
-            else:
+            elif not self._endings:
                 self._rest()
         except RecogniserCrashedError as error:
             self._lose(error)
         except JobError as error:  # the history could not be written: nothing was lost, wait for room
-            self._block(error)
+            self._history_again_s = self._clock.monotonic_s() + HISTORY_AGAIN_S
+            self._say_blocked(error)
         except Exception as error:
             log.exception("consumer_failed")
             self._lose(InternalError(f"{type(error).__name__}: {error}"))
@@ -156,17 +161,19 @@ class Consumer:
     def _rest(self) -> None:
         idle_s = self._clock.monotonic_s() - self._idle_since_s
         unload_after_s = self.config.engine.idle_unload_min * 60
-        if self._recogniser is not None and unload_after_s and idle_s >= unload_after_s:
+        if self._keeper.current is not None and unload_after_s and idle_s >= unload_after_s:
             log.info("recogniser_unloaded", idle_s=round(idle_s))
-            self._end_recogniser()
+            self._keeper.end()
+            self._show_recogniser()
         if self.state.state in ("working", "loading"):
             self.state.state = "idle"
-        self.wake.wait(POLL_S if self._recogniser is None else POLL_S * 2)
+        self._keeper.check_idle()
+        self.wake.wait(POLL_S * 2)
 
     def reload(self, config: Config, profiles: InboxProfiles) -> None:
         """Take up another configuration; a model that changed is loaded for the next recording."""
         self.config, self.profiles = config, profiles
-        self._blocked_until_s = 0.0
+        self._blocked_until_s, self._block_s = 0.0, WHEN_CLEARED_S
         self.wake.set()
 
     # ------------------------------------------------------------------ to the recogniser
@@ -175,39 +182,61 @@ class Consumer:
         if self._queue.setting("paused") == "1":
             self.state.state = "paused" if not self.state.in_work else "working"
             return
-        while len(self.state.in_work) < IN_FLIGHT and not self._stopping.is_set():
+        now = self._clock.monotonic_s()
+        self._away = {inbox: until_s for inbox, until_s in self._away.items() if until_s > now}
+        while len(self.state.in_work) < IN_FLIGHT and not self._stopping.is_set() and not self._endings:
             if self._clock.monotonic_s() < self._blocked_until_s:
                 return
-            if any(work.job.attempts > 1 for work in self.state.in_work.values()):
-                return  # a job that was tried before has the recogniser to itself
-            job = self._queue.claim(fresh_only=bool(self.state.in_work))
+            if any(work.job.is_suspect for work in self.state.in_work.values()):
+                return  # a suspect has the recogniser to itself
+            job = self._queue.claim(fresh_only=bool(self.state.in_work), away=self._away)
             if job is None:
+                if self.state.state in ("blocked", "paused") and not self.state.in_work:
+                    self.state.state, self.state.reason = "idle", ""
                 return
-            try:
-                self._begin(job)
-            except JobError as error:
-                if job.id in self.state.in_work:  # it was lost while it was told: see _lose
-                    raise
-                self._fail(job, error)
+            self._begin(job)
+            self._end_jobs()
 
     def _begin(self, job: Job) -> None:
-        """Open the job's recording and give it to the recogniser."""
-        profile = self.profiles.profile(job.waiting[0].inbox)
-        if profile.digest != job.profile.digest and not (job.done and profile.model == job.profile.model):
-            self._queue.rebind(job, profile)
-            return
-        waiting, descriptor = self._open(job)
+        """Give a claimed job to the recogniser; whatever prevents that ends it."""
         try:
-            recogniser = self._ready_recogniser(profile.model)
-            work = InWork(job, waiting.path.name, waiting.inbox, self._clock.monotonic_s())
-            self.state.in_work[job.id] = work
-            self._heard_s = self._clock.monotonic_s()
+            self._give(job)
+        except JobError as error:
+            if job.id in self.state.in_work:  # the recogniser was lost while it was told: see _lose
+                raise
+            self._endings.append(Ending(job, None if self._stopping.is_set() else error))
+        except BaseException:
+            if job.id not in self.state.in_work:
+                self._endings.append(Ending(job, InternalError("the recording could not be begun")))
+            raise
+
+    def _give(self, job: Job) -> None:
+        """Open the job's recording and send it."""
+        wanted = [(waiting, self._profile_of_now(waiting, job)) for waiting in job.waiting]
+        others = [(waiting, profile) for waiting, profile in wanted if profile.digest != job.profile.digest]
+        if others:
+            self._queue.rebind(job.sha256, others)
+            if len(others) == len(wanted):
+                self._endings.append(Ending(job, None))
+                return
+        moved = {waiting.recording for waiting, _ in others}
+        waiting, descriptor = self._open([each for each in job.waiting if each.recording not in moved])
+        try:
+            if self._keeper.current is None:
+                self.state.state = "loading"
+            recogniser = self._keeper.ready(self.profiles.model, self.config.engine)
+            self._show_recogniser()
+            self._block_s = WHEN_CLEARED_S
+            self.state.in_work[job.id] = InWork(
+                job, waiting.path.name, waiting.inbox, self._clock.monotonic_s()
+            )
+            self._heard_s = self._listened_s = self._clock.monotonic_s()
             recogniser.send(
                 protocol.Recognise(job.id, _printable(waiting.path), job.profile, job.done), descriptor
             )
         finally:
             os.close(descriptor)
-        self.state.state = "working"
+        self.state.state, self.state.reason = "working", ""
         log.info(
             "recognition_started",
             job=job.id,
@@ -218,14 +247,27 @@ class Consumer:
             segments_kept=len(job.done),
         )
 
-    def _open(self, job: Job) -> tuple[Waiting, int]:
+    def _profile_of_now(self, waiting: Waiting, job: Job) -> Profile:
+        """Return what the file's inbox asks for now; work that was begun is finished as it was begun."""
+        now = self.profiles.profile(waiting.inbox)
+        if waiting.inbox == COMMAND_LINE or job.done:  # asked for with one inbox's profile, and for that
+            return replace(job.profile, model=now.model) if job.profile.model != now.model else job.profile
+        return now
+
+    def _open(self, copies: list[Waiting]) -> tuple[Waiting, int]:
         """Open the first copy of the content that is still what was hashed."""
         problem: JobError = RecordingGoneError()
-        for waiting in job.waiting:
+        for waiting in copies:
             inbox = self.config.find_inbox(waiting.inbox)
             root = inbox.path if inbox else waiting.path.parent
             try:
+                if inbox is not None:
+                    self._deliverer.require_inbox(inbox)
                 descriptor = open_recording(waiting.path, root)
+            except InboxGoneError as error:
+                self._away[waiting.inbox] = self._clock.monotonic_s() + WHEN_CLEARED_S
+                problem = error
+                continue
             except JobError as error:
                 problem = error
                 continue
@@ -235,117 +277,97 @@ class Consumer:
             os.close(descriptor)
         raise problem
 
-    def _ready_recogniser(self, identity: str) -> Recogniser:
-        if self._recogniser is not None and self._model_identity != identity:
-            self._end_recogniser()
-        if self._recogniser is None:
-            self._recogniser = self._load()
-            self._model_identity = identity
-        return self._recogniser
-
-    def _load(self) -> Recogniser:
-        """Start the child and wait for its model; what fails here is no recording's fault."""
-        try:
-            return self._start()
-        except (RecogniserCrashedError, RecogniserHungError) as error:
-            raise RecogniserNotStartedError(str(error), evidence=error.evidence) from error
-
-    def _start(self) -> Recogniser:
-        model, engine = self.profiles.model, self.config.engine
-        self.state.state = "loading"
-        recogniser = self._start_recogniser(
-            protocol.Setup(
-                model_name=model.name,
-                model_family=model.family,
-                model_folder=str(model.folder),
-                vad_folder=str(model.vad_folder or ""),
-                punctuation_folder=str(model.punctuation_folder or ""),
-                device=engine.device,
-                batch_s=engine.batch_s,
-                threads=engine.threads,
-                ffmpeg=self._find_ffmpeg(engine.ffmpeg),
-                max_duration_s=engine.max_duration_h * 3600,
-            )
-        )
-        try:
-            answer = self._await_ready(recogniser)
-        except BaseException:
-            recogniser.kill()
-            raise
-        self.state.pid = recogniser.pid
-        self.state.model, self.state.device, self.state.load_ms = model.label, answer.device, answer.load_ms
-        log.info("model_loaded", model=model.label, device=answer.device, load_ms=answer.load_ms)
-        return recogniser
-
-    def _await_ready(self, recogniser: Recogniser) -> protocol.Ready:
-        deadline_s = self._clock.monotonic_s() + LOAD_TIMEOUT_S
-        while self._clock.monotonic_s() < deadline_s and not self._stopping.is_set():
-            match recogniser.receive(POLL_S):
-                case protocol.Ready() as ready:
-                    return ready
-                case protocol.Broken(code, message, evidence):
-                    raise job_error(code, message, evidence)
-                case protocol.Note() as note:
-                    _write_note(note)
-        if self._stopping.is_set():
-            raise RecordingGoneError("the daemon is stopping")
-        raise RecogniserHungError(f"the model was not loaded within {LOAD_TIMEOUT_S:.0f} s")
+    def _show_recogniser(self) -> None:
+        keeper = self._keeper
+        self.state.pid, self.state.model = keeper.pid, keeper.model
+        self.state.device, self.state.load_ms = keeper.device, keeper.load_ms
 
     # ------------------------------------------------------------------ from the recogniser
 
     def _hear(self, timeout_s: float) -> None:
-        assert self._recogniser is not None  # noqa: S101 (something is in work)
-        message = self._recogniser.receive(timeout_s)
-        if message is None:
-            silent_s = self._clock.monotonic_s() - self._heard_s
-            if silent_s > self.config.engine.stall_s:
-                self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s"))
-            return
-        self._heard_s = self._clock.monotonic_s()
+        assert self._keeper.current is not None  # noqa: S101 (something is in work)
+        now = self._clock.monotonic_s()
+        if now - self._listened_s > self.config.engine.stall_s / 2:  # we ourselves were stopped, or blocked
+            self._heard_s = now
+        message = self._keeper.current.receive(timeout_s)
+        self._listened_s = self._clock.monotonic_s()
+        if message is not None:
+            self._take(message)
+        elif (silent_s := self._listened_s - self._heard_s) > self.config.engine.stall_s:
+            self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s"))
+
+    def _take(self, message: protocol.Message) -> None:
+        """Commit what was said; a message that cannot be committed now is kept, and taken again."""
+        self._unsaved = message
+        in_work = self.state.in_work
+        if not isinstance(message, protocol.Note):
+            self._heard_s = self._clock.monotonic_s()
         match message:
             case protocol.Note():
-                _write_note(message)
-            case protocol.Segmented(job, found, complete) if job in self.state.in_work:
+                write_note(message)
+            case protocol.Segmented(job, found, complete) if job in in_work:
                 self._queue.save_segmented(job, found, complete=complete)
-            case protocol.Recognised(job, segments) if job in self.state.in_work:
+            case protocol.Recognised(job, segments) if job in in_work:
                 self._queue.save_segments(job, segments)
-            case protocol.Progress(job, duration_ms, decoded_ms, recognised_ms) if job in self.state.in_work:
-                work = self.state.in_work[job]
+            case protocol.Progress(job, duration_ms, decoded_ms, recognised_ms) if job in in_work:
+                work = in_work[job]
                 work.duration_ms, work.decoded_ms, work.recognised_ms = duration_ms, decoded_ms, recognised_ms
-            case protocol.Finished(job) if job in self.state.in_work:
+            case protocol.Finished(job) if job in in_work:
                 self._finish(message)
-            case protocol.Failed(job, code, text, evidence) if job in self.state.in_work:
-                self._fail(self.state.in_work[job].job, job_error(code, text, evidence))
+            case protocol.Failed(job, code, text, evidence) if job in in_work:
+                self._endings.append(Ending(in_work.pop(job).job, job_error(code, text, evidence)))
+        self._unsaved = None
 
     def _finish(self, message: protocol.Finished) -> None:
         model = self.profiles.model
-        self._queue.finish(
-            message.job,
-            duration_ms=message.duration_ms,
-            flags=message.flags,
-            timings_ms=message.timings_ms,
-            model_name=model.label,
-            model_is_builtin=model.is_builtin,
-        )
-        work = self._done_with(message.job)
+        work = self.state.in_work[message.job]
+        try:
+            self._queue.finish(
+                message.job,
+                segment_count=message.segment_count,
+                duration_ms=message.duration_ms,
+                flags=message.flags,
+                timings_ms=message.timings_ms,
+                model_name=model.label,
+                model_is_builtin=model.is_builtin,
+            )
+        except InternalError as error:
+            self._endings.append(Ending(self.state.in_work.pop(message.job).job, error))
+            return
+        del self.state.in_work[message.job]
+        self._unsaved = None  # what follows is tried again by the deliverer's own tick
+        self._idle_since_s = self._clock.monotonic_s()
         took_s = self._clock.monotonic_s() - work.began_s
         log.info(
             "recognition_finished",
             job=message.job,
             inbox=work.inbox,
-            file=work.name,
+            file=_printable_name(work.name),
             duration_ms=message.duration_ms,
             segments=message.segment_count,
             took_s=round(took_s, 2),
             rtfx=round(message.duration_ms / 1000 / took_s, 1) if took_s else None,
         )
-        self._deliver(work.job)
+        self._deliverer.deliver_job(message.job)
 
-    def _fail(self, job: Job, error: JobError) -> None:
-        work = self.state.in_work.pop(job.id, None)
-        state = self._queue.fail(job.id, error, attempts=job.attempts)
+    # ------------------------------------------------------------------ when things go wrong
+
+    def _end_jobs(self) -> None:
+        """Say in the history how jobs ended that the recogniser has no longer."""
+        while self._endings:
+            ending = self._endings[0]
+            if ending.error is None:
+                self._queue.put_back(ending.job.id)
+                del self._endings[0]
+            else:
+                state = self._queue.fail(ending.job.id, ending.error, at_once=ending.at_once)
+                del self._endings[0]
+                self._say_failed(ending.job, ending.error, state)
+            self._idle_since_s = self._clock.monotonic_s()
+
+    def _say_failed(self, job: Job, error: JobError, state: str) -> None:
         first = job.waiting[0]
-        say = log.info if error.retry is Retry.WHEN_CLEARED and work is None else log.warning
+        say = log.info if error.retry is Retry.WHEN_CLEARED else log.warning
         say(
             "recognition_failed",
             job=job.id,
@@ -359,68 +381,46 @@ class Consumer:
         if isinstance(error, (ModelMissingError, DeviceMissingError, RecogniserNotStartedError)):
             self._block(error)
         if state != "queued" or isinstance(error, RecordingGoneError):
-            self._deliver(job)
-        self._idle_since_s = self._clock.monotonic_s()
-
-    def _deliver(self, job: Job) -> None:
-        for waiting in job.waiting:
-            self._deliverer.deliver(waiting.recording)
-        self._deliverer.deliver_all()  # copies that came while it was in work
-
-    # ------------------------------------------------------------------ when things go wrong
+            self._deliverer.deliver_job(job.id)
 
     def _lose(self, error: JobError) -> None:
-        """The recogniser is lost: end what is left of it and put its jobs back."""
+        """The recogniser is lost: end what is left of it; its jobs go back to the queue."""
         log.warning("recogniser_lost", error=error.code, problem=str(error), evidence=error.evidence[-2000:])
         self.state.restarts += 1
-        self._kill_recogniser()
-        alone = len(self.state.in_work) == 1
-        for work in list(self.state.in_work.values()):
-            if alone:
-                self._fail(work.job, error)
-            else:  # which of them was it? each is tried again, alone
-                self.state.in_work.pop(work.job.id)
-                self._queue.put_back_suspect(work.job.id, error)
-        if not alone:
-            self._blocked_until_s = 0.0
+        self._keeper.kill()
+        self._show_recogniser()
+        self._unsaved = None
+        works = list(self.state.in_work.values())
+        self.state.in_work.clear()
+        # Which of several was it? Each is tried again, alone.
+        self._endings += [Ending(work.job, error, at_once=len(works) > 1) for work in works]
 
     def _block(self, error: JobError) -> None:
+        """Leave the queue alone for a while; one that starts a process waits longer each time."""
+        self._say_blocked(error)
+        self._blocked_until_s = self._clock.monotonic_s() + self._block_s
+        if isinstance(error, RecogniserNotStartedError):
+            self._block_s = min(LONGEST_BLOCK_S, 2 * self._block_s)
+
+    def _say_blocked(self, error: JobError) -> None:
         if self.state.reason != str(error):
             log.error("queue_blocked", error=error.code, problem=str(error))
         self.state.state, self.state.reason = "blocked", str(error)
-        self._blocked_until_s = self._clock.monotonic_s() + WHEN_CLEARED_S
-
-    def _done_with(self, job: int) -> InWork:
-        self.state.reason = ""
-        self._idle_since_s = self._clock.monotonic_s()
-        return self.state.in_work.pop(job)
 
     def _give_back(self) -> None:
         """At the end: what is in work returns to the queue, and the recogniser ends."""
-        for job in list(self.state.in_work):
-            self._queue.put_back(job)
+        self._endings += [Ending(work.job, None) for work in self.state.in_work.values()]
         self.state.in_work.clear()
-        self._kill_recogniser()
-
-    def _kill_recogniser(self) -> None:
-        if self._recogniser is not None:
-            self._recogniser.kill()
-            self._forget_recogniser()
-
-    def _end_recogniser(self) -> None:
-        if self._recogniser is not None:
-            self._recogniser.stop(timeout_s=5.0)
-            self._forget_recogniser()
-
-    def _forget_recogniser(self) -> None:
-        self._recogniser = None
-        self.state.pid = None
-
-
-def _write_note(note: protocol.Note) -> None:
-    write = {"debug": log.debug, "warning": log.warning, "error": log.error}.get(note.level, log.info)
-    write(note.event, **note.fields)
+        self._keeper.kill()
+        try:
+            self._end_jobs()
+        except JobError as error:  # the next start puts them back
+            log.error("jobs_not_put_back", problem=str(error))
 
 
 def _printable(path: Path) -> str:
-    return os.fsencode(path.name).decode("utf-8", "replace")
+    return _printable_name(path.name)
+
+
+def _printable_name(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -4,9 +4,9 @@ Found and settled (:mod:`inbox`, :mod:`watch`, :mod:`settle`), hashed (:mod:`fin
 (:mod:`queue`), claimed, recognised (:mod:`consumer` and its child, :mod:`recogniser`), written
 (:mod:`deliver`, :mod:`writers`), recorded (:mod:`history`), backed up (:mod:`backup`).
 
-Threads: *intake* finds and queues; *consumer* recognises and writes; the *scheduler* wakes them; *control*
-answers commands; the caller's thread waits for signals in :meth:`Daemon.run`. They share the history, one
-connection behind a lock, and nothing else.
+Threads: *intake* finds and queues; *consumer* recognises and writes; the *schedule* wakes them, writes what
+had to wait, archives and backs up; *control* answers commands; the caller's thread waits for signals in
+:meth:`Daemon.run`. They share the history, one connection behind a lock, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 
+from asr_daemon.archiving import Archiver
 from asr_daemon.audio import find_ffmpeg
-from asr_daemon.backup import rotate, take_backup
+from asr_daemon.backup import list_backups, rotate, take_backup
 from asr_daemon.clock import Clock
 from asr_daemon.config import load_config
 from asr_daemon.consumer import Consumer
@@ -34,7 +33,8 @@ from asr_daemon.inbox_profile import InboxProfiles
 from asr_daemon.intake import Intake
 from asr_daemon.notify import Notifier
 from asr_daemon.queue import Queue
-from asr_daemon.recogniser.process import RecogniserProcess
+from asr_daemon.recogniser.process import PROGRAM, RecogniserProcess
+from asr_daemon.schedule import Schedule
 from asr_daemon.state_folder import StateFolder
 from asr_daemon.status import live_status, status_line
 from asr_daemon.steering import Steering
@@ -49,16 +49,23 @@ log = structlog.get_logger()
 
 STOP_WITHIN_S = 8.0  # systemd gives ten
 TICK_S = 5.0
-DELIVER_AGAIN_S = 15
+DELIVER_AGAIN_S = 15.0
+ARCHIVE_S = 2.0
 
 
 class Daemon:
     """Everything that runs while the service runs; also what `transcribe` starts for itself."""
 
     def __init__(
-        self, config: Config, config_path: Path | None = None, *, clock: Clock | None = None
+        self,
+        config: Config,
+        config_path: Path | None = None,
+        *,
+        clock: Clock | None = None,
+        recogniser_program: tuple[str, ...] = PROGRAM,
     ) -> None:
         self.config = config
+        self._recogniser_program = recogniser_program
         self._config_path = config_path
         self.clock = clock or Clock()
         self._folder = StateFolder(config.state_dir)
@@ -87,9 +94,12 @@ class Daemon:
             self.history, self.clock, max_attempts=daemon.max_attempts, retry_after_s=daemon.retry_after_s
         )
         self.profiles = InboxProfiles(config)
-        self.deliverer = Deliverer(config, self.history, self.clock)
+        self.deliverer = Deliverer(config, self.history, self.clock, self._on_gone)
+        self.archiver = Archiver(
+            config, self.history, self.clock, self.deliverer.require_inbox, self._on_gone
+        )
         self.consumer = Consumer(
-            config, self.queue, self.profiles, self.deliverer, self.clock, _start_recogniser, _ffmpeg
+            config, self.queue, self.profiles, self.deliverer, self.clock, self._start_recogniser, _ffmpeg
         )
         self.intake = Intake(
             config,
@@ -109,11 +119,12 @@ class Daemon:
             log.warning("interrupted_job_recovered", job=job)
         self._say_which_model()
         self._control = ControlServer(self.config.socket_path, self.steering.answer)
-        self._schedule()
         self._run_thread("consumer", self.consumer.run)
         if watch:
             self.intake.watch()
         self._run_thread("intake", self.intake.run)
+        self._schedule()
+        self._run_thread("schedule", self.schedule.run)
         log.info(
             "daemon_started",
             inboxes=[inbox.name for inbox in self.config.inbox] if watch else [],
@@ -156,7 +167,7 @@ class Daemon:
     def stop(self) -> None:
         """End within ten seconds: what is in work returns to the queue, its finished segments stay."""
         began = time.monotonic()
-        self._scheduler.shutdown(wait=False)
+        self.schedule.stop()
         self.intake.stop()
         self.consumer.stop()
         for thread in self._threads:
@@ -188,12 +199,14 @@ class Daemon:
             return
         self.config = config
         self.profiles = InboxProfiles(config)
-        self.deliverer.config = config
+        self.deliverer.config = self.archiver.config = config
+        self.queue.configure(
+            max_attempts=config.daemon.max_attempts, retry_after_s=config.daemon.retry_after_s
+        )
         self.consumer.reload(config, self.profiles)
         self.intake.reload(config, self.profiles)
         self._say_which_model()
-        self._scheduler.remove_all_jobs()
-        self._add_jobs()
+        self._schedule_backup()
         log.info("configuration_reloaded", inboxes=[inbox.name for inbox in config.inbox])
         self._notifier.ready()
 
@@ -214,18 +227,26 @@ class Daemon:
         say("model_chosen", model=model.label, folder=str(model.folder), trial_only=model.is_builtin)
 
     def _schedule(self) -> None:
-        # A run that was missed (suspended machine, clock jump) is made up for once, however late.
-        self._scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "misfire_grace_time": None})
-        self._add_jobs()
-        self._scheduler.start()
+        self.schedule = Schedule(self.clock)
+        self.schedule.every(TICK_S, "rescan", self.intake.tick)
+        self.schedule.every(DELIVER_AGAIN_S, "deliver", self.deliverer.deliver_all)
+        self.schedule.every(ARCHIVE_S, "archive", self.archiver.archive_all)
+        self._schedule_backup()
 
-    def _add_jobs(self) -> None:
-        config = self.config
-        self._scheduler.add_job(self.intake.tick, "interval", seconds=TICK_S, id="rescan")
-        self._scheduler.add_job(self.deliverer.deliver_all, "interval", seconds=DELIVER_AGAIN_S, id="deliver")
-        if config.backup.schedule:
-            trigger = CronTrigger.from_crontab(config.backup.schedule)
-            self._scheduler.add_job(self.back_up, trigger, id="backup")
+    def _schedule_backup(self) -> None:
+        made = list_backups(self.config.backup_dir)
+        self.schedule.by_cron(self.config.backup.schedule, self.back_up, made[0].taken_at if made else None)
+
+    def _on_gone(self, inbox: str, path: Path) -> None:
+        self.intake.forget(inbox, path)
+
+    def _start_recogniser(self, setup: Setup) -> RecogniserProcess:
+        noise = log.bind(source="recogniser")
+        return RecogniserProcess.spawn(
+            setup,
+            on_line=lambda line: noise.debug("recogniser_said", line=line),
+            program=self._recogniser_program,
+        )
 
     def back_up(self) -> dict[str, Any]:
         """Take a backup and rotate the old ones; a failure is logged, shown in `status`, tried next time."""
@@ -252,11 +273,6 @@ class Daemon:
     def live(self) -> dict[str, Any]:
         """Return what only the running daemon knows (see :mod:`asr_daemon.status`)."""
         return live_status(self)
-
-
-def _start_recogniser(setup: Setup) -> RecogniserProcess:
-    noise = log.bind(source="recogniser")
-    return RecogniserProcess.spawn(setup, on_line=lambda line: noise.debug("recogniser_said", line=line))
 
 
 def _ffmpeg(configured: str) -> str:

@@ -3,28 +3,34 @@
 Enters: a recording that waits and whose job has ended. Leaves: its transcripts (or its failure file) beside
 it, written whole or not at all, and the recording's state. What cannot be written now (disk full, share
 gone) stays waiting and is tried again; a folder that may not be written sends them to the fall-back folder.
+
+A file's name is planned in the history before it is written: after a crash in between, the same name is used
+again. Nothing is replaced but what this program wrote for that very recording.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from asr_daemon.clock import from_stamp
-from asr_daemon.errors import InboxGoneError, InboxReadOnlyError, JobError, job_error
+from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, job_error
+from asr_daemon.presence import InboxPresence, check_presence
 from asr_daemon.queue import COMMAND_LINE
 from asr_daemon.rendering import document_of
 from asr_daemon.writers import RENDERERS
 from asr_daemon.writers.failure import render_failure
 from asr_daemon.writers.names import failure_path, output_path, same_name_key
-from asr_daemon.writers.publish import publish
+from asr_daemon.writers.publish import publish, write_error
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Iterable
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config, InboxSection
@@ -34,60 +40,124 @@ log = structlog.get_logger()
 FAILURE = "failure"
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A file that is about to be written."""
+
+    target: Path
+    is_ours: bool  # what lies there is ours and may be replaced
+
+
 class Deliverer:
     """Writes what is finished; one recording at a time."""
 
-    def __init__(self, config: Config, history: History, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        history: History,
+        clock: Clock,
+        on_gone: Callable[[str, Path], None] = lambda _inbox, _path: None,
+    ) -> None:
         self.config = config
         self._history = history
         self._clock = clock
+        self._on_gone = on_gone
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
+
+    # ------------------------------------------------------------------ which
 
     def deliver_all(self) -> int:
         """Write whatever waits to be written; return how many recordings were served."""
-        return sum(self.deliver(row["recording"]) for row in self._history.all("undelivered"))
+        return self._deliver_each(self._history.all("undelivered"))
+
+    def deliver_job(self, job: int) -> int:
+        """Write the files of every recording that waits for that job."""
+        return self._deliver_each(self._history.all("undelivered_of_job", job=job))
+
+    def _deliver_each(self, rows: Iterable[sqlite3.Row]) -> int:
+        served = 0
+        closed: set[str] = set()  # a full disk, or a share that is gone, is asked once a round
+        for row in rows:
+            if row["inbox"] in closed:
+                continue
+            problem = self._deliver(row["recording"])
+            served += problem is None
+            if isinstance(problem, (DiskFullError, InboxGoneError)):
+                closed.add(row["inbox"])
+        return served
 
     def deliver(self, recording: int) -> bool:
-        """Write one recording's transcripts or failure file; False where it has to wait."""
-        with self._lock:
-            row = self._history.one("get_recording", recording=recording)
-            if row is None or row["state"] != "waiting":
-                return False
-            bound = log.bind(job=row["job_id"], inbox=row["inbox"], file=row["name"])
-            inbox = self.config.find_inbox(row["inbox"])
-            if row["inbox"] == COMMAND_LINE or inbox is None:
+        """Write one recording's transcripts or failure file; False where it has to wait. Never raises."""
+        return self._deliver(recording) is None
+
+    def _deliver(self, recording: int) -> Exception | None:
+        """Return why it has to wait."""
+        try:
+            with self._lock:
+                row = self._history.one("get_recording", recording=recording)
+                if row is None or row["state"] != "waiting":
+                    return None
+                return self._attempt(row)
+        except JobError as error:  # of the history itself
+            log.warning("transcript_waits", recording=recording, error=error.code, problem=str(error))
+            return error
+
+    def _attempt(self, row: sqlite3.Row) -> Exception | None:
+        bound = log.bind(job=row["job_id"], inbox=row["inbox"], file=row["name"])
+        inbox = self.config.find_inbox(row["inbox"])
+        problem: Exception
+        try:
+            if row["inbox"] == COMMAND_LINE:
                 if row["job_state"] not in ("queued", "running"):
-                    self._settle(row, "done" if row["job_state"] == "done" else "failed")
-                return True
-            try:
+                    self._settle(
+                        row, "done" if row["job_state"] == "done" else "failed", row["error_message"]
+                    )
+            elif inbox is not None:  # else: it was taken out of the configuration, and may come back
                 self._deliver_to(inbox, row, bound)
-            except JobError as error:
-                if row["problem"] != str(error):
-                    with self._history.transaction() as history:
-                        history.run("set_recording_problem", recording=recording, problem=str(error))
-                    bound.warning("transcript_waits", error=error.code, problem=str(error))
-                return False
-            return True
+        except JobError as error:
+            problem = error
+            if row["problem"] != str(error):
+                bound.warning("transcript_waits", error=error.code, problem=str(error))
+        except Exception as error:  # noqa: BLE001 (one recording's trouble must not stop those behind it)
+            problem = error
+            if row["problem"] != str(error):
+                bound.exception("delivery_failed")
+        else:
+            return None
+        if row["problem"] != str(problem):
+            with self._history.transaction() as history:
+                history.run("set_recording_problem", recording=row["id"], problem=str(problem))
+        return problem
+
+    # ------------------------------------------------------------------ one recording
+
+    def require_inbox(self, inbox: InboxSection) -> None:
+        """Raise :class:`~asr_daemon.errors.InboxGoneError` where the inbox is not really there."""
+        remembered = self._history.one("get_setting", key=f"presence:{inbox.path}")
+        known = InboxPresence.from_json(remembered["value"]) if remembered else None
+        check_presence(inbox.path, known)
 
     def _deliver_to(self, inbox: InboxSection, row: sqlite3.Row, bound: structlog.stdlib.BoundLogger) -> None:
         path = Path(os.fsdecode(row["path"]))
-        if not inbox.path.is_dir():
-            raise InboxGoneError(f"the folder {inbox.path} is not there")
+        self.require_inbox(inbox)
         if not os.path.lexists(path):
             self._withdraw_failure(row)
             self._settle(row, "gone")
+            self._on_gone(inbox.name, path)
             bound.info("recording_gone")
             return
         if row["job_state"] in ("queued", "running"):
             return
         if row["job_state"] != "done":
-            self._write_failure(row, path, job_error(row["error_code"], row["error_message"]))
-            self._settle(row, "failed")
+            error = job_error(row["error_code"], row["error_message"])
+            self._write_failure(inbox, row, path, error)
+            self._settle(row, "failed", row["error_message"])
             return
         document = document_of(self._history, row)
-        written = [self._write(row, path, kind, RENDERERS[kind](document)) for kind in inbox.formats]
+        texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
+        written, problem = self._write(inbox, row, path, texts)
         self._withdraw_failure(row)
-        self._settle(row, "done")
+        self._settle(row, "done", problem, written)
         bound.info(
             "transcript_written",
             outputs=[out.name for out in written],
@@ -98,70 +168,39 @@ class Deliverer:
     def tell(self, recording: int, error: JobError) -> None:
         """Write the failure file of a recording that never reached the queue."""
         row = self._history.one("get_recording", recording=recording)
-        if row is None:
+        inbox = self.config.find_inbox(row["inbox"]) if row else None
+        if row is None or inbox is None:
             return
         try:
             with self._lock:
-                self._write_failure(row, Path(os.fsdecode(row["path"])), error)
+                self._write_failure(inbox, row, Path(os.fsdecode(row["path"])), error)
         except JobError as problem:
             log.warning("failure_file_not_written", file=row["name"], problem=str(problem))
 
-    def _write_failure(self, row: sqlite3.Row, path: Path, error: JobError) -> None:
+    def _write_failure(self, inbox: InboxSection, row: sqlite3.Row, path: Path, error: JobError) -> None:
         """Tell the people in the share, in a file beside the recording."""
         moment = from_stamp(row["finished_at"]) if row["finished_at"] else self._clock.now()
-        self._write(row, path, FAILURE, render_failure(path.name, error, moment.astimezone()))
-
-    # ------------------------------------------------------------------ one file
-
-    def _write(self, row: sqlite3.Row, recording: Path, kind: str, text: str) -> Path:
-        data = text.encode("utf-8", "replace")
-        try:
-            return self._publish(row, recording, kind, data)
-        except InboxReadOnlyError:
-            stand_in = self.config.fallback_dir / row["inbox"] / recording.name
-            stand_in.parent.mkdir(parents=True, exist_ok=True)
-            return self._publish(row, stand_in, kind, data)
-
-    def _publish(self, row: sqlite3.Row, recording: Path, kind: str, data: bytes) -> Path:
-        target = self._target(row["id"], recording, kind)
+        text = render_failure(path.name, error, moment.astimezone())
+        written, _ = self._write(inbox, row, path, {FAILURE: text})
         with self._history.transaction() as history:
-            history.run(
-                "plan_output",
-                path=os.fsencode(target),
-                same_name=_same_name(target),
-                recording=row["id"],
-                format=kind,
-            )
-        publish(target, data)
-        with self._history.transaction() as history:
-            history.run("confirm_output", path=os.fsencode(target), now=self._clock.stamp())
-        return target
-
-    def _target(self, recording: int, path: Path, kind: str) -> Path:
-        """Return the name that this recording's file has, or gets: never one that is not ours."""
-        for row in self._history.all("recording_outputs", recording=recording):
-            own = Path(os.fsdecode(row["path"]))
-            if row["format"] == kind and own.parent == path.parent:
-                return own
-
-        def is_taken(candidate: Path) -> bool:
-            owner = self._history.one("output_owner", same_name=_same_name(candidate))
-            return owner is not None or os.path.lexists(candidate)
-
-        if kind == FAILURE:
-            return failure_path(path, is_taken)
-        return output_path(path, f".{kind}", is_taken)
+            self._confirm(history, written)
 
     def _withdraw_failure(self, row: sqlite3.Row) -> None:
         for output in self._history.all("recording_outputs", recording=row["id"]):
             if output["format"] == FAILURE:
-                Path(os.fsdecode(output["path"])).unlink(missing_ok=True)
+                path = Path(os.fsdecode(output["path"]))
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise write_error(path, error) from None
                 with self._history.transaction() as history:
                     history.run("forget_output", path=output["path"])
 
-    def _settle(self, row: sqlite3.Row, state: str) -> None:
-        problem = None if state in ("done", "gone") else row["error_message"]
+    def _settle(
+        self, row: sqlite3.Row, state: str, problem: str | None = None, written: Iterable[Path] = ()
+    ) -> None:
         with self._history.transaction() as history:
+            self._confirm(history, written)
             history.run(
                 "set_recording_state",
                 recording=row["id"],
@@ -169,6 +208,87 @@ class Deliverer:
                 problem=problem,
                 written_at=self._clock.stamp() if state == "done" else None,
             )
+
+    def _confirm(self, history: History, written: Iterable[Path]) -> None:
+        for path in written:
+            history.run("confirm_output", path=os.fsencode(path), now=self._clock.stamp())
+
+    # ------------------------------------------------------------------ its files
+
+    def _write(
+        self, inbox: InboxSection, row: sqlite3.Row, recording: Path, texts: dict[str, str]
+    ) -> tuple[list[Path], str | None]:
+        """Write texts by their kind, beside the recording or in the fall-back folder; return what and why."""
+        data = {kind: text.encode("utf-8", "replace") for kind, text in texts.items()}
+        try:
+            return self._publish(row, recording, data, inbox.path), None
+        except InboxReadOnlyError as error:
+            root = self.config.fallback_dir
+            stand_in = root / inbox.name / recording.relative_to(inbox.path)
+            try:
+                stand_in.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                raise write_error(stand_in, problem) from None
+            return self._publish(row, stand_in, data, root), f"{error}; it lies in {stand_in.parent}"
+
+    def _publish(self, row: sqlite3.Row, recording: Path, data: dict[str, bytes], root: Path) -> list[Path]:
+        left = dict(data)
+        written = []
+        while left:
+            plans = self._plan(row["id"], recording, left)
+            for kind, plan in plans.items():
+                try:
+                    publish(plan.target, left[kind], root=root, replace=plan.is_ours)
+                except FileExistsError:  # somebody took that name this very moment: another one
+                    with self._history.transaction() as history:
+                        history.run("forget_output", path=os.fsencode(plan.target))
+                    continue
+                written.append(plan.target)
+                del left[kind]
+        return written
+
+    def _plan(self, recording: int, path: Path, data: dict[str, bytes]) -> dict[str, Planned]:
+        """Choose, and remember, the name of each file: the one that it has, or one that is free."""
+        with self._history.transaction() as history:
+            own = {
+                row["format"]: row
+                for row in history.all("recording_outputs", recording=recording)
+                if Path(os.fsdecode(row["path"])).parent == path.parent
+            }
+            plans = {}
+            for kind, content in data.items():
+                row = own.get(kind)
+                if row is not None:
+                    target = Path(os.fsdecode(row["path"]))
+                    is_ours = row["written_at"] is not None or _holds(target, content)
+                    if is_ours or not os.path.lexists(target):
+                        plans[kind] = Planned(target, is_ours)
+                        continue
+                    history.run("forget_output", path=row["path"])  # planned, and taken before a crash
+                plans[kind] = Planned(self._free_name(history, path, kind), is_ours=False)
+                history.run(
+                    "plan_output",
+                    path=os.fsencode(plans[kind].target),
+                    same_name=_same_name(plans[kind].target),
+                    recording=recording,
+                    format=kind,
+                )
+            return plans
+
+    def _free_name(self, history: History, path: Path, kind: str) -> Path:
+        def is_taken(candidate: Path) -> bool:
+            owner = history.one("output_owner", same_name=_same_name(candidate))
+            return owner is not None or os.path.lexists(candidate)
+
+        return failure_path(path, is_taken) if kind == FAILURE else output_path(path, f".{kind}", is_taken)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether that file has this very content."""
+    try:
+        return path.lstat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _same_name(path: Path) -> bytes:

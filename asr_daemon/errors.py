@@ -198,6 +198,15 @@ class DiskFullError(JobError):
     remedy = "请清理空间或联系管理员；有空间后会自动继续。"
 
 
+class HistoryFailedError(JobError):
+    """The history could not be read or written (input/output error)."""
+
+    code = "history_failed"
+    retry = Retry.WHEN_CLEARED
+    chinese = "系统的记录暂时无法写入。"
+    remedy = "无需操作；恢复后会自动继续。"
+
+
 class InboxGoneError(JobError):
     """The inbox folder is not there, or its share is not mounted."""
 

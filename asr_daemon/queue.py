@@ -6,17 +6,16 @@ in the history; nothing is remembered elsewhere, so a killed daemon loses nothin
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from asr_daemon.clock import to_stamp
-from asr_daemon.errors import InterruptedJobError, JobError, OperatorError, Retry
+from asr_daemon.errors import InternalError, InterruptedJobError, JobError, OperatorError, Retry
 from asr_daemon.history.search import index_body
 from asr_daemon.itn import Span
 from asr_daemon.profile import Profile
@@ -24,6 +23,7 @@ from asr_daemon.transcript import Correction, Segment, Token, Transcript
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
     from asr_daemon.clock import Clock
     from asr_daemon.history import History
@@ -60,6 +60,7 @@ class Job:
     sha256: str
     profile: Profile
     attempts: int
+    is_suspect: bool  # it was in work when something broke: it runs alone
     waiting: tuple[Waiting, ...]
     done: tuple[tuple[int, int, int], ...]  # segments committed by an earlier try
 
@@ -84,6 +85,10 @@ class Queue:
     def __init__(self, history: History, clock: Clock, *, max_attempts: int, retry_after_s: float) -> None:
         self._history = history
         self._clock = clock
+        self.configure(max_attempts=max_attempts, retry_after_s=retry_after_s)
+
+    def configure(self, *, max_attempts: int, retry_after_s: float) -> None:
+        """Take up other limits."""
         self._max_attempts = max_attempts
         self._retry_after_s = retry_after_s
 
@@ -136,8 +141,9 @@ class Queue:
             "problem": problem,
         }
         old = history.one("current_recording", path=path, inbox=inbox)
-        if old is not None and (old["job_id"] == job or old["job_id"] is None):
-            keeps = old["state"] in ("done", "failed") and job is not None and old["job_id"] == job
+        was_archived = old is not None and old["archived_at"] is not None
+        if old is not None and not was_archived and (old["job_id"] == job or old["job_id"] is None):
+            keeps = job is not None and old["job_id"] == job and _has_its_files(history, old)
             history.run(
                 "update_recording", recording=old["id"], state=old["state"] if keeps else state, **look
             )
@@ -157,36 +163,30 @@ class Queue:
             history.run("inherit_outputs", old=old["id"], new=created["id"])
         return int(created["id"])
 
-    def rebind(self, job: Job, profile: Profile) -> None:
-        """Give the files that wait for a claimed job to the work that the profile of now asks for."""
+    def rebind(self, sha256: str, wanted: Collection[tuple[Waiting, Profile]]) -> None:
+        """Give files that wait for a content to the work that their profiles of now ask for."""
         with self._history.transaction() as history:
-            new, _, _ = self._job_for(history, job.sha256, profile, 0)
-            history.run("rebind_recording", old=job.id, new=new)
-            history.run(
-                "put_back_job", job=job.id, not_before=None, unspent=1, error_code=None, error_message=None
-            )
+            for waiting, profile in wanted:
+                job, _, _ = self._job_for(history, sha256, profile, 0)
+                history.run("rebind_recording", recording=waiting.recording, job=job)
 
     # ------------------------------------------------------------------ out
 
-    def claim(self, *, fresh_only: bool) -> Job | None:
+    def claim(self, *, fresh_only: bool, away: Collection[str] = ()) -> Job | None:
         """Take the next job that is due, its attempt counted; None when there is none.
 
-        ``fresh_only`` leaves out jobs that were tried before: those run alone, so that what brings the
-        recogniser down takes nobody with it.
+        ``fresh_only`` leaves out suspects: those run alone, so that what brings the recogniser down takes
+        nobody with it. ``away`` names inboxes whose share is gone: what only they wait for stays queued.
         """
-        now = self._clock.now()
+        now, absent = self._clock.stamp(), json.dumps(sorted(away))
+        if self._history.one("next_job", now=now, fresh_only=int(fresh_only), away=absent) is None:
+            return None  # asked twice a second: no transaction for nothing
         with self._history.transaction() as history:
-            row = history.one(
-                "next_job",
-                now=to_stamp(now),
-                # a clock set back must not turn half a minute into a day
-                far_future=to_stamp(now + timedelta(seconds=2 * MAX_BACK_OFF_S)),
-                fresh_only=int(fresh_only),
-            )
+            row = history.one("next_job", now=now, fresh_only=int(fresh_only), away=absent)
             if row is None:
                 return None
-            history.run("claim_job", job=row["id"], now=to_stamp(now))
-            history.run("begin_attempt", job=row["id"], now=to_stamp(now))
+            history.run("claim_job", job=row["id"], now=now)
+            history.run("begin_attempt", job=row["id"], now=now)
             return self._job(history, row["id"])
 
     def _job(self, history: History, number: int) -> Job:
@@ -199,7 +199,15 @@ class Queue:
         done = tuple(
             (r["number"], r["start_ms"], r["end_ms"]) for r in history.all("recognised_segments", job=number)
         )
-        return Job(number, row["sha256"], Profile.from_json(row["profile"]), row["attempts"], waiting, done)
+        return Job(
+            id=number,
+            sha256=row["sha256"],
+            profile=Profile.from_json(row["profile"]),
+            attempts=row["attempts"],
+            is_suspect=bool(row["is_suspect"]),
+            waiting=waiting,
+            done=done,
+        )
 
     # ------------------------------------------------------------------ while a job runs
 
@@ -238,15 +246,24 @@ class Queue:
         self,
         job: int,
         *,
+        segment_count: int,
         duration_ms: int,
         flags: tuple[str, ...],
         timings_ms: dict[str, int],
         model_name: str,
         model_is_builtin: bool,
     ) -> None:
-        """Every segment is committed: the job is done; its files may still wait to be written."""
+        """Every segment is committed: the job is done; its files may still wait to be written.
+
+        Raises :class:`~asr_daemon.errors.InternalError` where a segment is missing: no transcript has holes.
+        """
         with self._history.transaction() as history:
             now = self._clock.stamp()
+            history.run("unindex_surplus", job=job, count=segment_count)
+            history.run("delete_surplus", job=job, count=segment_count)
+            row = history.one("count_recognised", job=job)
+            if row is None or row["recognised"] != segment_count:
+                raise InternalError(f"{row and row['recognised']} of {segment_count} segments are there")
             self._end_attempt(history, job, None)
             history.run(
                 "finish_job",
@@ -259,58 +276,64 @@ class Queue:
                 model_is_builtin=int(model_is_builtin),
             )
 
-    def fail(self, job: int, error: JobError, *, attempts: int) -> str:
-        """End an attempt that failed; return the job's state: queued again, failed or quarantined."""
-        code, message = error.code, str(error)
+    def fail(self, job: int, error: JobError, *, at_once: bool = False) -> str:
+        """End an attempt that failed; return the job's state: queued again, failed or quarantined.
+
+        An attempt that brought the recording on, or whose failure is not the recording's, is not spent.
+        ``at_once``: several jobs were in work when the recogniser was lost; each is tried again, alone.
+        """
+        told = {"job": job, "error_code": error.code, "error_message": str(error)}
         with self._history.transaction() as history:
-            self._end_attempt(history, job, error)
-            if error.retry is Retry.NEVER or (error.retry is Retry.LATER and attempts >= self._max_attempts):
+            row = history.one("get_job", job=job)
+            assert row is not None  # noqa: S101 (it was claimed)
+            is_spent = error.retry is not Retry.WHEN_CLEARED and not self._has_progressed(history, job)
+            strikes = row["strikes"] + int(is_spent)
+            is_last = is_spent and error.retry is Retry.LATER and strikes >= self._max_attempts
+            if error.retry is Retry.NEVER or is_last:
                 state = "failed" if error.retry is Retry.NEVER else "quarantined"
-                history.run(
-                    "end_job",
-                    job=job,
-                    state=state,
-                    now=self._clock.stamp(),
-                    error_code=code,
-                    error_message=message,
-                )
+                self._end_attempt(history, job, error)
+                history.run("end_job", state=state, now=self._clock.stamp(), **told)
                 return state
-            unspent = error.retry is Retry.WHEN_CLEARED
-            wait_s = WHEN_CLEARED_S if unspent else self._back_off_s(attempts)
-            history.run(
-                "put_back_job",
-                job=job,
+            if error.retry is Retry.WHEN_CLEARED:
+                history.run("drop_attempt", job=job)  # days of waiting must not fill the history
+                wait_s = WHEN_CLEARED_S
+            else:
+                self._end_attempt(history, job, error)
+                wait_s = 0.0 if at_once else self._back_off_s(strikes)
+            self._put_back(
+                history,
+                **told,
                 not_before=self._clock.stamp(wait_s),
-                unspent=int(unspent),
-                error_code=code,
-                error_message=message,
+                unspent=int(not is_spent),
+                strike=int(is_spent),
+                is_suspect=int(error.retry is Retry.LATER),
             )
             return "queued"
 
     def put_back(self, job: int) -> None:
         """Return a claimed job untried: its attempt is not spent."""
         with self._history.transaction() as history:
-            self._end_attempt(history, job, None)
-            history.run(
-                "put_back_job", job=job, not_before=None, unspent=1, error_code=None, error_message=None
-            )
+            history.run("drop_attempt", job=job)
+            self._put_back(history, job=job, unspent=1)
 
-    def put_back_suspect(self, job: int, error: JobError) -> None:
-        """Return a job that was in work when the recogniser was lost: it is tried again at once, alone."""
-        with self._history.transaction() as history:
-            self._end_attempt(history, job, error)
-            history.run(
-                "put_back_job",
-                job=job,
-                not_before=None,
-                unspent=0,
-                error_code=error.code,
-                error_message=str(error),
-            )
+    def _put_back(self, history: History, **values: Any) -> None:
+        usual = {
+            "not_before": None,
+            "unspent": 0,
+            "strike": 0,
+            "is_suspect": 0,
+            "error_code": None,
+            "error_message": None,
+        }
+        history.run("put_back_job", now=self._clock.stamp(), **{**usual, **values})
 
-    def _back_off_s(self, attempts: int) -> float:
+    def _has_progressed(self, history: History, job: int) -> bool:
+        row = history.one("attempt_progress", job=job)
+        return row is not None and bool(row["has_progressed"])
+
+    def _back_off_s(self, strikes: int) -> float:
         """Doubling, with jitter, so that what failed together is not tried together."""
-        wait_s: float = min(MAX_BACK_OFF_S, self._retry_after_s * 2.0 ** max(0, attempts - 1))
+        wait_s: float = min(MAX_BACK_OFF_S, self._retry_after_s * 2.0 ** max(0, strikes - 1))
         return wait_s * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
 
     def _end_attempt(self, history: History, job: int, error: JobError | None) -> None:
@@ -326,19 +349,21 @@ class Queue:
     def recover(self) -> list[int]:
         """Put back at once what a killed daemon left running; return the jobs.
 
-        The attempt was counted. The recogniser's crashes are told apart while the daemon lives, so one that
-        is found here is seldom the recording's fault: only many in a row quarantine it.
+        The attempt was counted, unless it had brought the recording on. The recogniser's crashes are told
+        apart while the daemon lives, so one that is found here is seldom the recording's fault: it is no
+        strike, and only many in a row quarantine it.
         """
         with self._history.transaction() as history:
             jobs = [(row["id"], row["attempts"]) for row in history.all("interrupted_jobs")]
             for job, attempts in jobs:
                 error = InterruptedJobError()
+                has_progressed = self._has_progressed(history, job)
                 self._end_attempt(history, job, error)
                 told = {"job": job, "error_code": error.code, "error_message": str(error)}
-                if attempts >= INTERRUPTIONS_FACTOR * self._max_attempts:
+                if attempts >= INTERRUPTIONS_FACTOR * self._max_attempts and not has_progressed:
                     history.run("end_job", state="quarantined", now=self._clock.stamp(), **told)
                 else:
-                    history.run("put_back_job", not_before=None, unspent=0, **told)
+                    self._put_back(history, **told, unspent=int(has_progressed), is_suspect=1)
         return [job for job, _ in jobs]
 
     # ------------------------------------------------------------------ steering and looking
@@ -380,6 +405,17 @@ class Queue:
         """Remember something beyond a restart."""
         with self._history.transaction() as history:
             history.run("set_setting", key=key, value=value)
+
+
+def _has_its_files(history: History, recording: sqlite3.Row) -> bool:
+    """Return whether a recording that was dealt with needs nothing more.
+
+    Where recording and transcripts were taken away together and the recording came back, they are due again.
+    """
+    if recording["state"] not in ("done", "failed"):
+        return False
+    outputs = history.all("recording_outputs", recording=recording["id"])
+    return not outputs or any(os.path.lexists(os.fsdecode(output["path"])) for output in outputs)
 
 
 def transcript_of(history: History, row: sqlite3.Row) -> Transcript:

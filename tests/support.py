@@ -60,6 +60,9 @@ class DaemonUnderTest:
         self.config_path = folder / "config.toml"
         self.log_path = folder / "daemon.log"
         self.without_rights = False  # bound by the rights of files even as root (needs setpriv)
+        self.prefix: tuple[str, ...] = ()  # what it runs under: strace, say
+        self.program: tuple[str, ...] = ("-m", "asr_daemon")
+        self.environment: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self.configure(inboxes=inboxes, extra=extra)
 
@@ -79,8 +82,10 @@ class DaemonUnderTest:
             self._process = subprocess.Popen(
                 [
                     *(WITHOUT_RIGHTS if self.without_rights else ()),
-                    *(sys.executable, "-m", "asr_daemon", "run", "-c", os.fspath(self.config_path)),
+                    *self.prefix,
+                    *(sys.executable, *self.program, "run", "-c", os.fspath(self.config_path)),
                 ],
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

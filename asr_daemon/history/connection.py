@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from asr_daemon.errors import DiskFullError, OperatorError
+from asr_daemon.errors import DiskFullError, HistoryFailedError, OperatorError
 from asr_daemon.history.migrations import migrations
 from asr_daemon.history.queries import QUERIES
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S = 30.0
 CACHE_KIB = 4096
+_PASSING = ("disk I/O error", "unable to open", "database is locked", "attempt to write a readonly")
 
 
 class HistoryError(OperatorError):
@@ -41,7 +42,8 @@ class History:
     def transaction(self) -> Iterator[History]:
         """Commit at the end, or roll back; nested uses join the outer one.
 
-        Raises :class:`~asr_daemon.errors.DiskFullError` where SQLite found no room.
+        Raises :class:`~asr_daemon.errors.DiskFullError` where SQLite found no room, and
+        :class:`~asr_daemon.errors.HistoryFailedError` where the disk, or another program, refused.
         """
         with self._lock:
             connection = self.db.conn
@@ -60,23 +62,36 @@ class History:
                 raise
 
     def _roll_back(self) -> None:
-        if self.db.conn.in_transaction:
-            self.db.conn.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # what is behind it was raised already
+            if self.db.conn.in_transaction:
+                self.db.conn.execute("ROLLBACK")
 
     def run(self, query: str, /, **values: Any) -> sqlite3.Cursor:
-        """Execute the named statement of ``queries.sql``; inside a transaction where it writes."""
+        """Execute the named statement of ``queries.sql``; inside a transaction where it writes.
+
+        Raises :class:`~asr_daemon.errors.DiskFullError` or :class:`~asr_daemon.errors.HistoryFailedError`.
+        """
         with self._lock:
-            return self.db.conn.execute(QUERIES[query], values)
+            try:
+                return self.db.conn.execute(QUERIES[query], values)
+            except sqlite3.OperationalError as error:
+                raise _typed(error) from error
 
     def all(self, query: str, /, **values: Any) -> list[sqlite3.Row]:
         """Return every row of the named query."""
         with self._lock:
-            return self.run(query, **values).fetchall()
+            try:
+                return self.run(query, **values).fetchall()
+            except sqlite3.OperationalError as error:
+                raise _typed(error) from error
 
     def one(self, query: str, /, **values: Any) -> sqlite3.Row | None:
         """Return the first row of the named query, or None."""
         with self._lock:
-            row: sqlite3.Row | None = self.run(query, **values).fetchone()
+            try:
+                row: sqlite3.Row | None = self.run(query, **values).fetchone()
+            except sqlite3.OperationalError as error:
+                raise _typed(error) from error
             return row
 
     def close(self) -> None:
@@ -131,6 +146,10 @@ def open_history_read_only(path: Path) -> History:
 
 
 def _typed(error: sqlite3.OperationalError) -> Exception:
-    if "disk is full" in str(error):
+    """Return what the refusal means: those of the disk pass, those of our own SQL do not."""
+    words = str(error)
+    if "disk is full" in words:
         return DiskFullError("no room left for the history")
+    if words.startswith(_PASSING):
+        return HistoryFailedError(f"the history cannot be used: {words}")
     return error

@@ -33,8 +33,11 @@ _FIRST_TABLES = (
         profile_digest TEXT NOT NULL REFERENCES profiles(digest),
         state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'quarantined')),
         priority INTEGER NOT NULL DEFAULT 0,   -- smaller goes first
-        attempts INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,   -- counted when claimed, so that a crash counts
+        strikes INTEGER NOT NULL DEFAULT 0,    -- attempts that failed without bringing it on
+        is_suspect INTEGER NOT NULL DEFAULT 0, -- 1: it was in work when something broke; it runs alone
         not_before TEXT,
+        put_back_at TEXT,
         queued_at TEXT NOT NULL,
         started_at TEXT,
         finished_at TEXT,
@@ -65,7 +68,8 @@ _FIRST_TABLES = (
         state TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'failed', 'gone', 'superseded')),
         problem TEXT,                   -- why its transcript is not written yet
         found_at TEXT NOT NULL,
-        written_at TEXT
+        written_at TEXT,
+        archived_at TEXT                -- it lies in the archive; another file may come to its path
     ) STRICT
     """,
     # One row stands for a path in the share, and one for the same path named on the command line.
@@ -108,6 +112,7 @@ _FIRST_TABLES = (
         id INTEGER PRIMARY KEY,
         job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
         number INTEGER NOT NULL,
+        segments INTEGER NOT NULL,      -- recognised when it began
         started_at TEXT NOT NULL,
         ended_at TEXT,
         error_code TEXT,

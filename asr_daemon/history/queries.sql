@@ -39,10 +39,14 @@ WHERE id = :recording
 
 -- known_signatures: files that need no look until they change
 SELECT path, size_bytes, mtime_ns, inode FROM recordings
-WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed') AND job_id IS NOT NULL
+WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed') AND job_id IS NOT NULL AND archived_at IS NULL
 
 -- waiting_recordings: files of an inbox whose transcript is still to come
 SELECT id, path, name FROM recordings WHERE inbox = :inbox AND state = 'waiting'
+
+-- strangers: files that wait though their inbox is configured no more
+SELECT id, name, inbox FROM recordings
+WHERE state = 'waiting' AND inbox <> '' AND inbox NOT IN (SELECT value FROM json_each(:inboxes))
 
 -- set_recording_state: a recording moved on
 UPDATE recordings SET state = :state, problem = :problem, written_at = coalesce(:written_at, written_at)
@@ -52,32 +56,44 @@ WHERE id = :recording
 UPDATE recordings SET problem = :problem WHERE id = :recording
 
 -- rebind_recording: a waiting recording belongs to another piece of work now
-UPDATE recordings SET job_id = :new WHERE job_id = :old AND state = 'waiting'
+UPDATE recordings SET job_id = :job WHERE id = :recording
 
--- next_job: the first queued job that is due and that some file waits for
+-- next_job: the first queued job that is due and that some file waits for whose inbox is there
 SELECT jobs.id FROM jobs
 WHERE jobs.state = 'queued'
-  AND (jobs.not_before IS NULL OR jobs.not_before <= :now OR jobs.not_before > :far_future)
-  AND (:fresh_only = 0 OR jobs.attempts = 0)
-  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+  AND (jobs.not_before IS NULL OR jobs.not_before <= :now
+       OR jobs.put_back_at > :now)  -- the clock was set back: half a minute must not become a day
+  AND (:fresh_only = 0 OR jobs.is_suspect = 0)
+  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting'
+              AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
 ORDER BY jobs.priority, jobs.id LIMIT 1
 
 -- claim_job: the attempt is counted before anything is tried
 UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = :now, not_before = NULL WHERE id = :job
 
 -- begin_attempt: evidence begins
-INSERT INTO attempts (job_id, number, started_at) SELECT id, attempts, :now FROM jobs WHERE id = :job
+INSERT INTO attempts (job_id, number, segments, started_at)
+SELECT :job, (SELECT count(*) + 1 FROM attempts WHERE job_id = :job),
+    (SELECT count(*) FROM segments WHERE job_id = :job AND raw_text IS NOT NULL), :now
 
 -- end_attempt: how the newest attempt ended
 UPDATE attempts SET ended_at = :now, error_code = :error_code, error_message = :error_message, evidence = :evidence
 WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
 
+-- attempt_progress: whether the newest attempt brought its job on
+SELECT (SELECT count(*) FROM segments WHERE job_id = :job AND raw_text IS NOT NULL) > segments AS has_progressed
+FROM attempts WHERE job_id = :job ORDER BY id DESC LIMIT 1
+
+-- drop_attempt: what was tried was not the recording
+DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
+
 -- job_recordings: the files that wait for a job
-SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
+SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY inbox = '' DESC, id
 
 -- put_back_job: try again, later
-UPDATE jobs SET state = 'queued', not_before = :not_before, attempts = attempts - :unspent,
-    error_code = :error_code, error_message = :error_message
+UPDATE jobs SET state = 'queued', not_before = :not_before, put_back_at = :now, attempts = attempts - :unspent,
+    strikes = strikes + :strike, is_suspect = max(is_suspect, :is_suspect),
+    error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)
 WHERE id = :job
 
 -- end_job: no further try
@@ -94,15 +110,17 @@ WHERE id = :job
 SELECT id, attempts FROM jobs WHERE state = 'running'
 
 -- reset_job: forget failures, begin anew
-UPDATE jobs SET state = 'queued', attempts = 0, not_before = NULL, error_code = NULL, error_message = NULL,
-    finished_at = NULL, segmented = 0
+UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, not_before = NULL,
+    error_code = NULL, error_message = NULL, finished_at = NULL, segmented = 0
 WHERE id = :job
 
 -- wake_recordings: its files wait again
 UPDATE recordings SET state = 'waiting', problem = NULL WHERE job_id = :job AND state IN ('done', 'failed', 'waiting')
 
--- insert_segment: a stretch of speech was found
-INSERT OR IGNORE INTO segments (job_id, number, start_ms, end_ms) VALUES (:job, :number, :start_ms, :end_ms)
+-- insert_segment: a stretch of speech was found; one that lay elsewhere in an earlier try is recognised anew
+INSERT INTO segments (job_id, number, start_ms, end_ms) VALUES (:job, :number, :start_ms, :end_ms)
+ON CONFLICT (job_id, number) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms, raw_text = NULL
+WHERE start_ms <> excluded.start_ms OR end_ms <> excluded.end_ms
 
 -- set_segmented: every stretch of speech is known
 UPDATE jobs SET segmented = 1 WHERE id = :job
@@ -124,6 +142,15 @@ DELETE FROM segments_fts WHERE rowid IN (SELECT id FROM segments WHERE job_id = 
 -- delete_segments: the segments of a job that begins anew
 DELETE FROM segments WHERE job_id = :job
 
+-- unindex_surplus: the words of segments that an earlier try found and this one did not
+DELETE FROM segments_fts WHERE rowid IN (SELECT id FROM segments WHERE job_id = :job AND number >= :count)
+
+-- delete_surplus: segments that an earlier try found and this one did not
+DELETE FROM segments WHERE job_id = :job AND number >= :count
+
+-- count_recognised: how much of a job is done
+SELECT count(*) AS recognised FROM segments WHERE job_id = :job AND raw_text IS NOT NULL
+
 -- recognised_segments: what need not be done again
 SELECT number, start_ms, end_ms FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY number
 
@@ -131,9 +158,12 @@ SELECT number, start_ms, end_ms FROM segments WHERE job_id = :job AND raw_text I
 SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY start_ms, number
 
 -- undelivered: files whose work has ended, but which do not have their transcript yet
-SELECT recordings.id AS recording, recordings.job_id AS job FROM recordings JOIN jobs ON jobs.id = recordings.job_id
+SELECT recordings.id AS recording, recordings.inbox FROM recordings JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.state = 'waiting' AND jobs.state IN ('done', 'failed', 'quarantined')
 ORDER BY recordings.id
+
+-- undelivered_of_job: files that wait for that job
+SELECT id AS recording, inbox FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
 
 -- get_recording: one file with its work
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
@@ -158,6 +188,18 @@ SELECT recording_id FROM outputs WHERE same_name = :same_name
 
 -- recording_outputs: the files of a recording
 SELECT path, format, written_at FROM outputs WHERE recording_id = :recording ORDER BY path
+
+-- archivable: finished files of inboxes that have an archive
+SELECT id, path, inbox, size_bytes, mtime_ns, written_at FROM recordings
+WHERE state = 'done' AND archived_at IS NULL AND job_id IS NOT NULL
+  AND inbox IN (SELECT value FROM json_each(:inboxes))
+ORDER BY id
+
+-- archive_recording: it lies in the archive
+UPDATE recordings SET archived_at = :now WHERE id = :recording
+
+-- forget_outputs: its files lie in the archive, their names are free
+DELETE FROM outputs WHERE recording_id = :recording
 
 -- failure_files: failed recordings of an inbox and the file that says so
 SELECT recordings.id AS recording, recordings.job_id AS job, recordings.path AS path, outputs.path AS failure_path

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.recogniser.protocol import Message, Setup
 
+PROGRAM = ("-m", "asr_daemon.recogniser")
 _KEPT_LINES = 200
 _EVIDENCE_LINES = 30
 
@@ -51,15 +52,21 @@ class RecogniserProcess:
         self._process = started
 
     @classmethod
-    def spawn(cls, setup: Setup, on_line: Callable[[str], None] = lambda _line: None) -> RecogniserProcess:
+    def spawn(
+        cls,
+        setup: Setup,
+        on_line: Callable[[str], None] = lambda _line: None,
+        program: tuple[str, ...] = PROGRAM,
+    ) -> RecogniserProcess:
         """Start the child and send it the setup; it answers Ready or Broken when the model is loaded.
 
+        ``program`` is what Python runs, with ``--fd N`` behind it.
         ``on_line`` is given every line that the child, or a library in it, writes on stderr or stdout; it
         is called from a thread of its own.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            command = [sys.executable, "-m", "asr_daemon.recogniser", "--fd", str(theirs.fileno())]
+            command = [sys.executable, *program, "--fd", str(theirs.fileno())]
             started = cls(Channel(ours), command, theirs.fileno(), on_line)
         started.send(setup)
         return started

@@ -1,0 +1,157 @@
+"""What the tests that attack share: a daemon with the fake recogniser, recordings for it, and the verdict."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from support import DaemonUnderTest, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HERE = Path(__file__).parent
+FAILED = ".转写失败.txt"
+ENDED = ("done", "failed", "quarantined")
+
+
+def recording(number: object, **orders: Any) -> bytes:
+    """Return the content of a recording for the fake recogniser; ``number`` tells it from others."""
+    return b"FAKE " + json.dumps(orders).encode() + f"\n{number}\n".encode() + b"\0" * 2000
+
+
+def drop(path: Path, content: bytes) -> Path:
+    """Put a recording into an inbox as a careful program does: whole, by a rename."""
+    hidden = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:20]}.part")
+    hidden.write_bytes(content)
+    return hidden.rename(path)
+
+
+class AttackedDaemon(DaemonUnderTest):
+    """A real daemon in its process, with the fake recogniser as its child."""
+
+    def __init__(self, folder: Path, *, inboxes: dict[str, str] | None = None, extra: str = "") -> None:
+        """Take a folder; the default inbox is called "inbox" and writes txt alone."""
+        super().__init__(folder, inboxes=inboxes or {"inbox": 'formats = ["txt"]'}, extra=extra)
+        self.program = (os.fspath(HERE / "run_daemon_with_fake_recogniser.py"),)
+        self.trace_path = folder / "trace.txt"
+        self.environment = {"FAKE_TRACE": os.fspath(self.trace_path)}
+
+    @property
+    def inbox(self) -> Path:
+        """The default inbox."""
+        return self.folder / "inbox"
+
+    @property
+    def history_path(self) -> Path:
+        """The database."""
+        return self.folder / "state" / "history.db"
+
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of the history, whatever goes on there."""
+        with contextlib.closing(sqlite3.connect(self.history_path, timeout=30)) as database:
+            return database.execute(sql).fetchall()
+
+    def all_settled(self) -> bool:
+        """Whether no recording waits any more (and there is one)."""
+        if not self.history_path.exists():
+            return False
+        try:
+            states = dict(self.query("SELECT state, count(*) FROM recordings GROUP BY state"))
+        except sqlite3.OperationalError:
+            return False  # it has not begun
+        return bool(states) and "waiting" not in states
+
+    def wait_until_done(self, count: int, *, within_s: float = 90.0) -> None:
+        """Wait until that many recordings are done."""
+
+        def done() -> bool:
+            try:
+                return self.query("SELECT count(*) FROM recordings WHERE state = 'done'") == [(count,)]
+            except sqlite3.OperationalError:
+                return False
+
+        eventually(done, within_s=within_s, what=f"{count} recordings done")
+
+    def recognised(self) -> collections.Counter[str]:
+        """Return how often each segment ("SHA256 NUMBER") was recognised."""
+        if not self.trace_path.exists():
+            return collections.Counter()
+        return collections.Counter(self.trace_path.read_text(encoding="utf-8").splitlines())
+
+    def check_integrity(self) -> None:
+        """Fail where the database is damaged, or its index does not fit its text."""
+        if not self.history_path.exists():
+            return
+        assert self.query("PRAGMA integrity_check") == [("ok",)]
+        assert self.query("PRAGMA foreign_key_check") == []
+        with contextlib.suppress(sqlite3.OperationalError):  # the tables come with the first start
+            assert (
+                self.query(
+                    "SELECT (SELECT count(*) FROM segments_fts), (SELECT count(*) FROM segments WHERE raw_text IS NOT NULL)"
+                    " FROM (SELECT 1) WHERE (SELECT count(*) FROM segments_fts) <>"
+                    " (SELECT count(*) FROM segments WHERE raw_text IS NOT NULL)"
+                )
+                == []
+            )
+
+    def check_nothing_half(self, wanted: dict[str, bytes]) -> None:
+        """Fail where a transcript that is there is not whole and right (others may be missing)."""
+        for name, content in wanted.items():
+            path = self.inbox / f"{Path(name).stem}.txt"
+            if path.exists():
+                check_transcript(path, content)
+
+    def check_exactly_once(self, wanted: dict[str, bytes], *, folder: Path | None = None) -> None:
+        """Fail unless each recording has exactly one whole transcript, and nothing else lies about."""
+        inbox = folder or self.inbox
+        for name, content in wanted.items():
+            assert (inbox / name).read_bytes() == content, f"{name} itself was changed"
+            check_transcript(inbox / f"{Path(name).stem}.txt", content)
+        left = {path.name for path in inbox.iterdir()} - set(wanted) - {f"{Path(n).stem}.txt" for n in wanted}
+        assert not left, f"lying about: {left}"
+        self.check_integrity()
+        states = self.query("SELECT name, state FROM recordings WHERE state <> 'superseded'")
+        assert sorted(states) == sorted((name, "done") for name in wanted)
+        ((jobs,),) = self.query("SELECT count(*) FROM jobs WHERE state = 'done'")
+        assert jobs == len({hashlib.sha256(content).hexdigest() for content in wanted.values()})
+
+
+def check_transcript(path: Path, content: bytes) -> None:
+    """Fail unless the transcript is whole and of that very content."""
+    text = path.read_text(encoding="utf-8")
+    head = json.loads(content.partition(b"\n")[0][5:])
+    sha256 = hashlib.sha256(content).hexdigest()
+    count = head.get("segments", 1)
+    wanted = [f"第{number}段{sha256}" for number in range(count)]
+    got = [place for place in text.replace("\n", " ").split() if place.startswith("第")]
+    assert got == wanted, f"{path.name}: {len(got)} of {count} segments"
+    assert text.endswith("\n")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process started."""
+    with contextlib.suppress(OSError):
+        told = [
+            Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii")
+            for task in os.listdir(f"/proc/{pid}/task")
+        ]
+        return [int(child) for line in told for child in line.split()]
+    return []
+
+
+def kill_quietly(pids: Iterable[int], number: int) -> None:
+    """Send a signal to processes that may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -1,0 +1,62 @@
+"""Killed at random moments, again and again: every recording still ends with exactly one transcript."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from attack import AttackedDaemon, children_of, drop, kill_quietly, recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDINGS = 60
+LIMITS = "max_attempts = 50"  # an operator's kill is no recording's fault; here there are hundreds
+
+
+def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
+    """Drop recordings while daemon and recogniser are killed; return the daemon when all is done."""
+    dice = random.Random(seed)
+    daemon = AttackedDaemon(folder, extra=LIMITS)
+    ms = 15 if kills < 50 else 60
+    wanted = {
+        f"{number:02}.wav": recording(number, segments=1 + number % 7, ms=ms) for number in range(RECORDINGS)
+    }
+    names = list(wanted)
+    daemon.start()
+    for kill in range(kills):
+        share = RECORDINGS * (kill + 1) // kills
+        for name in names[RECORDINGS * kill // kills : share]:
+            drop(daemon.inbox / name, wanted[name])
+        time.sleep(dice.uniform(0.0, 0.5))  # the moment is what is random
+        pid = daemon.live()["pid"]
+        if dice.random() < 0.5:
+            kill_quietly(children_of(pid), signal.SIGKILL)
+        else:
+            daemon.kill()
+            daemon.check_integrity()
+            daemon.check_nothing_half(wanted)
+            daemon.start()
+        daemon.check_integrity()
+    daemon.wait_until_done(RECORDINGS)
+    daemon.check_exactly_once(wanted)
+    again = sum(daemon.recognised().values()) - len(daemon.recognised())
+    assert again <= kills * 8, "more was recognised again than was in hand when it was killed"
+    assert daemon.stop() == 0
+    return daemon
+
+
+def test_random_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    """Twenty random SIGKILLs of daemon and recogniser while sixty recordings pass."""
+    attack(tmp_path, kills=20, seed=4)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [1])
+def test_hundreds_of_random_kills(tmp_path: Path, seed: int) -> None:
+    """Two hundred of them."""
+    attack(tmp_path, kills=200, seed=seed)

@@ -1,0 +1,144 @@
+"""A recogniser child without a model: it speaks the real protocol and does what each recording tells it to.
+
+A recording is ``FAKE {json}`` on its first line, then anything. Keys: ``segments`` (how many are found),
+``ms`` (each takes that long), ``fail`` (a failure class), ``hang_at``, ``crash_at`` (segment numbers, with
+``signal``), ``crash_after_each`` (dies whenever it has brought the recording one segment on). What is not such
+a recording is not decodable. The text of a segment holds the SHA-256 of everything that was read, so that a
+transcript shows which bytes it is of. ``$FAKE_TRACE`` names a file that gets a line for each segment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import hashlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from asr_daemon.recogniser import child, protocol
+from asr_daemon.recogniser.channel import Channel
+from asr_daemon.transcript import Segment, Token
+
+SEGMENT_MS = 1000
+
+
+@dataclass
+class Work:
+    """A recording in hand."""
+
+    order: protocol.Recognise
+    orders: dict[str, Any]
+    sha256: str
+    number: int = 0
+
+
+class FakeRecogniser:
+    """One segment after the other, orders heard in between."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.works: collections.deque[Work] = collections.deque()
+        self.trace = os.environ.get("FAKE_TRACE")
+        self.is_stopping = False
+
+    def run(self) -> None:
+        """Work until told to stop, or until the daemon is gone."""
+        while not self.is_stopping:
+            received = self.channel.receive(0 if self.works else None)
+            if received is not None:
+                self.obey(*received)
+            elif self.works:
+                self.advance(self.works[0])
+
+    def obey(self, message: protocol.Message, fd: int | None) -> None:
+        match message:
+            case protocol.Recognise() if fd is not None:
+                self.begin(message, fd)
+            case protocol.Cancel(job):
+                self.works = collections.deque(work for work in self.works if work.order.job != job)
+            case protocol.Stop():
+                self.is_stopping = True
+
+    def begin(self, order: protocol.Recognise, fd: int) -> None:
+        with os.fdopen(fd, "rb", closefd=True) as recording:
+            content = recording.read()
+        head, _, _ = content.partition(b"\n")
+        if not head.startswith(b"FAKE "):
+            self.channel.send(protocol.Failed(order.job, "not_decodable", "no fake recording"))
+            return
+        orders = json.loads(head[5:])
+        if code := orders.get("fail"):
+            self.channel.send(protocol.Failed(order.job, code, f"told to fail as {code}", "its last words"))
+            return
+        self.works.append(Work(order, orders, hashlib.sha256(content).hexdigest()))
+
+    def advance(self, work: Work) -> None:
+        """Find and recognise the next segment, or finish."""
+        job, count = work.order.job, work.orders.get("segments", 1)
+        if work.number == count:
+            self.works.popleft()
+            self.channel.send(protocol.Segmented(job, (), complete=True))
+            self.channel.send(protocol.Finished(job, count * SEGMENT_MS, count, (), {"asr": 1}))
+            return
+        number = work.number
+        place = (number, number * SEGMENT_MS, (number + 1) * SEGMENT_MS)
+        self.channel.send(protocol.Segmented(job, (place,), complete=False))
+        work.number += 1
+        if place not in set(work.order.done):
+            self.recognise(work, place)
+        self.channel.send(protocol.Progress(job, count * SEGMENT_MS, place[2], place[2]))
+
+    def recognise(self, work: Work, place: tuple[int, int, int]) -> None:
+        number, start_ms, end_ms = place
+        orders = work.orders
+        if orders.get("hang_at") == number:
+            print("about to hang", file=sys.stderr, flush=True)
+            while True:
+                signal.pause()
+        if orders.get("crash_at") == number:
+            self.crash(orders)
+        time.sleep(orders.get("ms", 0) / 1000)
+        text = f"第{number}段{work.sha256}"
+        tokens = (Token(text, start_ms, end_ms),)
+        if self.trace:
+            with open(self.trace, "a", encoding="utf-8") as trace:  # noqa: PTH123 (one write, appended)
+                trace.write(f"{work.sha256} {number}\n")
+        self.channel.send(
+            protocol.Recognised(work.order.job, (Segment(number, start_ms, end_ms, text, text, tokens),))
+        )
+        if orders.get("crash_after_each"):
+            self.crash(orders)
+
+    def crash(self, orders: dict[str, Any]) -> None:
+        print("about to crash", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), orders.get("signal", signal.SIGSEGV))
+        signal.pause()
+
+
+def main() -> int:
+    """Be the child."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    child._die_with_the_daemon()
+    channel = Channel(socket.socket(fileno=parser.parse_args().fd))
+    try:
+        received = channel.receive()
+        if received is None or not isinstance(received[0], protocol.Setup):
+            return 1
+        if os.environ.get("FAKE_START") == "crash":
+            os.abort()
+        channel.send(protocol.Ready("fake", received[0].model_name, 1))
+        FakeRecogniser(channel).run()
+    except (EOFError, OSError):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
