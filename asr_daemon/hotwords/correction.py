@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_Char = tuple[str, "Syllable | None"]  # a character and its sound
+
 MIN_CHARS = 2
 HOMOPHONE_COST = 1.5  # of a character that sounds the same and is written otherwise
 SOUND_COST = 12.0  # of a distance of 1
@@ -43,9 +45,8 @@ class Corrected:
 class _Group:
     """The hotwords of one length."""
 
-    words: tuple[str, ...]
-    syllables: NDArray[np.int64]  # [n_words, length]: index in Corrector._syllables
-    codes: NDArray[np.int64]  # [n_words, length]: code points
+    words: dict[str, int]  # word: its row
+    chars: NDArray[np.int64]  # [length, n_words]: index in Corrector._chars
     costs: NDArray[np.float32]  # [n_words]
 
 
@@ -59,9 +60,9 @@ class Corrector:
         for wrong, right in sorted(replacements, key=lambda pair: -len(pair[0])):
             if wrong:
                 self._replacements.setdefault(wrong[0], []).append((wrong, right))
-        self._syllables: dict[Syllable, int] = {}
+        self._chars: dict[_Char, int] = {}  # of the hotwords
         self._groups = self._group(hotwords) if phonetic else {}
-        self._rows: dict[Syllable | None, NDArray[np.float32]] = {}
+        self._rows: dict[tuple[str, Syllable | None], NDArray[np.float32]] = {}
 
     def correct(self, text: str) -> Corrected:
         """Return the text with everything replaced that should be."""
@@ -84,16 +85,16 @@ class Corrector:
             sounds = syllables(word)
             if len(word) >= MIN_CHARS and len(sounds) == len(word) and None not in sounds:
                 spelled.setdefault(len(word), {})[word] = [
-                    self._syllables.setdefault(sound, len(self._syllables)) for sound in sounds if sound
+                    self._chars.setdefault((char, sound), len(self._chars))
+                    for char, sound in zip(word, sounds, strict=True)
                 ]
         costs = dict(
             zip(all_words := [*itertools.chain(*spelled.values())], hotword_costs(all_words), strict=True)
         )
         return {
             length: _Group(
-                words=tuple(words),
-                syllables=np.array(list(words.values())),
-                codes=np.array([[ord(char) for char in word] for word in words]),
+                words={word: row for row, word in enumerate(words)},
+                chars=np.array(list(words.values())).T.copy(),
                 costs=np.array([costs[word] for word in words], np.float32),
             )
             for length, words in sorted(spelled.items(), reverse=True)
@@ -119,38 +120,48 @@ class Corrector:
 
     def _claims(self, text: str, taken: list[bool]) -> list[Claim]:
         """Return the hotwords that sound like a stretch; take the places where one is written right."""
-        rows = np.stack([self._row(sound) for sound in syllables(text)])
-        codes = np.array([ord(char) for char in text])
+        sounds = syllables(text)
+        misheard = np.stack([self._row(char, sound) for char, sound in zip(text, sounds, strict=True)])
+        is_close = misheard <= HOMOPHONE_COST + SOUND_COST * CLOSE_DISTANCE
         ordinary = Ordinary(text)
         claims: list[Claim] = []
         for length, group in self._groups.items():
+            words = tuple(group.words)
             for start in range(len(text) - length + 1):
                 end = start + length
-                same = group.codes == codes[start:end]
-                if same.all(axis=1).any():
+                if text[start:end] in group.words:
                     taken[start:end] = [True] * length
-                distances = np.stack(
-                    [rows[start + offset, group.syllables[:, offset]] for offset in range(length)], axis=1
-                )
-                misheard = np.where(same, 0.0, HOMOPHONE_COST + SOUND_COST * distances).sum(axis=1)
-                gains = ordinary.cost(start, end) - group.costs - misheard
-                fits = (
-                    (gains >= MIN_GAIN)
-                    & (distances.max(axis=1) <= MAX_DISTANCE)
-                    & (2 * (distances <= CLOSE_DISTANCE).sum(axis=1) >= length)
-                )
+                    continue
+                most = ordinary.cost(start, end) - float(group.costs.min()) - MIN_GAIN
+                if most < 0 or None in sounds[start:end]:
+                    continue
+                n_close = np.zeros(len(words), np.int8)
+                for offset in range(length):
+                    n_close += is_close[start + offset][group.chars[offset]]
+                rows = np.flatnonzero(2 * n_close >= length)
+                each = np.stack([misheard[start + k][group.chars[k][rows]] for k in range(length)])
+                gains = ordinary.cost(start, end) - group.costs[rows] - each.sum(axis=0)
+                fits = (gains >= MIN_GAIN) & (each.max(axis=0) <= HOMOPHONE_COST + SOUND_COST * MAX_DISTANCE)
                 claims += [
-                    Claim(start, end, group.words[number], float(gains[number]))
-                    for number in np.flatnonzero(fits)
+                    Claim(start, end, words[row], float(gain))
+                    for row, gain in zip(rows[fits], gains[fits], strict=True)
                 ]
         return claims
 
-    def _row(self, sound: Syllable | None) -> NDArray[np.float32]:
-        """Return the distances, float32 [n_syllables], of a sound of the text to those of the hotwords."""
-        row = self._rows.get(sound)
+    def _row(self, char: str, sound: Syllable | None) -> NDArray[np.float32]:
+        """Return what it costs to have heard this character for each of the hotwords', float32 [n_chars]."""
+        row = self._rows.get((char, sound))
         if row is None:
             row = np.array(
-                [1.0 if sound is None else distance(sound, other) for other in self._syllables], np.float32
+                [_mishearing_cost(char, sound, other, meant) for other, meant in self._chars], np.float32
             )
-            self._rows[sound] = row
+            self._rows[char, sound] = row
         return row
+
+
+def _mishearing_cost(char: str, sound: Syllable | None, other: str, meant: Syllable | None) -> float:
+    if char == other:
+        return 0.0
+    if sound is None or meant is None:
+        return HOMOPHONE_COST + SOUND_COST
+    return HOMOPHONE_COST + SOUND_COST * distance(sound, meant)

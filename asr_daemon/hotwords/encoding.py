@@ -57,12 +57,17 @@ def _guess(data: bytes) -> str:
 
 
 def _guess_utf16(data: bytes) -> str | None:
-    """Return the byte order in which the zero bytes (of line ends, ASCII) make sense."""
-    high_first = data[0::2].count(0)
-    low_first = data[1::2].count(0)
-    encoding = "utf-16-be" if high_first > low_first else "utf-16-le"
+    """Return the byte order in which most zero bytes are halves of ASCII characters (line ends, mostly)."""
+    if _vote(data) == "utf-8" and not data.isascii():
+        return None  # a stray zero byte in another file
+    even, odd = data[0::2], data[1::2]
+    encoding, halves, others = (
+        ("utf-16-be", even, odd) if even.count(0) > odd.count(0) else ("utf-16-le", odd, even)
+    )
     text = _decode(data, encoding)
-    return encoding if text is not None and "\0" not in text else None
+    partners = (other for half, other in zip(halves, others, strict=False) if half == 0)
+    is_ascii = all(partner < 0x80 for partner in partners)  # noqa: PLR2004
+    return encoding if text is not None and "\0" not in text and is_ascii else None
 
 
 def _vote(line: bytes) -> str | None:

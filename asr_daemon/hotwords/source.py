@@ -75,19 +75,21 @@ def _read_once(path: Path) -> tuple[_Look, bytes, _Look]:
         raise HotwordFileError(path, "does not exist") from None
     except (OSError, ValueError) as error:
         raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            first = os.fstat(descriptor)
-            if not stat.S_ISREG(first.st_mode):
-                raise HotwordFileError(path, "is not an ordinary file")
-            if first.st_size > MAX_FILE_BYTES:
-                raise HotwordFileError(
-                    path, f"is larger than {MAX_FILE_BYTES // 1024 // 1024} MB; is it really a list of words?"
-                )
+    try:
+        first = os.fstat(descriptor)
+        if not stat.S_ISREG(first.st_mode):
+            raise HotwordFileError(path, "is not an ordinary file")
+        if first.st_size > MAX_FILE_BYTES:
+            raise HotwordFileError(
+                path, f"is larger than {MAX_FILE_BYTES // 1024 // 1024} MB; is it really a list of words?"
+            )
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)
-            return _Look(first), data, _Look(os.fstat(descriptor))
-        except OSError as error:
-            raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
+        return _Look(first), data, _Look(os.fstat(descriptor))
+    except OSError as error:
+        raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
+    finally:
+        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,181 @@
+"""``hotwords check``, what was hit, and what a list changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.hotwords.check import Verdict, check_hotwords, render_report
+from asr_daemon.hotwords.difference import find_changes, render_changes
+from asr_daemon.hotwords.hits import Hit, find_hits, hits_of
+from asr_daemon.hotwords.vocabulary import Vocabulary
+from asr_daemon.transcript import Correction, Segment
+
+MODEL = Path(__file__).resolve().parents[3] / "asr_daemon" / "models" / "paraformer-tiny-zh"
+
+
+def check(tmp_path: Path, text: str, family: str = "seaco_paraformer") -> dict[int, tuple[Verdict, str]]:
+    """Return verdict and remarks by line number."""
+    path = tmp_path / "a.txt"
+    path.write_text(text, encoding="utf-8")
+    report = check_hotwords(path, family, MODEL)
+    return {line.line: (line.verdict, " ".join(line.remarks)) for line in report.lines}
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict", "part"),
+    [
+        ("顾清源", Verdict.GOOD, ""),
+        ("故清源=>顾清源", Verdict.GOOD, ""),
+        ("王", Verdict.WARNING, "One character alone"),
+        ("龘靐", Verdict.WARNING, "cannot write 龘靐"),
+        ("5号楼", Verdict.UNUSABLE, "cannot write 5"),
+        ("kubernetes", Verdict.UNUSABLE, "cannot write kubernetes"),
+        ("中华人民共和国财政部预算司", Verdict.WARNING, "More than 10 characters"),
+        ("国务院" * 8, Verdict.UNUSABLE, "20 tokens"),
+        ("的=>地", Verdict.WARNING, "One character alone"),
+        ("张三，李四", Verdict.UNUSABLE, "line of its own"),
+        ("http://x.cn/a.txt", Verdict.UNUSABLE, "cannot write http"),
+    ],
+)
+def test_each_line_is_judged(tmp_path: Path, line: str, verdict: Verdict, part: str) -> None:
+    """Every kind of trouble is said in a sentence, and how bad it is."""
+    found, remarks = check(tmp_path, f"# 注释\n{line}\n")[2]
+    assert found is verdict
+    assert part in remarks
+    assert bool(remarks) is bool(part)
+
+
+def test_repeats_name_the_first_line(tmp_path: Path) -> None:
+    """A repeated word is a warning, a second replacement of one form does nothing."""
+    lines = check(tmp_path, "顾清源\n顾清源\n甲乙=>丙\n甲乙=>丁\n")
+    assert lines[2][0] is Verdict.WARNING
+    assert "line 1 of a.txt" in lines[2][1]
+    assert lines[4][0] is Verdict.UNUSABLE
+    assert "line 3 of a.txt" in lines[4][1]
+
+
+def test_a_family_without_hotwords_is_said(tmp_path: Path) -> None:
+    """The reader learns that the list serves by correction only."""
+    path = tmp_path / "a.txt"
+    path.write_text("顾清源\n", encoding="utf-8")
+    report = check_hotwords(path, "sense_voice", None)
+    assert "correction of its text alone" in report.remarks[0]
+    assert report.lines[0].tokens == ()
+
+
+def test_too_many_words_for_a_prompt_are_said(tmp_path: Path) -> None:
+    """Fun-ASR-Nano's limit shows before it hurts."""
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(f"词{chr(0x4E00 + i)}" for i in range(101)), encoding="utf-8")
+    assert "100 words at most" in check_hotwords(path, "fun_asr_nano", None).remarks[0]
+
+
+def test_a_broken_model_folder_is_said_not_raised(tmp_path: Path) -> None:
+    """The check of the file goes on without the vocabulary."""
+    path = tmp_path / "a.txt"
+    path.write_text("顾清源\n", encoding="utf-8")
+    report = check_hotwords(path, "seaco_paraformer", tmp_path)
+    assert "cannot be read" in report.remarks[0]
+    assert report.lines[0].verdict is Verdict.GOOD
+
+
+def test_the_rendering_shows_tokens_remarks_and_the_sum(tmp_path: Path) -> None:
+    """What is printed has a line a word and the count at the end."""
+    path = tmp_path / "a.txt"
+    path.write_text("顾清源\n王\n", encoding="utf-8")
+    text = render_report(check_hotwords(path, "seaco_paraformer", MODEL))
+    assert "顾清源  [顾 清 源]" in text
+    assert "One character alone" in text
+    assert text.endswith("2 lines: 1 good, 1 with a warning, 0 without effect.\n")
+
+
+# ------------------------------------------------------------------ the vocabulary
+
+
+def test_words_are_divided_as_the_model_writes_them() -> None:
+    """Whole words by the division list, abbreviations by letters, the rest character by character."""
+    numbers = {token: i for i, token in enumerate(["a", "i", "平", "台", "ku@@", "ber", "hello"])}
+    vocabulary = Vocabulary(numbers, {"kuber": ("ku@@", "ber"), "hello": ("hello",)})
+    assert vocabulary.spell("AI平台").tokens == ("a", "i", "平", "台")
+    assert vocabulary.spell("Kuber hello").tokens == ("ku@@", "ber", "hello")
+    assert vocabulary.spell("Kuber hello").numbers == (4, 5, 6)
+    assert vocabulary.spell("ai").unknown == ("ai",)
+    assert vocabulary.spell("平<s>台").unknown == ("<", "s", ">")
+
+
+def test_the_model_s_own_marks_are_no_tokens() -> None:
+    """<s> and <unk> cannot be asked for."""
+    vocabulary = Vocabulary.read(MODEL)
+    assert vocabulary.spell("<s>").numbers == ()
+    assert vocabulary.spell("<unk>").unknown
+
+
+# ------------------------------------------------------------------ hits
+
+
+def test_hits_say_who_put_the_word_there() -> None:
+    """A word that a correction brought in is the correction's, another the model's."""
+    raw = "请程千里联系城千里和飞于中端"
+    corrections = (
+        Correction(6, 9, "城千里", "程千里", "phonetic"),
+        Correction(10, 14, "飞于中端", "飞鱼终端", "phonetic"),
+    )
+    assert find_hits(raw, corrections, ["飞鱼终端", "程千里", "顾清源"]) == (
+        Hit("程千里", "model"),
+        Hit("程千里", "correction"),
+        Hit("飞鱼终端", "correction"),
+    )
+
+
+def test_latin_hotwords_are_hit_as_whole_words_in_any_case() -> None:
+    """AI is in 用ai做 but not in "said"; blanks between Chinese characters do not count."""
+    assert find_hits("用ai做", (), ["AI"]) == (Hit("AI", "model"),)
+    assert find_hits("he said", (), ["AI"]) == ()
+    assert find_hits("用 machine  learning 做", (), ["Machine Learning"]) == (
+        Hit("Machine Learning", "model"),
+    )
+    assert find_hits("(a+b) C++", (), ["C++", "(a+b)", " "]) == (Hit("(a+b)", "model"), Hit("C++", "model"))
+
+
+def test_hits_of_a_stored_segment() -> None:
+    """What the history holds is enough to tell."""
+    segment = Segment(
+        0, 0, 1000, "城千里", "程千里", corrections=(Correction(0, 3, "城千里", "程千里", "phonetic"),),
+        hotwords_hit=("程千里",),
+    )  # fmt: skip
+    assert hits_of(segment) == (Hit("程千里", "correction"),)
+
+
+# ------------------------------------------------------------------ with and without a list
+
+
+def test_changes_are_shown_with_time_context_and_hotword() -> None:
+    """One place is one change, named with the hotword that it brought."""
+    without = [
+        Segment(0, 0, 900, "", "今天讨论"),
+        Segment(1, 61_500, 64_000, "", "请部明来负责接口测试，谢谢。"),
+    ]
+    with_list = [
+        Segment(0, 0, 900, "", "今天讨论"),
+        Segment(1, 61_500, 64_000, "", "请顾明兰负责接口测试，谢谢。"),
+    ]
+    (change,) = find_changes(without, with_list, ["顾明兰", "程千里"])
+    assert (change.start_ms, change.left, change.before, change.after) == (61_500, "请", "部明来", "顾明兰")
+    assert change.right == "负责接口测试"
+    assert change.hotwords == ("顾明兰",)
+    assert render_changes([change]) == "01:01.500  请[部明来 → 顾明兰]负责接口测试   (顾明兰)\n"
+
+
+def test_no_change_is_said() -> None:
+    """A list without effect is an answer, too."""
+    segments = [Segment(0, 0, 900, "", "今天讨论")]
+    assert find_changes(segments, segments) == ()
+    assert render_changes(()) == "The hotwords changed nothing.\n"
+
+
+def test_a_segment_of_one_side_only_is_a_change() -> None:
+    """Nothing that appears or goes is passed over."""
+    (change,) = find_changes([], [Segment(0, 0, 900, "", "顾明兰")])
+    assert (change.before, change.after) == ("", "顾明兰")
