@@ -29,6 +29,7 @@ _POINTS_AFTER = re.compile(f"点{POINTS_AFTER}")
 _TIME_AFTER = re.compile(f"点(?:{TIME_AFTER})")
 _RANGE_AFTER = re.compile(f"点(?:半|钟|整)?(?:到|至|—|-|~){N}点")
 _COUNTED_AFTER = re.compile(f"{CLASSIFIER}|{MEASURE}|[块元倍度]")
+_ONE_AFTER = re.compile("点(?:左右|之前|以前|之后|以后|前后|多(?![了一])|前(?![面途端台景期]))")
 _ONE = ("一", "零", "〇")
 
 
@@ -40,6 +41,8 @@ def _daytime(seen: Seen, start: int) -> bool:
 def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
     """Return whether a bare single digit before 点 is an hour, not a count of points or 一点, a little."""
     if _daytime(seen, start) or _RANGE_AFTER.match(seen.masked, end):
+        return True
+    if hour == "一" and _ONE_AFTER.match(seen.text, end) and not seen.ends(_POINTS_BEFORE, start):
         return True
     if hour in _ONE or seen.ends(_POINTS_BEFORE, start):
         return False
