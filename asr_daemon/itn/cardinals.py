@@ -6,6 +6,7 @@ import re
 
 from asr_daemon.itn import renderers as render
 from asr_daemon.itn.characters import NOT_N, N
+from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.ratios import minus
 from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
@@ -13,6 +14,7 @@ from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
 _NUMBER = re.compile(render.NUMBER + NOT_N)
 _MINUS_COUNTS = re.compile("[场局球楼层号责重荷载担债盈伤]|于|有")
 _ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N}")
+_UNTIL = re.compile(f"(?:到|至)(?P<last>{N}){NOT_N}(?!{CLASSIFIER}|点)")
 _JOINED = re.compile("到|至|—|-|~")
 
 
@@ -35,18 +37,19 @@ def ordinal(seen: Seen, start: int, end: int) -> Reading | None:
 
 
 def negative(seen: Seen, start: int, _end: int) -> Reading | None:
-    """Read a number after 负."""
+    """Read a number after 负, and the end of its range: 负五到五."""
     match = _NUMBER.match(seen.masked, start)
     if not match or not minus(seen, start) or _MINUS_COUNTS.match(seen.text, match.end()):
         return None
     text = render.number(match.group())
-    return (
-        None
-        if text is None
-        else written(
-            (start - 1, match.end()), "negative", "negative", Edit(start - 1, match.end(), f"-{text}")
-        )
-    )
+    if text is None:
+        return None
+    edits = [Edit(start - 1, match.end(), f"-{text}")]
+    until = _UNTIL.match(seen.masked, match.end())
+    last = cardinal(until["last"]) if until else None
+    if until and last:
+        edits.append(Edit(until.start("last"), until.end("last"), last.written))
+    return written((start - 1, edits[-1].end), "negative", "negative", *edits)
 
 
 def range_before(read: Rule) -> Rule:

@@ -44,6 +44,7 @@ _STAYING = tuple(
         f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?",
         f"负{_SHORT}[楼层]",
         "第[一二三四五六七八九](?:百货|百盛)",
+        f"(?<![{NUMERALS}])一年(?=[一两二三四五六七八九几][次回趟度])",
         f"{_CONGRESS}大(?![{_NO_CONGRESS}]|的)",
         rf"(?<![{NUMERALS}第])十一(?={_HOLIDAY})",
         rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])",

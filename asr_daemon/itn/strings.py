@@ -58,6 +58,7 @@ _UNITS = frozenset(
         "D",
     ]
 )
+_AFTER_ONE_LETTER_COUNTS = re.compile("[个位名次件天直起定共旦般样致切些大小]")
 _AFTER_LETTER_COUNTS = re.compile(
     f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
     f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
@@ -124,7 +125,8 @@ def _after_letter(seen: Seen, start: int, end: int, run: str) -> bool:
         return not before["blank"]
     if run == "一" and (len(before["word"]) > 1 or before["blank"]):
         return False  # APP一打开
-    return not _AFTER_LETTER_COUNTS.match(seen.text, end)
+    counts = _AFTER_ONE_LETTER_COUNTS if len(before["word"]) == 1 else _AFTER_LETTER_COUNTS
+    return not counts.match(seen.text, end)
 
 
 def _before_letter(seen: Seen, end: int, run: str) -> bool:
