@@ -120,7 +120,7 @@ def arithmetic(seen: Seen, start: int, _end: int) -> Reading | None:
     if match and (sure or (seen.ends(_EQUALS_BEFORE, start) and match.group() not in ("一", "两"))):
         counted = re.compile(CLASSIFIER).match(seen.text, match.end())
         text = render.number(match.group())
-        if text and not counted:
+        if text and (sure or not counted):
             return written(match.span(), "math", "operand", Edit(*match.span(), text))
     return None
 

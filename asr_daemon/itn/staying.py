@@ -24,6 +24,7 @@ _HOLIDAY = (
     "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|"
     "高速|节|连休|休)"
 )
+_HOLIDAYS = ("五一", "六一", "七一", "八一")
 _CONGRESS = f"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|二十[一二]?)"
 _NO_CONGRESS = "类亮问措举领板任重品行城看趋优功特原系工项技方核主热关要体模场景"  # 十二大类
 _STAYING = tuple(
@@ -126,8 +127,14 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
         return not _reads(whole)  # 万一|十分钟, but 一百|...
     if right or text[first] not in "一十百千万":
         return False  # 三点一四一六|祖冲之
-    if is_digit_string(whole) and text[first + 1 : first + 2] in ("年", "月", "点"):
-        return False  # 一九四一年|一月一号
+    if (
+        is_digit_string(whole)
+        and (
+            (len(left) < 3 and left not in _HOLIDAYS)  # noqa: PLR2004  # 三三一路
+            or text[first + 1 : first + 2] in ("年", "月", "点")  # 一九四一年|一月一号
+        )
+    ):
+        return len(whole) < 3  # noqa: PLR2004  # too short for a digit string
     number = cardinal(whole)
     return number is None or (number.shorthand and first == end - 1)  # 三百|一起, but 二十一天, 三万一
 

@@ -101,7 +101,7 @@ def digits(seen: Seen, start: int, end: int) -> Reading | None:
         return stays(start, end, "approximate_age")
     if run in _RISING and not seen.ends(_LABELLED, start):
         listed = _LISTED.match(seen.text, end)
-        if listed or len(run) == _STRING:
+        if (listed and len(run) <= _STRING + 1) or len(run) == _STRING:
             return stays(start, end, "list_of_digits")
     return written((start, end), "digits", "digit_string", Edit(start, end, digit_string(run)))
 
