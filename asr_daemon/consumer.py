@@ -293,7 +293,8 @@ class Consumer:
         self._listened_s = self._clock.monotonic_s()
         if message is not None:
             self._take(message)
-        elif (silent_s := self._listened_s - self._heard_s) > self.config.engine.stall_s:
+        silent_s = self._listened_s - self._heard_s
+        if self.state.in_work and silent_s > self.config.engine.stall_s:
             self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s"))
 
     def _take(self, message: protocol.Message) -> None:

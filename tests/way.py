@@ -1,0 +1,121 @@
+"""What the unit tests of queue, consumer and delivery share: a clock that is turned by hand, a history, files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from asr_daemon.clock import Clock
+from asr_daemon.config import Config
+from asr_daemon.history import History, open_history
+from asr_daemon.inbox import Candidate
+from asr_daemon.profile import Profile
+from asr_daemon.queue import Job, Queue
+from asr_daemon.transcript import Segment, Token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2026, 3, 15, 9, 30, tzinfo=timezone.utc)
+PROFILE = Profile("model@1")
+
+
+@dataclass
+class HandClock:
+    """Both clocks, turned by the test."""
+
+    wall: datetime = START
+    seconds: float = 1000.0
+    clock: Clock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(now=lambda: self.wall, monotonic_s=lambda: self.seconds)
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass."""
+        self.wall += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def set_by_s(self, seconds: float) -> None:
+        """Set the wall clock, as a person or NTP does."""
+        self.wall += timedelta(seconds=seconds)
+
+
+class Way:
+    """An inbox, a history and a queue below a folder."""
+
+    def __init__(self, folder: Path, *, max_attempts: int = 3, **inbox: object) -> None:
+        self.folder = folder
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir()
+        self.time = HandClock()
+        self.config = make_config(folder, max_attempts=max_attempts, **inbox)
+        self.history: History = open_history(self.config.history_path)
+        self.queue = Queue(self.history, self.time.clock, max_attempts=max_attempts, retry_after_s=30.0)
+
+    def candidate(self, name: str = "a.wav", content: bytes = b"sound", mtime_ns: int | None = None) -> Candidate:
+        """Write a file into the inbox and return how a scan sees it."""
+        path = self.inbox / name
+        path.write_bytes(content)
+        found = path.lstat()
+        return Candidate(path, found.st_size, mtime_ns or found.st_mtime_ns, found.st_ino, found.st_dev)
+
+    def put(self, name: str = "a.wav", content: bytes = b"sound", profile: Profile = PROFILE) -> int:
+        """Queue a file; return its recording."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        return self.queue.put("inbox", self.candidate(name, content), sha256, profile).recording
+
+    def claim(self, *, fresh_only: bool = False) -> Job:
+        """Claim the next job, which there must be."""
+        job = self.queue.claim(fresh_only=fresh_only)
+        assert job is not None
+        return job
+
+    def finish(self, job: int, *texts: str) -> None:
+        """Recognise a job."""
+        self.queue.save_segments(job, tuple(segment(number, text) for number, text in enumerate(texts)))
+        self.end(job, len(texts))
+
+    def end(self, job: int, segment_count: int) -> None:
+        """Say that a job has that many segments and is done."""
+        self.queue.finish(
+            job,
+            segment_count=segment_count,
+            duration_ms=1000 * segment_count,
+            flags=(),
+            timings_ms={},
+            model_name="model",
+            model_is_builtin=False,
+        )
+
+    def job(self, number: int) -> dict[str, object]:
+        """Return a job's row."""
+        row = self.history.one("get_job", job=number)
+        assert row is not None
+        return dict(row)
+
+    def recording(self, number: int) -> dict[str, object]:
+        """Return a recording's row."""
+        row = self.history.one("get_recording", recording=number)
+        assert row is not None
+        return dict(row)
+
+
+def make_config(folder: Path, *, max_attempts: int = 3, **inbox: object) -> Config:
+    """Return a configuration with one inbox, called "inbox"."""
+    section = {"name": "inbox", "path": folder / "inbox", "formats": ("txt",), **inbox}
+    return Config.model_validate(
+        {
+            "daemon": {"state_dir": folder / "state", "max_attempts": max_attempts},
+            "engine": {"stall_s": 60.0},
+            "inbox": (section,),
+        }
+    )
+
+
+def segment(number: int, text: str) -> Segment:
+    """Return a recognised segment of a second."""
+    start_ms = number * 1000
+    return Segment(number, start_ms, start_ms + 1000, text, text, (Token(text, start_ms, start_ms + 1000),))
