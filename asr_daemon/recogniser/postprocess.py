@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from asr_daemon.hotwords.correction import Corrector
+from asr_daemon.hotwords.hits import find_hits
 from asr_daemon.itn import Normaliser
 from asr_daemon.recogniser.alignment import compose, insert, spans_of
 from asr_daemon.transcript import Correction, Segment, Token
@@ -54,6 +55,7 @@ class Postprocessor:
     def segment(self, index: int, start_ms: int, end_ms: int, spoken: Spoken) -> Segment:
         """Return the finished segment."""
         corrected, corrections = self._correct(spoken.text)
+        hits = find_hits(spoken.text, corrections, self._hotwords)
         text, spans = self._normalise(corrected, spans_of(corrections))
         text, spans = self._punctuate(corrected, text, spans, spans_of(corrections))
         return Segment(
@@ -65,7 +67,7 @@ class Postprocessor:
             tokens=tuple(Token(t.text, t.start_ms + start_ms, t.end_ms + start_ms) for t in spoken.tokens),
             spans=spans,
             corrections=corrections,
-            hotwords_hit=tuple(word for word in self._hotwords if word in corrected),
+            hotwords_hit=tuple(dict.fromkeys(hit.word for hit in hits)),
             flags=spoken.flags,
         )
 
