@@ -105,9 +105,8 @@ class Bench:
             mine = [i for i in order if lists[i] == words]
             for first in range(0, len(mine), BATCH):
                 batch = mine[first : first + BATCH]
-                answers = self.model.transcribe(
-                    [sentences[i].samples for i in batch], Request(hotwords=words)
-                )
+                ready = [self.model.prepare(sentences[i].samples) for i in batch]
+                answers = self.model.transcribe(ready, Request(hotwords=words))
                 for i, answer in zip(batch, answers, strict=True):
                     texts[i] = answer.text.replace(" ", "")
         return texts
@@ -174,9 +173,8 @@ def special_speech(bench: Bench, sizes: Sequence[int]) -> None:
 def ordinary_speech(bench: Bench, sizes: Sequence[int]) -> None:
     """Print what lists of words that nobody says do to ordinary speech."""
     plain = bench.read(bench.ordinary, [()] * len(bench.ordinary))
-    print(
-        f"\nordinary speech, {len(plain)} sentences: CER {error_rate(bench.ordinary, plain):.2f}% without a list"
-    )
+    rate = error_rate(bench.ordinary, plain)
+    print(f"\nordinary speech, {len(plain)} sentences: CER {rate:.2f}% without a list")
     for size in sizes:
         for first in range(0, len(bench.others), max(size, 150)):
             words = bench.others[first : first + size]
@@ -212,8 +210,8 @@ def speed(bench: Bench) -> None:
         bench.read(batch, [words] * len(batch))
         read_s = (time.perf_counter() - began_s) / len(batch)
         print(
-            f"{len(words):>6} words: corrector made in {made_s:.2f} s, {1000 * correct_s:.1f} ms a segment of "
-            f"{len(text)} characters; recognition {1000 * read_s:.0f} ms a segment"
+            f"{len(words):>6} words: corrector made in {made_s:.2f} s, {1000 * correct_s:.1f} ms a segment "
+            f"of {len(text)} characters; recognition {1000 * read_s:.0f} ms a segment"
         )
 
 

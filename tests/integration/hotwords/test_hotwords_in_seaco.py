@@ -58,7 +58,8 @@ def segments() -> list[NDArray[np.float32]]:
 
 def texts(model: SeacoParaformer, batch: list[NDArray[np.float32]], words: tuple[str, ...]) -> list[str]:
     """Return the texts of one batch."""
-    return [spoken.text for spoken in model.transcribe(batch, Request(hotwords=words))]
+    ready = [model.prepare(samples) for samples in batch]
+    return [spoken.text for spoken in model.transcribe(ready, Request(hotwords=words))]
 
 
 @pytest.mark.parametrize("n_words", [0, 30, 120])

@@ -101,6 +101,18 @@ def test_a_hotword_written_right_is_not_turned_into_its_like() -> None:
     assert corrector.correct("请陆清合负责").corrections == ()
 
 
+def test_a_hotword_written_right_is_not_taken_apart_for_a_shorter_one() -> None:
+    """林芸熙 is a hotword: its 芸熙 does not become 芸汐."""
+    corrector = Corrector(["林芸熙", "芸汐"], [], phonetic=True)
+    assert corrector.correct("请林芸熙负责").corrections == ()
+    assert corrector.correct("请芸熙负责").text == "请芸汐负责"
+
+
+def test_an_ordinary_word_does_not_become_the_hotword_that_sounds_like_it() -> None:
+    """意见 stays although 一建 is in the list."""
+    assert Corrector(["一建", "公事"], [], phonetic=True).correct("我有三点意见给公司").corrections == ()
+
+
 @pytest.mark.parametrize("word", ["王", "C#", "http://x.txt", "龘", "<s>", " ", "a" * 5000, "词" * 500])
 def test_odd_hotwords_do_no_harm(word: str) -> None:
     """Words that cannot be compared by sound leave the text alone."""
