@@ -18,6 +18,7 @@ from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.postprocess import Postprocessor
+from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 
 if TYPE_CHECKING:
@@ -45,12 +46,21 @@ class Engine:
         self._normalises = setup.model_family in NORMALISING_FAMILIES
         self._family = _load_family(setup, self.device, self.threads)
         self.decoder = Decoder(self._family, note)
-        silero = funasr_model.load("silero-vad", "cpu", self.threads)
-        self._silero = SileroNetwork(silero.model.model)
+        self._fsmn: FsmnNetwork | None = None
+        self._silero: SileroNetwork | None = None
+        if setup.vad_folder:
+            vad = funasr_model.load(setup.vad_folder, "cpu", self.threads)
+            self._fsmn = FsmnNetwork(vad.model, vad.kwargs["frontend"])
+        else:
+            vad = funasr_model.load("silero-vad", "cpu", self.threads)
+            self._silero = SileroNetwork(vad.model.model)
         torch.set_num_threads(self.threads)
 
     def begin_detector(self, profile: Profile) -> Detector:
         """Return a new recording's detector."""
+        if self._fsmn is not None:
+            return FsmnDetector(self._fsmn, profile.max_end_silence_ms)
+        assert self._silero is not None  # noqa: S101 (one of the two is loaded)
         return SileroDetector(self._silero, profile.max_end_silence_ms)
 
     def postprocessor(self, profile: Profile) -> Postprocessor:

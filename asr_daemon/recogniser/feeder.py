@@ -22,6 +22,10 @@ from asr_daemon.recogniser.segmenter.cutter import Cutter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from asr_daemon.recogniser.families.family import Input
     from asr_daemon.recogniser.job import Job
     from asr_daemon.recogniser.pool import Pool
     from asr_daemon.recogniser.segmenter.cutter import Stretch
@@ -32,8 +36,14 @@ class Feeder:
     """The decoding thread."""
 
     def __init__(
-        self, pool: Pool, begin_detector: Callable[[Job], Detector], ffmpeg: str, max_duration_s: float
+        self,
+        pool: Pool,
+        begin_detector: Callable[[Job], Detector],
+        prepare: Callable[[NDArray[np.float32]], Input | None],
+        ffmpeg: str,
+        max_duration_s: float,
     ) -> None:
+        self._prepare = prepare
         self._pool = pool
         self._begin_detector = begin_detector
         self._ffmpeg = Path(ffmpeg)
@@ -96,10 +106,11 @@ class Feeder:
 
     def _put(self, job: Job, stretches: list[Stretch]) -> None:
         todo = job.found([(stretch.start_ms, stretch.end_ms) for stretch in stretches])
-        self._pool.put(
-            [
-                Waiting(job, index, stretch)
-                for index, stretch in zip(todo, stretches, strict=True)
-                if index is not None
-            ]
-        )
+        began = time.perf_counter()
+        waiting = [
+            Waiting(job, index, stretch, self._prepare(stretch.samples))
+            for index, stretch in zip(todo, stretches, strict=True)
+            if index is not None
+        ]
+        job.spent("features", time.perf_counter() - began)
+        self._pool.put(waiting)

@@ -39,6 +39,7 @@ class Loop:
         self._feeder = Feeder(
             self._pool,
             lambda job: engine.begin_detector(job.profile),
+            engine.decoder.prepare,
             setup.ffmpeg,
             setup.max_duration_s,
         )
@@ -60,7 +61,7 @@ class Loop:
         """Recognise one batch and tell each job of its own."""
         began = time.perf_counter()
         try:
-            spoken = self._engine.decoder.transcribe([one.stretch.samples for one in batch], batch[0].request)
+            spoken = self._engine.decoder.transcribe([one.ready for one in batch], batch[0].request)
         except Exception as error:  # noqa: BLE001 (the border of the jobs in this batch)
             failure = _as_job_error(error)
             for job in {one.job for one in batch}:

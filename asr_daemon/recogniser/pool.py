@@ -15,7 +15,7 @@ from asr_daemon.audio import SAMPLE_RATE_HZ
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asr_daemon.recogniser.families.family import Request
+    from asr_daemon.recogniser.families.family import Input, Request
     from asr_daemon.recogniser.job import Job
     from asr_daemon.recogniser.segmenter.cutter import Stretch
 
@@ -27,6 +27,7 @@ class Waiting:
     job: Job
     index: int
     stretch: Stretch
+    ready: Input | None  # as the model takes it; None where it is too short for any
 
     @property
     def request(self) -> Request:

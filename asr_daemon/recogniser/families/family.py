@@ -6,7 +6,7 @@ Adapters raise whatever the model raises; :mod:`asr_daemon.recogniser.decoder` d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,14 @@ class Spoken:
     flags: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A segment made ready for its model: what that is, only the family knows."""
+
+    features: Any  # float32 [n_steps, width] for the Paraformers and SenseVoice, samples for Nano
+    length_samples: int
+
+
 class AnswerMismatchError(Exception):
     """The model's answers cannot be paired with the segments asked about."""
 
@@ -47,8 +55,11 @@ class Family(Protocol):
     def device(self) -> str:
         """The device really used, as FunASR names it."""
 
-    def transcribe(self, segments: Sequence[NDArray[np.float32]], request: Request) -> list[Spoken]:
-        """Recognise segments, ``float32 [n_samples >= MIN_SAMPLES], 16 kHz mono``, in one batch.
+    def prepare(self, samples: NDArray[np.float32]) -> Input:
+        """Make a segment of ``float32 [n_samples >= MIN_SAMPLES], 16 kHz mono`` ready; from any thread."""
+
+    def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
+        """Recognise segments in one batch.
 
         The result has one entry a segment, in order; each is the same whatever else is in the batch.
         Raises :class:`AnswerMismatchError`, or what the model raises.

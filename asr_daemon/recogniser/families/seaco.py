@@ -12,7 +12,8 @@ from asr_daemon.hotwords.seaco import SeacoHotwords
 from asr_daemon.hotwords.vocabulary import Vocabulary
 from asr_daemon.hotwords.word_bank import spell_all
 from asr_daemon.recogniser.families import cif, funasr_model
-from asr_daemon.recogniser.families.family import AnswerMismatchError, Request, Spoken
+from asr_daemon.recogniser.families.family import AnswerMismatchError, Input, Request, Spoken
+from asr_daemon.recogniser.families.front_end import FrontEnd, infer
 from asr_daemon.recogniser.families.words import join, timed
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class SeacoParaformer:
     def __init__(self, folder: Path, device: str, threads: int) -> None:
         self._model = funasr_model.load(str(folder), device, threads)
         cif.install(self._model.model.predictor)
+        self._front_end = FrontEnd(self._model.kwargs["frontend"])
         self._vocabulary = Vocabulary.read(folder)
         self._hotwords = SeacoHotwords(self._model.model, self._vocabulary)
 
@@ -37,15 +39,21 @@ class SeacoParaformer:
         """The device really used."""
         return str(self._model.kwargs["device"])
 
-    def transcribe(self, segments: Sequence[NDArray[np.float32]], request: Request) -> list[Spoken]:
+    def prepare(self, samples: NDArray[np.float32]) -> Input:
+        """Return the features of one segment."""
+        return Input(self._front_end.prepare(samples), len(samples))
+
+    def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         """Recognise one batch."""
         self._hotwords.use(request.hotwords)
-        answers = self._model.generate(input=list(segments), batch_size=len(segments))
+        answers = infer(self._model, [segment.features for segment in segments])
         if len(answers) != len(segments):
             if len(segments) == 1:  # no token at all
                 return [Spoken("", flags=("empty",))]
             raise AnswerMismatchError(f"{len(answers)} answers for {len(segments)} segments")
-        return [_spoken(answer, len(samples)) for answer, samples in zip(answers, segments, strict=True)]
+        return [
+            _spoken(answer, segment.length_samples) for answer, segment in zip(answers, segments, strict=True)
+        ]
 
     def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
         """Return the hotwords that the model cannot write: unknown characters, or far too many."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asr_daemon.recogniser.decoder import Decoder
-from asr_daemon.recogniser.families.family import AnswerMismatchError, Request, Spoken
+from asr_daemon.recogniser.families.family import AnswerMismatchError, Input, Request, Spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,9 @@ class FakeFamily:
         self.bad_length = bad_length
         self.calls: list[list[int]] = []
 
-    def transcribe(self, segments: Sequence[np.ndarray], request: Request) -> list[Spoken]:
+    def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         """Answer, or do what ``trouble`` says when the bad segment is in the batch."""
-        lengths = [len(samples) for samples in segments]
+        lengths = [segment.length_samples for segment in segments]
         self.calls.append(lengths)
         if self.bad_length in lengths:
             if self.trouble == "raise":
@@ -41,6 +41,10 @@ class FakeFamily:
             for length in lengths
         ]
 
+    def prepare(self, samples: np.ndarray) -> Input:
+        """Return the samples as they are."""
+        return Input(samples, len(samples))
+
     def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
         """Return none."""
         return ()
@@ -50,7 +54,8 @@ def run(family: FakeFamily, *lengths: int) -> tuple[list[Spoken], list[str]]:
     """Recognise segments of those lengths; return the answers and the events noted."""
     events: list[str] = []
     decoder = Decoder(family, lambda _level, event, _fields: events.append(event))
-    return decoder.transcribe([np.zeros(length, np.float32) for length in lengths], Request()), events
+    ready = [decoder.prepare(np.zeros(length, np.float32)) for length in lengths]
+    return decoder.transcribe(ready, Request()), events
 
 
 def test_answers_keep_their_order() -> None:

@@ -25,7 +25,7 @@ class FakeJob:
 def waiting(length_s: float, job: FakeJob | None = None, index: int = 0) -> Waiting:
     """Return a waiting segment of that length."""
     samples = np.zeros(int(length_s * 16_000), np.float32)
-    return Waiting(job or FakeJob(), index, Stretch(0, int(length_s * 1000), samples))
+    return Waiting(job or FakeJob(), index, Stretch(0, int(length_s * 1000), samples), None)
 
 
 @given(

@@ -1,0 +1,82 @@
+"""A model's input: the filter bank, stacked and normalised as its frontend would, ahead of the device.
+
+FunASR extracts features inside ``inference``, one segment after the other, on the thread that feeds the
+device. Here they are made on the decoding thread (:meth:`FrontEnd.prepare`) and handed to ``inference``
+through a frontend that only passes them on (:class:`Prepared`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from funasr.frontends.wav_frontend import apply_cmvn, apply_lfr
+
+from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.features import FRAME_SAMPLES, HOP_SAMPLES, MEL_BINS, filter_bank
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+class FrontEnd:
+    """What a loaded ``WavFrontend`` does, in one pass; dither is left out, so that text does not change."""
+
+    def __init__(self, frontend: Any) -> None:
+        described = (
+            frontend.fs,
+            frontend.n_mels,
+            frontend.frame_length * frontend.fs // 1000,
+            frontend.frame_shift * frontend.fs // 1000,
+            frontend.window,
+            bool(frontend.snip_edges),
+            bool(frontend.upsacle_samples),
+        )
+        self._is_usual = described == (
+            SAMPLE_RATE_HZ, MEL_BINS, FRAME_SAMPLES, HOP_SAMPLES, "hamming", True, True
+        )  # fmt: skip
+        self._frontend = frontend
+
+    @torch.inference_mode()
+    def prepare(self, samples: NDArray[np.float32]) -> torch.Tensor:
+        """Return the model's input ``float32 [n_steps, width]`` of one segment; safe from any thread."""
+        audio = torch.from_numpy(samples)
+        if not self._is_usual:
+            own, _ = self._frontend(audio[None], torch.tensor([len(audio)]))
+            return torch.as_tensor(own[0])
+        features = filter_bank(audio)
+        if self._frontend.lfr_m != 1 or self._frontend.lfr_n != 1:
+            features = apply_lfr(features, self._frontend.lfr_m, self._frontend.lfr_n)
+        if self._frontend.cmvn is not None:
+            features = apply_cmvn(features, self._frontend.cmvn)
+        return torch.as_tensor(features)
+
+
+class Prepared:
+    """Stands for the frontend in one call of ``inference``: gives back what is ready."""
+
+    def __init__(self, frontend: Any, features: Sequence[torch.Tensor]) -> None:
+        self.fs = frontend.fs
+        self.cmvn_file = frontend.cmvn_file
+        self.frame_shift = frontend.frame_shift
+        self.lfr_n = frontend.lfr_n
+        self._features = list(features)
+
+    def __call__(self, _data: Any, _lengths: Any, **_more: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ``[n_segments, n_steps, width]`` and the steps of each."""
+        lengths = torch.tensor([len(features) for features in self._features])
+        return torch.nn.utils.rnn.pad_sequence(self._features, batch_first=True), lengths
+
+
+@torch.inference_mode()
+def infer(auto_model: Any, features: Sequence[torch.Tensor], **options: Any) -> list[dict[str, Any]]:
+    """Return what the model answers to prepared segments: one call, one batch."""
+    frontend = Prepared(auto_model.kwargs["frontend"], features)
+    settings = {**auto_model.kwargs, **options, "frontend": frontend}
+    nothing = [np.zeros(1, np.float32)] * len(features)  # in place of samples, which are no longer needed
+    keys = [str(number) for number in range(len(features))]
+    answers = auto_model.model.inference(data_in=nothing, key=keys, **settings)
+    return list(answers[0]) if answers else []

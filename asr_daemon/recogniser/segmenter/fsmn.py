@@ -1,0 +1,247 @@
+"""fsmn-vad: FunASR's network in one pass per window and its decision in a few integers.
+
+Stock (funasr 1.4.16, ``models/fsmn_vad_streaming/model.py``) runs a state machine over objects per 10 ms
+frame and a depthwise convolution along the slow axis. Here the weights, read from the loaded model, run in
+``[channels, time]`` layout with normalisation and stacking folded into the first layer; segments are those
+of stock with ``max_end_silence_time`` given (that is, without its dynamic silence). A test holds the two
+together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from asr_daemon.recogniser.features import FRAME_SAMPLES, HOP_SAMPLES, MEL_BINS, filter_bank, frame_count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_STACKED = 5  # frames that the first layer sees
+_CONTEXT = _STACKED // 2
+_BLOCK_FRAMES = 512  # at once: what a core's cache holds
+_HOP_MS = 10
+
+
+@dataclass
+class FsmnState:
+    """What the network carries from one window to the next."""
+
+    features: torch.Tensor = field(default_factory=lambda: torch.empty(0, MEL_BINS))  # waiting for context
+    memories: list[torch.Tensor] = field(default_factory=list)  # of each block's convolution
+
+
+class FsmnNetwork:
+    """The weights of a loaded ``FsmnVADStreaming``, shared by all recordings; used by one thread."""
+
+    def __init__(self, model: Any, frontend: Any) -> None:
+        encoder = model.encoder
+        self.options = model.vad_opts
+        if (frontend.lfr_m, frontend.lfr_n, frontend.n_mels) != (_STACKED, 1, MEL_BINS):
+            raise ValueError("this fsmn-vad stacks other features than the published one")
+        shift, scale = (row.double() for row in frontend.cmvn)
+        first, second = encoder.in_linear1.linear, encoder.in_linear2.linear
+        with torch.no_grad():
+            weight = second.weight.double() @ first.weight.double()
+            bias = second.weight.double() @ first.bias.double() + second.bias.double()
+            bias = bias + weight @ (shift * scale)
+            self._entry = (weight * scale).float().contiguous(), bias.float()[:, None]
+            self._blocks = [_Block(block) for block in encoder.fsmn]
+            last, out = encoder.out_linear1.linear, encoder.out_linear2.linear
+            self._exit = (
+                (out.weight.double() @ last.weight.double()).float().contiguous(),
+                (out.weight.double() @ last.bias.double() + out.bias.double()).float()[:, None],
+            )
+        self._silence_pdf = int(model.vad_opts.sil_pdf_ids[0])
+
+    def begin(self) -> FsmnState:
+        """Return the state at the start of a recording."""
+        return FsmnState(memories=[torch.zeros(block.width, block.memory) for block in self._blocks])
+
+    @torch.inference_mode()
+    def silence(self, features: torch.Tensor, state: FsmnState, *, is_last: bool) -> NDArray[np.float32]:
+        """Return the probability of silence of each frame that has its right context by now.
+
+        ``features`` are log mel energies ``[n_frames, 80]``; the last frames wait for the next window.
+        """
+        if not len(state.features) and len(features):  # FunASR repeats the first frame before itself
+            features = torch.cat([features[:1].expand(_CONTEXT, -1), features])
+        seen = torch.cat([state.features, features])
+        if is_last and len(seen):  # and the last one behind
+            seen = torch.cat([seen, seen[-1:].expand(_CONTEXT, -1)])
+        ready = len(seen) - 2 * _CONTEXT
+        if ready <= 0:
+            state.features = seen
+            return np.empty(0, np.float32)
+        state.features = seen[ready:].clone()
+        found = [
+            self._run(seen[low : min(low + _BLOCK_FRAMES, ready) + 2 * _CONTEXT], state.memories)
+            for low in range(0, ready, _BLOCK_FRAMES)
+        ]
+        return torch.cat(found).numpy()
+
+    def _run(self, seen: torch.Tensor, memories: list[torch.Tensor]) -> torch.Tensor:
+        weight, bias = self._entry
+        stacked = seen.as_strided((len(seen) - 2 * _CONTEXT, _STACKED * MEL_BINS), (MEL_BINS, 1))
+        hidden = torch.addmm(bias, weight, stacked.T).relu_()
+        for number, block in enumerate(self._blocks):
+            hidden, memories[number] = block(hidden, memories[number])
+        weight, bias = self._exit
+        scores = torch.addmm(bias, weight, hidden)
+        return (scores[self._silence_pdf] - scores.logsumexp(dim=0)).exp()
+
+
+class _Block:
+    """One FSMN block in ``[channels, time]``."""
+
+    def __init__(self, block: Any) -> None:
+        convolution = block.fsmn_block
+        if convolution.conv_right is not None or convolution.lstride != 1:
+            raise ValueError("this fsmn-vad looks ahead, which the published one does not")
+        self._into = block.linear.linear.weight.contiguous()
+        taps = convolution.conv_left.weight.squeeze(-1).clone()
+        taps[:, 0, -1] += 1  # the input itself is added to what the convolution gives
+        self._taps = taps
+        self._out = block.affine.linear.weight.contiguous()
+        self._bias = block.affine.linear.bias[:, None]
+        self.width = taps.shape[0]
+        self.memory = taps.shape[2] - 1
+
+    def __call__(self, hidden: torch.Tensor, memory: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        projected = torch.cat([memory, self._into @ hidden], dim=1)
+        filtered = torch.nn.functional.conv1d(projected[None], self._taps, groups=self.width)[0]
+        return torch.addmm(self._bias, self._out, filtered).relu_(), projected[:, -self.memory :].clone()
+
+
+class FsmnRule:
+    """Frames of speech or silence in, (first, behind the last) frame of each stretch out."""
+
+    def __init__(self, options: Any, max_end_silence_ms: int, max_stretch_ms: float = float("inf")) -> None:
+        self.position = 0  # the next frame's number
+        self.start: int | None = None  # first frame of the stretch that goes on
+        self.floor = 0  # nothing starts before this frame
+        self._window = options.window_size_ms // _HOP_MS
+        self._to_speech = options.sil_to_speech_time_thres // _HOP_MS
+        self._to_silence = options.speech_to_sil_time_thres // _HOP_MS
+        self._latency: int = self._window + (
+            options.lookback_time_start_point // _HOP_MS if options.do_extend else 0
+        )
+        patience_ms = max_end_silence_ms - options.speech_to_sil_time_thres
+        self._patience = max(1, -(-patience_ms // _HOP_MS))  # frames of silence that end a stretch
+        ahead = options.lookahead_time_end_point // _HOP_MS + 1 if options.do_extend else 0
+        self._back = max(0, int(patience_ms / _HOP_MS) - ahead)
+        self._most = max_stretch_ms / _HOP_MS
+        self._recent = [0] * self._window
+        self._sum = 0
+        self._since_reset = 0
+        self._is_speech = False  # the window's opinion
+        self._silent = 0  # frames since the window went silent
+
+    @property
+    def end(self) -> int:
+        """The stretch that goes on reaches at least to this frame."""
+        if self._is_speech:
+            return self.position
+        quiet_since = self.position - self._silent - 1
+        return int(min(self.position, quiet_since + self._patience - self._back + 1))
+
+    @property
+    def latency(self) -> int:
+        """Frames that a stretch may begin before the frame that reveals it."""
+        return self._latency
+
+    def feed(self, speech: list[bool], *, is_last: bool) -> list[tuple[int, int]]:
+        """Take the next frames; return the stretches that ended in them."""
+        ended: list[tuple[int, int]] = []
+        last = self.position + len(speech) - 1 if is_last else -1
+        window, recent = self._window, self._recent
+        for is_speech_frame in speech:
+            at = self.position
+            self.position = at + 1
+            place = self._since_reset % window
+            self._since_reset += 1
+            self._sum += is_speech_frame - recent[place]
+            recent[place] = is_speech_frame
+            has_changed = self._sum <= self._to_silence if self._is_speech else self._sum >= self._to_speech
+            if has_changed:
+                self._is_speech = not self._is_speech
+                self._silent = 0
+                if self.start is None:
+                    if self._is_speech:
+                        self.start = max(self.floor, at - self._latency)
+                        if at == last:
+                            ended.append(self._close(at))
+                    continue
+            elif not self._is_speech:
+                self._silent += 1
+            if self.start is None:
+                continue
+            if not has_changed and not self._is_speech and self._silent >= self._patience:
+                ended.append(self._close(at - self._back))
+            elif at - self.start + 1 > self._most or at == last:
+                ended.append(self._close(at))
+        return ended
+
+    def _close(self, last_frame: int) -> tuple[int, int]:
+        assert self.start is not None  # noqa: S101 (callers look first)
+        stretch = self.start, last_frame + 1
+        self.start, self.floor = None, last_frame + 1
+        self._recent[:] = [0] * self._window
+        self._sum = self._since_reset = self._silent = 0
+        self._is_speech = False
+        return stretch
+
+
+class FsmnDetector:
+    """One recording's detector (see :class:`~asr_daemon.recogniser.segmenter.detector.Detector`)."""
+
+    pad_before_samples = 0  # the rule looks back and ahead itself
+    pad_after_samples = 0
+
+    def __init__(
+        self, network: FsmnNetwork, max_end_silence_ms: int, max_stretch_ms: float = float("inf")
+    ) -> None:
+        self._network = network
+        self._state = network.begin()
+        self._rule = FsmnRule(network.options, max_end_silence_ms, max_stretch_ms)
+        self._threshold = network.options.speech_noise_thres
+        self._audio = np.empty(0, np.float32)  # less than a frame and a hop
+
+    @property
+    def open_start_samples(self) -> int | None:
+        """Start of the speech that goes on."""
+        return None if self._rule.start is None else self._rule.start * HOP_SAMPLES
+
+    @property
+    def open_end_samples(self) -> int:
+        """The speech that goes on reaches at least to here."""
+        return self._rule.end * HOP_SAMPLES
+
+    @property
+    def settled_samples(self) -> int:
+        """Nothing later starts before this."""
+        if self._rule.start is not None:
+            return self._rule.start * HOP_SAMPLES
+        return max(self._rule.floor, self._rule.position - self._rule.latency, 0) * HOP_SAMPLES
+
+    def feed(self, window: NDArray[np.float32]) -> list[tuple[int, int]]:
+        """Take ``float32 [n_samples], 16 kHz``; return the speech that ended."""
+        audio = np.concatenate([self._audio, window])
+        frames = frame_count(len(audio))
+        self._audio = audio[frames * HOP_SAMPLES :]
+        reach = (frames - 1) * HOP_SAMPLES + FRAME_SAMPLES
+        features = filter_bank(torch.from_numpy(audio[:reach])) if frames else torch.empty(0, MEL_BINS)
+        return self._decide(features, is_last=False)
+
+    def finish(self) -> list[tuple[int, int]]:
+        """Return the rest."""
+        return self._decide(torch.empty(0, MEL_BINS), is_last=True)
+
+    def _decide(self, features: torch.Tensor, *, is_last: bool) -> list[tuple[int, int]]:
+        silence = self._network.silence(features, self._state, is_last=is_last).astype(np.float64)
+        speech = (1.0 - silence) >= silence + self._threshold
+        stretches = self._rule.feed(speech.tolist(), is_last=is_last)
+        return [(start * HOP_SAMPLES, end * HOP_SAMPLES) for start, end in stretches]
