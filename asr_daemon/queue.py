@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from asr_daemon.errors import InternalError, InterruptedJobError, JobError, OperatorError, Retry
 from asr_daemon.history.search import index_body
+from asr_daemon.inbox import Candidate
 from asr_daemon.itn import Span
 from asr_daemon.profile import Profile
 from asr_daemon.transcript import Correction, Segment, Token, Transcript
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.history import History
-    from asr_daemon.inbox import Candidate
 
 COMMAND_LINE = ""  # the inbox of recordings named on the command line
 MAX_BACK_OFF_S = 3600.0
@@ -387,6 +387,23 @@ class Queue:
                 self._reset(history, job)
         return len(jobs)
 
+    def retry_with_other_hotwords(self, inbox: str, profile: Profile) -> int:
+        """Put back the finished recordings of an inbox whose hotwords were others than the profile's.
+
+        Their old text stays in the history. Returns how many went back.
+        """
+        wanted = (profile.hotwords, profile.replacements)
+        count = 0
+        with self._history.transaction() as history:
+            for row in history.all("transcribed_recordings", inbox=inbox):
+                used = Profile.from_json(row["profile"])
+                if (used.hotwords, used.replacements) == wanted:
+                    continue
+                job, _, _ = self._job_for(history, row["sha256"], profile, 0)
+                self._record(history, inbox, _candidate(row), job, "waiting", None)
+                count += 1
+        return count
+
     def _reset(self, history: History, job: int) -> None:
         row = history.one("get_job", job=job)
         if row is None or row["state"] in ("queued", "running"):
@@ -416,6 +433,11 @@ def _has_its_files(history: History, recording: sqlite3.Row) -> bool:
         return False
     outputs = history.all("recording_outputs", recording=recording["id"])
     return not outputs or any(os.path.lexists(os.fsdecode(output["path"])) for output in outputs)
+
+
+def _candidate(row: sqlite3.Row) -> Candidate:
+    path = Path(os.fsdecode(row["path"]))
+    return Candidate(path, row["size_bytes"], row["mtime_ns"], row["inode"], row["device"])
 
 
 def transcript_of(history: History, row: sqlite3.Row) -> Transcript:

@@ -35,6 +35,7 @@ class Steering:
             "status": self.status,
             "submit": self.submit,
             "retry": self.retry,
+            "retry_with_other_hotwords": self.retry_with_other_hotwords,
             "pause": self.pause,
             "resume": self.resume,
             "backup": self.backup,
@@ -55,9 +56,8 @@ class Steering:
 
         They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none).
         """
-        if inbox != COMMAND_LINE and self._daemon.config.find_inbox(inbox) is None:
-            names = ", ".join(section.name for section in self._daemon.config.inbox) or "none"
-            raise UsageError(f"there is no inbox {inbox!r}; configured are: {names}")
+        if inbox != COMMAND_LINE:
+            self._require_inbox(inbox)
         profile = self._daemon.profiles.profile(inbox)
         if hotwords is not None:
             profile = with_hotwords(profile, read_hotwords(Path(hotwords)) if hotwords else None)
@@ -88,6 +88,19 @@ class Steering:
         log.info("retry_asked", recordings=recordings, state=state, code=code, count=count)
         self._daemon.consumer.wake.set()
         return {"count": count}
+
+    def retry_with_other_hotwords(self, inbox: str) -> Answer:
+        """Put back the finished recordings of an inbox whose hotword list has changed since."""
+        self._require_inbox(inbox)
+        count = self._daemon.queue.retry_with_other_hotwords(inbox, self._daemon.profiles.profile(inbox))
+        log.info("retry_asked", inbox=inbox, count=count, by="hotwords changed")
+        self._daemon.consumer.wake.set()
+        return {"count": count}
+
+    def _require_inbox(self, inbox: str) -> None:
+        if self._daemon.config.find_inbox(inbox) is None:
+            names = ", ".join(section.name for section in self._daemon.config.inbox) or "none"
+            raise UsageError(f"there is no inbox {inbox!r}; configured are: {names}")
 
     def pause(self) -> Answer:
         """Begin no further recording; what is in work is finished."""

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.search import match_phrase
+from asr_daemon.hotwords.hits import hits_of
 from asr_daemon.inbox_profile import inbox_label
+from asr_daemon.queue import transcript_of
 from asr_daemon.rendering import render
 from asr_daemon.status import collect
 
@@ -179,6 +182,8 @@ def show(context: Context, recording: int, kind: str) -> int:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")
     if row["job_state"] == "done":
         click.echo(render(past, row, kind), nl=False)
+        if hits := _hits(past, row):
+            click.echo(f"hotwords: {hits}", err=True)
         return 0
     click.echo(f"{inbox_label(row['inbox'])}/{row['name']}: {row['job_state'] or row['state']}", err=True)
     click.echo(f"{row['error_message'] or row['problem'] or 'not transcribed yet'}", err=True)
@@ -190,6 +195,12 @@ def show(context: Context, recording: int, kind: str) -> int:
         if attempt["evidence"]:
             click.echo("    " + attempt["evidence"].strip().replace("\n", "\n    "), err=True)
     return 1
+
+
+def _hits(past: History, row: sqlite3.Row) -> str:
+    """Return which hotwords the transcript holds, how often, and who put them there."""
+    counts = Counter(hit for segment in transcript_of(past, row).segments for hit in hits_of(segment))
+    return ", ".join(f"{hit.word} {count}x by {hit.by}" for hit, count in counts.items())
 
 
 def _moment(since: str | None) -> str | None:

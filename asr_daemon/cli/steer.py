@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.errors import UsageError
+
+if TYPE_CHECKING:
+    from asr_daemon.control import Answer
 
 
 @click.command()
@@ -21,6 +25,10 @@ from asr_daemon.errors import UsageError
 @click.option(
     "--class", "code", metavar="CLASS", help="Of those, or of both: only this failure class (see `history`)."
 )
+@click.option("--inbox", metavar="NAME", help="With --hotwords-changed: the inbox.")
+@click.option(
+    "--hotwords-changed", is_flag=True, help="Every finished recording whose hotword list has changed since."
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_config
 def retry(
@@ -29,9 +37,16 @@ def retry(
     failed: bool,
     quarantined: bool,
     code: str | None,
+    inbox: str | None,
+    hotwords_changed: bool,
     as_json: bool,
 ) -> None:
-    """Transcribe recordings again: by their ID from `history`, or all that failed."""
+    """Transcribe recordings again: by their ID from `history`, all that failed, or with changed hotwords."""
+    if hotwords_changed != (inbox is not None):
+        raise UsageError("--inbox NAME and --hotwords-changed belong together")
+    if inbox is not None:
+        _say_count(context.steer("retry_with_other_hotwords", inbox=inbox), as_json=as_json)
+        return
     both = failed == quarantined
     state = (
         None
@@ -47,6 +62,10 @@ def retry(
             "name recordings by their ID (see `asr-daemon history`), or --failed, --quarantined, --class"
         )
     answer = context.steer("retry", recordings=list(recordings), state=state, code=code)
+    _say_count(answer, as_json=as_json)
+
+
+def _say_count(answer: Answer, *, as_json: bool) -> None:
     click.echo(json.dumps(answer) if as_json else f"{answer['count']} recordings go back to the queue.")
 
 

@@ -58,6 +58,12 @@ UPDATE recordings SET problem = :problem WHERE id = :recording
 -- rebind_recording: a waiting recording belongs to another piece of work now
 UPDATE recordings SET job_id = :job WHERE id = :recording
 
+-- transcribed_recordings: finished files of an inbox and the profile that they were recognised under
+SELECT recordings.*, jobs.sha256, profiles.profile FROM recordings
+JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
+WHERE recordings.inbox = :inbox AND recordings.state = 'done' AND recordings.archived_at IS NULL
+ORDER BY recordings.id
+
 -- next_job: the first queued job that is due and that some file waits for whose inbox is there
 SELECT jobs.id FROM jobs
 WHERE jobs.state = 'queued'

@@ -140,6 +140,28 @@ def test_hotword_file_is_taken_up_by_the_next_recording(make_daemon: MakeDaemon,
     assert "岳明远" in spoken(daemon.wait_for("inbox/two.json"))
 
 
+def test_recordings_with_changed_hotwords_are_put_back(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """`retry --hotwords-changed` transcribes again exactly what was recognised with another list."""
+    (tmp_path / "words.txt").write_text("物流异常\n", encoding="utf-8")
+    daemon = make_daemon({"inbox": 'hotwords = "words.txt"\nformats = ["json"]', "other": ""}).start()
+    shutil.copy(SAMPLES / "support.mp3", tmp_path / "inbox" / "one.mp3")
+    shutil.copy(SAMPLES / "lecture.wav", tmp_path / "other" / "two.wav")
+    document = daemon.wait_for("inbox/one.json")
+    assert "岳明远" not in written(document)
+    daemon.wait_for("other/two.txt")
+    assert json.loads(daemon.command("retry", "--inbox", "inbox", "--hotwords-changed", "--json").stdout) == {
+        "count": 0
+    }
+    shutil.copy(SAMPLES / "support.hotwords.txt", tmp_path / "words.txt")
+    again = daemon.command("retry", "--inbox", "inbox", "--hotwords-changed")
+    assert again.stdout.startswith("1 recordings"), again.stderr
+    eventually(lambda: "岳明远" in written(document), what="the new transcript")
+    assert [path.name for path in (tmp_path / "inbox").glob("*.json")] == ["one.json"]
+    newest = daemon.history()[0]
+    assert "岳明远 1x by" in daemon.command("show", str(newest["id"])).stderr
+    assert daemon.command("retry", "--inbox", "inbox").returncode == 2
+
+
 def test_killed_daemon_goes_on_where_it_was(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """After SIGKILL in the middle of the work every recording still gets exactly one whole transcript."""
     daemon = make_daemon({"inbox": 'formats = ["json"]'}).start()
