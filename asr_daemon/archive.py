@@ -31,7 +31,7 @@ BLOCK_BYTES = 1 << 20
 SOURCE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def archive(  # noqa: PLR0913 (five things that make the target's name)
+def archive(
     recording: Path,
     outputs: Sequence[Path],
     target_root: Path,

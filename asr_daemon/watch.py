@@ -58,7 +58,7 @@ class InboxWatch:
     sentence)`` is called from ``start`` and ``check``.
     """
 
-    def __init__(  # noqa: PLR0913 (what it is passed is what it depends on)
+    def __init__(
         self,
         name: str,
         folder: Path,

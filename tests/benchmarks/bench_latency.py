@@ -1,4 +1,6 @@
-"""How long a person waits for a 30 s recording, beyond settling and recognition. Run: python tests/benchmarks/bench_latency.py.
+"""How long a person waits for a 30 s recording, beyond settling and recognition.
+
+Run: python tests/benchmarks/bench_latency.py
 
 Prints, for each of several recordings dropped one by one into a warm daemon, the seconds from the last write
 to the transcript, what the settle window and the recognition took of them, and the rest: noticing, hashing,
