@@ -111,8 +111,11 @@ def ask(path: Path, command: str, **arguments: Any) -> Answer:
             raise OperatorError(
                 "the running daemon belongs to another user: ask as that user or as root"
             ) from None
-        connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-        line = connection.makefile("rb").readline()
+        try:
+            connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            line = connection.makefile("rb").readline()
+        except (BrokenPipeError, ConnectionResetError):
+            line = b""
     answer: Answer = json.loads(line) if line else {"ok": False, "error": "the daemon ended meanwhile"}
     if not answer.pop("ok"):
         error = OperatorError(answer["error"])

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from support import DaemonUnderTest, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from typing_extensions import Self
 
 HERE = Path(__file__).parent
 FAILED = ".转写失败.txt"
@@ -43,6 +46,12 @@ class AttackedDaemon(DaemonUnderTest):
         self.trace_path = folder / "trace.txt"
         self.environment = {"FAKE_TRACE": os.fspath(self.trace_path)}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     @property
     def inbox(self) -> Path:
         """The default inbox."""
@@ -56,6 +65,14 @@ class AttackedDaemon(DaemonUnderTest):
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    def kill_all(self) -> None:
+        """Kill it with whatever it runs under."""
+        if self._process is not None:
+            pids = children_of(self._process.pid)
+            kill_quietly(pids, signal.SIGKILL)
+            eventually(lambda: not any(is_alive(pid) for pid in pids), what="the end of what was killed")
+        self.kill()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query of the history, whatever goes on there."""
@@ -148,6 +165,13 @@ def children_of(pid: int) -> list[int]:
         ]
         return [int(child) for line in told for child in line.split()]
     return []
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether that process runs (a zombie does not)."""
+    with contextlib.suppress(OSError):
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return False
 
 
 def kill_quietly(pids: Iterable[int], number: int) -> None:

@@ -78,6 +78,12 @@ class DaemonUnderTest:
 
     def start(self) -> DaemonUnderTest:
         """Start it and wait until it answers."""
+        self.launch()
+        eventually(self._answers, what="the daemon's start")
+        return self
+
+    def launch(self) -> None:
+        """Start it, without waiting."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -90,8 +96,6 @@ class DaemonUnderTest:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self._answers, what="the daemon's start")
-        return self
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -26,26 +26,27 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
         f"{number:02}.wav": recording(number, segments=1 + number % 7, ms=ms) for number in range(RECORDINGS)
     }
     names = list(wanted)
-    daemon.start()
-    for kill in range(kills):
-        share = RECORDINGS * (kill + 1) // kills
-        for name in names[RECORDINGS * kill // kills : share]:
-            drop(daemon.inbox / name, wanted[name])
-        time.sleep(dice.uniform(0.0, 0.5))  # the moment is what is random
-        pid = daemon.live()["pid"]
-        if dice.random() < 0.5:
-            kill_quietly(children_of(pid), signal.SIGKILL)
-        else:
-            daemon.kill()
+    with daemon:
+        daemon.start()
+        for kill in range(kills):
+            share = RECORDINGS * (kill + 1) // kills
+            for name in names[RECORDINGS * kill // kills : share]:
+                drop(daemon.inbox / name, wanted[name])
+            time.sleep(dice.uniform(0.0, 0.5))  # the moment is what is random
+            pid = daemon.live()["pid"]
+            if dice.random() < 0.5:
+                kill_quietly(children_of(pid), signal.SIGKILL)
+            else:
+                daemon.kill()
+                daemon.check_integrity()
+                daemon.check_nothing_half(wanted)
+                daemon.start()
             daemon.check_integrity()
-            daemon.check_nothing_half(wanted)
-            daemon.start()
-        daemon.check_integrity()
-    daemon.wait_until_done(RECORDINGS)
-    daemon.check_exactly_once(wanted)
-    again = sum(daemon.recognised().values()) - len(daemon.recognised())
-    assert again <= kills * 8, "more was recognised again than was in hand when it was killed"
-    assert daemon.stop() == 0
+        daemon.wait_until_done(RECORDINGS)
+        daemon.check_exactly_once(wanted)
+        again = sum(daemon.recognised().values()) - len(daemon.recognised())
+        assert again <= kills * 8, "more was recognised again than was in hand when it was killed"
+        assert daemon.stop() == 0
     return daemon
 
 
