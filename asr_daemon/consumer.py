@@ -87,6 +87,9 @@ class ConsumerState:
     pid: int | None = None
     load_ms: int = 0
     restarts: int = 0
+    audio_ms: int = 0  # recognised since the start
+    busy_s: float = 0.0  # with at least one recording in work, since the start
+    failures: dict[str, int] = field(default_factory=dict)  # ended attempts by class, since the start
     in_work: dict[int, InWork] = field(default_factory=dict)
 
 
@@ -102,16 +105,18 @@ class Consumer:
         clock: Clock,
         start_recogniser: Callable[[protocol.Setup], Recogniser],
         find_ffmpeg: Callable[[str], str],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.config = config
         self.profiles = profiles
         self.state = ConsumerState()
+        self._beat = beat
         self.wake = threading.Event()
         self._queue = queue
         self._deliverer = deliverer
         self._clock = clock
         self._stopping = threading.Event()
-        self._keeper = RecogniserKeeper(start_recogniser, find_ffmpeg, clock, self._stopping.is_set)
+        self._keeper = RecogniserKeeper(start_recogniser, find_ffmpeg, clock, self._must_stop)
         self._endings: list[Ending] = []
         self._unsaved: protocol.Message | None = None
         self._away: dict[str, float] = {}  # inboxes whose share is gone, and until when they are left alone
@@ -125,9 +130,17 @@ class Consumer:
 
     def run(self) -> None:
         """Consume until :meth:`stop`."""
-        while not self._stopping.is_set():
+        while not self._must_stop():
+            began_s, is_busy = self._clock.monotonic_s(), bool(self.state.in_work)
             self.step()
+            if is_busy:
+                self.state.busy_s += self._clock.monotonic_s() - began_s
         self._give_back()
+
+    def _must_stop(self) -> bool:
+        """Whether to end; who asks makes a step."""
+        self._beat()
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """End the loop soon; jobs in work go back to the queue, untried."""
@@ -338,6 +351,7 @@ class Consumer:
         del self.state.in_work[message.job]
         self._unsaved = None  # what follows is tried again by the deliverer's own tick
         self._idle_since_s = self._clock.monotonic_s()
+        self.state.audio_ms += message.duration_ms
         took_s = self._clock.monotonic_s() - work.began_s
         log.info(
             "recognition_finished",
@@ -368,6 +382,7 @@ class Consumer:
 
     def _say_failed(self, job: Job, error: JobError, state: str) -> None:
         first = job.waiting[0]
+        self.state.failures[error.code] = self.state.failures.get(error.code, 0) + 1
         say = log.info if error.retry is Retry.WHEN_CLEARED else log.warning
         say(
             "recognition_failed",

@@ -57,11 +57,13 @@ class Deliverer:
         history: History,
         clock: Clock,
         on_gone: Callable[[str, Path], None] = lambda _inbox, _path: None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.config = config
         self._history = history
         self._clock = clock
         self._on_gone = on_gone
+        self._beat = beat
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
 
     # ------------------------------------------------------------------ which
@@ -78,6 +80,7 @@ class Deliverer:
         served = 0
         closed: set[str] = set()  # a full disk, or a share that is gone, is asked once a round
         for row in rows:
+            self._beat()
             if row["inbox"] in closed:
                 continue
             problem = self._deliver(row["recording"])

@@ -7,6 +7,7 @@ remembered that the next scan would not find again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import queue as thread_queue
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-IDLE_S = 60.0
+IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class Intake:
         deliverer: Deliverer,
         clock: Clock,
         on_queued: Callable[[], None],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.config = config
         self.profiles = profiles
@@ -87,6 +89,7 @@ class Intake:
         self._deliverer = deliverer
         self._clock = clock
         self._on_queued = on_queued
+        self._beat = beat
         self._settler = Settler(clock.monotonic_s, look=inboxes.look_at)
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -135,11 +138,16 @@ class Intake:
 
     def run(self) -> None:
         """Take in recordings until :meth:`stop`."""
-        while not self._stopping.is_set():
+        while not self._must_stop():
             try:
                 self.step(self._settler.next_due_s())
             except Exception:
                 log.exception("intake_failed")
+
+    def _must_stop(self) -> bool:
+        """Whether to end; who asks makes a step."""
+        self._beat()
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """End the loop soon."""
@@ -169,7 +177,7 @@ class Intake:
 
     def step(self, timeout_s: float | None) -> None:
         """Hear what woke, look there, and take in what has settled."""
-        wakes = self._gather(IDLE_S if timeout_s is None else max(0.0, timeout_s))
+        wakes = self._gather(IDLE_S if timeout_s is None else min(IDLE_S, max(0.0, timeout_s)))
         with self._lock:
             whole = {name for name, path in wakes if path is None}
             for name in whole:
@@ -180,7 +188,7 @@ class Intake:
                     self._look(self.inboxes[name], path)
             settled = self._settler.take_settled()
         for candidate in settled:
-            if self._stopping.is_set():
+            if self._must_stop():
                 return
             with self._lock:
                 try:
@@ -227,7 +235,7 @@ class Intake:
             for found in inboxes.scan(
                 section.path,
                 recursive=section.recursive,
-                is_known=watched.seen.is_known,
+                is_known=functools.partial(self._is_known, watched),
                 on_problem=lambda path, error: problems.append(f"{path}: {error.strerror}"),
                 on_temporary=self._remove_temporary,
             ):
@@ -246,6 +254,10 @@ class Intake:
         elif watched.problem:
             log.info("inbox_back", inbox=section.name)
             watched.problem = ""
+
+    def _is_known(self, watched: WatchedInbox, path: str, found: os.stat_result) -> bool:
+        self._beat()
+        return watched.seen.is_known(path, found)
 
     def _check_presence(self, watched: WatchedInbox) -> None:
         section = watched.section
@@ -368,7 +380,7 @@ class Intake:
                 and self._settler.defer(found, settle_s)
             ):
                 return None
-            content = fingerprint(descriptor, self._stopping.is_set)
+            content = fingerprint(descriptor, self._must_stop)
             found = _seen(path, os.fstat(descriptor))
         finally:
             os.close(descriptor)
