@@ -11,6 +11,8 @@ had to wait, archives and backs up; *control* answers commands; the caller's thr
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import signal
 import threading
@@ -27,7 +29,8 @@ from asr_daemon.config import load_config
 from asr_daemon.consumer import Consumer
 from asr_daemon.control import ControlServer
 from asr_daemon.deliver import Deliverer
-from asr_daemon.errors import AsrDaemonError, ConfigurationError, ModelMissingError
+from asr_daemon.errors import AsrDaemonError, ConfigurationError, JobError, ModelMissingError
+from asr_daemon.heartbeat import Heartbeats
 from asr_daemon.history import open_history
 from asr_daemon.inbox_profile import InboxProfiles
 from asr_daemon.intake import Intake
@@ -70,6 +73,8 @@ class Daemon:
         self.clock = clock or Clock()
         self._folder = StateFolder(config.state_dir)
         self._notifier = Notifier.from_environment()
+        self.heartbeats = Heartbeats(self.clock)
+        self._stuck: set[str] = set()
         self._signals = threading.Event()
         self._wants_reload = False
         self._wants_stop = False
@@ -94,12 +99,19 @@ class Daemon:
             self.history, self.clock, max_attempts=daemon.max_attempts, retry_after_s=daemon.retry_after_s
         )
         self.profiles = InboxProfiles(config)
-        self.deliverer = Deliverer(config, self.history, self.clock, self._on_gone)
+        self.deliverer = Deliverer(config, self.history, self.clock, self._on_gone, self.heartbeats.beat)
         self.archiver = Archiver(
             config, self.history, self.clock, self.deliverer.require_inbox, self._on_gone
         )
         self.consumer = Consumer(
-            config, self.queue, self.profiles, self.deliverer, self.clock, self._start_recogniser, _ffmpeg
+            config,
+            self.queue,
+            self.profiles,
+            self.deliverer,
+            self.clock,
+            self._start_recogniser,
+            _ffmpeg,
+            beat=functools.partial(self.heartbeats.beat, "consumer"),
         )
         self.intake = Intake(
             config,
@@ -109,6 +121,7 @@ class Daemon:
             self.deliverer,
             self.clock,
             on_queued=self.consumer.wake.set,
+            beat=functools.partial(self.heartbeats.beat, "intake"),
         )
         self.steering = Steering(self)
 
@@ -157,12 +170,22 @@ class Daemon:
         self._signals.set()
 
     def _tick(self) -> None:
-        """Tell systemd how it goes; a thread that died ends the daemon, and systemd starts it anew."""
+        """Tell systemd how it goes.
+
+        A thread that died ends the daemon; one that is stuck keeps the watchdog from being fed. Either way
+        systemd starts it anew.
+        """
         for thread in self._threads:
             if not thread.is_alive():
                 raise AsrDaemonError(f"the {thread.name} thread ended unexpectedly")
-        self._notifier.status(status_line(self))
-        self._notifier.watchdog()
+        with contextlib.suppress(JobError):  # the history cannot be read at present
+            self._notifier.status(status_line(self))
+        stuck = self.heartbeats.stuck()
+        for name in stuck.keys() - self._stuck:
+            log.error("thread_stuck", thread=name, for_s=round(stuck[name]))
+        self._stuck = set(stuck)
+        if not stuck:
+            self._notifier.watchdog()
 
     def stop(self) -> None:
         """End within ten seconds: what is in work returns to the queue, its finished segments stay."""
@@ -214,6 +237,7 @@ class Daemon:
 
     def _run_thread(self, name: str, run: Any) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
+        self.heartbeats.watch(name)
         thread.start()
         self._threads.append(thread)
 
@@ -227,7 +251,7 @@ class Daemon:
         say("model_chosen", model=model.label, folder=str(model.folder), trial_only=model.is_builtin)
 
     def _schedule(self) -> None:
-        self.schedule = Schedule(self.clock)
+        self.schedule = Schedule(self.clock, beat=functools.partial(self.heartbeats.beat, "schedule"))
         self.schedule.every(TICK_S, "rescan", self.intake.tick)
         self.schedule.every(DELIVER_AGAIN_S, "deliver", self.deliverer.deliver_all)
         self.schedule.every(ARCHIVE_S, "archive", self.archiver.archive_all)

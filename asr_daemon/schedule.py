@@ -49,9 +49,13 @@ class Schedule:
     """What it runs may fail, and runs again at its next time."""
 
     def __init__(
-        self, clock: Clock, begin: Callable[[str, Callable[[], None]], Callable[[], bool]] = in_a_thread
+        self,
+        clock: Clock,
+        begin: Callable[[str, Callable[[], None]], Callable[[], bool]] = in_a_thread,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
+        self._beat = beat
         self._begin = begin
         self._goes_on: dict[str, Callable[[], bool]] = {}
         self._ticks: list[_Tick] = []
@@ -61,9 +65,11 @@ class Schedule:
         self._next_backup: datetime | None = None
         self._offset = self._wall_offset()
 
-    def every(self, period_s: float, name: str, run: Callable[[], object]) -> None:
-        """Run that every so many seconds, the first time at once."""
-        self._ticks.append(_Tick(name, period_s, run, self._clock.monotonic_s()))
+    def every(
+        self, period_s: float, name: str, run: Callable[[], object], *, first_after_s: float = 0.0
+    ) -> None:
+        """Run that every so many seconds, the first time at once or after some."""
+        self._ticks.append(_Tick(name, period_s, run, self._clock.monotonic_s() + first_after_s))
 
     def by_cron(self, expression: str, back_up: Callable[[], object], last: datetime | None) -> None:
         """Back up by a cron expression ("" is never); ``last`` is when that was done last, None: never."""
@@ -83,6 +89,7 @@ class Schedule:
 
     def step(self) -> None:
         """Run what is due now."""
+        self._beat()
         self._look_at_the_clock()
         for tick in self._ticks:
             if self._clock.monotonic_s() >= tick.due_s:
