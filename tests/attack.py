@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import DaemonUnderTest, eventually
+from support import PATIENCE_S, DaemonUnderTest, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,9 +69,8 @@ class AttackedDaemon(DaemonUnderTest):
     def kill_all(self) -> None:
         """Kill it with whatever it runs under."""
         if self._process is not None:
-            pids = children_of(self._process.pid)
-            kill_quietly(pids, signal.SIGKILL)
-            eventually(lambda: not any(is_alive(pid) for pid in pids), what="the end of what was killed")
+            kill_quietly(children_of(self._process.pid), signal.SIGKILL)
+            self._process.wait(PATIENCE_S)  # strace stays until the last thread has ended
         self.kill()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
@@ -165,13 +164,6 @@ def children_of(pid: int) -> list[int]:
         ]
         return [int(child) for line in told for child in line.split()]
     return []
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether that process runs (a zombie does not)."""
-    with contextlib.suppress(OSError):
-        return ") Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return False
 
 
 def kill_quietly(pids: Iterable[int], number: int) -> None:
