@@ -1,17 +1,21 @@
 """Recognising a batch so that nothing is lost: what fails together is tried alone, and failure costs one.
 
 Enters: prepared segments of one request. Leaves: one :class:`Spoken` a segment, in order, with flags
-("decoded_alone", "empty", "failed", "too_short"). Fails only where no smaller try can help.
+("decoded_alone", "empty", "failed", "too_short"; "split" where only its halves fitted into memory,
+"out_of_memory" where not even those did: that recording's caller must give up). Nothing raises.
 """
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.families.family import MIN_SAMPLES, Spoken
+from asr_daemon.recogniser.families.words import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,15 +24,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.families.family import Family, Input, Request
+    from asr_daemon.recogniser.limit import BatchLimit
 
     Note = Callable[[str, str, dict[str, object]], None]  # level, event, fields
+
+MIN_SPLIT_SAMPLES = SAMPLE_RATE_HZ  # halves shorter than a second are no help
 
 
 class Decoder:
     """One model family with a safety net; used by one thread."""
 
-    def __init__(self, family: Family, note: Note) -> None:
+    def __init__(self, family: Family, limit: BatchLimit, note: Note) -> None:
         self._family = family
+        self._limit = limit
         self._note = note
 
     def prepare(self, samples: NDArray[np.float32]) -> Input | None:
@@ -43,10 +51,34 @@ class Decoder:
             if segment is not None:
                 places.append(place)
                 ready.append(segment)
-        found = self._together(ready, request) if ready else []
+        found = self._within_memory(ready, request) if ready else []
         for place, spoken in zip(places, found, strict=True):
             answers[place] = spoken
         return answers
+
+    def _within_memory(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
+        """Recognise; out of memory, in halves of the batch, down to one, then in halves of the segment."""
+        try:
+            found = self._together(segments, request)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._limit.shrink()
+            fields = {"segments": len(segments), "bound_s": self._limit.bound_s, "error": str(error)}
+            self._note("warning", "batch_out_of_memory", fields)
+        else:
+            self._limit.fitted()
+            return found
+        _free_memory()  # outside the handler: the traceback holds the tensors
+        if len(segments) > 1:
+            half = len(segments) // 2
+            return [
+                *self._within_memory(segments[:half], request),
+                *self._within_memory(segments[half:], request),
+            ]
+        if segments[0].length_samples < 2 * MIN_SPLIT_SAMPLES:
+            return [Spoken("", flags=("out_of_memory",))]
+        first, second = segments[0].halves()
+        before, after = (self._within_memory([part], request)[0] for part in (first, second))
+        return [_joined(before, after, first.length_samples * 1000 // SAMPLE_RATE_HZ)]
 
     def _together(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         if len(segments) == 1:
@@ -68,7 +100,7 @@ class Decoder:
     def _once_more(self, segment: Input, request: Request) -> Spoken:
         """Try an empty answer alone, once."""
         spoken = self._alone(segment, request)
-        return replace(spoken, flags=("decoded_alone", *spoken.flags))
+        return replace(spoken, flags=("decoded_alone", *spoken.flags)) if spoken.text else spoken
 
     def _alone(self, segment: Input, request: Request) -> Spoken:
         try:
@@ -79,3 +111,20 @@ class Decoder:
             fields = {"samples": segment.length_samples, "error": f"{type(error).__name__}: {error}"}
             self._note("error", "segment_failed", fields)
             return Spoken("", flags=("failed",))
+
+
+def _joined(first: Spoken, second: Spoken, offset_ms: int) -> Spoken:
+    """Return two halves as one segment."""
+    moved = tuple(
+        replace(t, start_ms=t.start_ms + offset_ms, end_ms=t.end_ms + offset_ms) for t in second.tokens
+    )
+    flags = dict.fromkeys(("split", *first.flags, *second.flags))
+    if first.text or second.text:
+        flags.pop("empty", None)
+    return Spoken(join([first.text, second.text]), (*first.tokens, *moved), tuple(flags))
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

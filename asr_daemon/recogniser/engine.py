@@ -17,6 +17,7 @@ from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.limit import BatchLimit
 from asr_daemon.recogniser.postprocess import Postprocessor
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
@@ -39,13 +40,14 @@ class Engine:
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
         self.threads = setup.threads or choose_threads()
-        self.batch_s = setup.batch_s or (CPU_BATCH_S if self.device == "cpu" else GPU_BATCH_S)
+        batch_s = setup.batch_s or (CPU_BATCH_S if self.device == "cpu" else GPU_BATCH_S)
         self.most_in_batch = 8 if self.device == "cpu" else 128
         self.model_name = setup.model_name
         self._note = note
         self._normalises = setup.model_family in NORMALISING_FAMILIES
         self._family = _load_family(setup, self.device, self.threads)
-        self.decoder = Decoder(self._family, note)
+        self.limit = BatchLimit(batch_s)
+        self.decoder = Decoder(self._family, self.limit, note)
         self._fsmn: FsmnNetwork | None = None
         self._silero: SileroNetwork | None = None
         if setup.vad_folder:

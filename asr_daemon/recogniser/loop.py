@@ -35,7 +35,7 @@ class Loop:
     def __init__(self, channel: Channel, engine: Engine, setup: Setup) -> None:
         self._channel = channel
         self._engine = engine
-        self._pool = Pool(most_s=max(LOOKAHEAD_BATCHES * engine.batch_s, 240.0))
+        self._pool = Pool(most_s=max(LOOKAHEAD_BATCHES * engine.limit.bound_s, 240.0))
         self._feeder = Feeder(
             self._pool,
             lambda job: engine.begin_detector(job.profile),
@@ -51,7 +51,9 @@ class Loop:
         threading.Thread(target=self._read, name="orders", daemon=True).start()
         self._feeder.start()
         while not self._stopping.is_set():
-            batch = self._pool.take(self._engine.batch_s, self._engine.most_in_batch, self._stopping.is_set)
+            batch = self._pool.take(
+                self._engine.limit.bound_s, self._engine.most_in_batch, self._stopping.is_set
+            )
             if batch:
                 self._recognise(batch)
         for job in list(self._jobs.values()):
@@ -75,6 +77,10 @@ class Loop:
             mine = [(one, said) for one, said in zip(batch, spoken, strict=True) if one.job is job]
             share = sum(len(one.stretch.samples) for one, _ in mine) / total_samples
             job.spent("asr", asr_s * share)
+            if any("out_of_memory" in said.flags for _, said in mine):
+                job.fail(OutOfMemoryError("Not even a second of it fits into memory."))
+                self._pool.drop(job)
+                continue
             segments = [
                 job.postprocessor.segment(one.index, one.stretch.start_ms, one.stretch.end_ms, said)
                 for one, said in mine
@@ -122,6 +128,4 @@ def _as_job_error(error: Exception) -> JobError:
     evidence = traceback.format_exc()
     if isinstance(error, JobError):
         return error
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return OutOfMemoryError(evidence=evidence)
     return InternalError(f"{type(error).__name__}: {error}", evidence=evidence)

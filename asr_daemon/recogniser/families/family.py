@@ -43,6 +43,12 @@ class Input:
     features: Any  # float32 [n_steps, width] for the Paraformers and SenseVoice, samples for Nano
     length_samples: int
 
+    def halves(self) -> tuple[Input, Input]:
+        """Return the first and the second half of the segment."""
+        middle = len(self.features) // 2
+        at = self.length_samples * middle // len(self.features)
+        return Input(self.features[:middle], at), Input(self.features[middle:], self.length_samples - at)
+
 
 class AnswerMismatchError(Exception):
     """The model's answers cannot be paired with the segments asked about."""

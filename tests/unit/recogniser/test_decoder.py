@@ -10,6 +10,8 @@ import torch
 
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import AnswerMismatchError, Input, Request, Spoken
+from asr_daemon.recogniser.limit import BatchLimit
+from asr_daemon.transcript import Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +36,13 @@ class FakeFamily:
                 raise RuntimeError("no")
             if self.trouble == "mismatch" and len(lengths) > 1:
                 raise AnswerMismatchError
-            if self.trouble == "memory":
-                raise torch.OutOfMemoryError
         return [
-            Spoken("" if self.trouble == "empty" and length == self.bad_length else str(length))
+            Spoken("" if length == self.bad_length and self._is_empty(len(lengths)) else str(length))
             for length in lengths
         ]
+
+    def _is_empty(self, company: int) -> bool:
+        return self.trouble == "empty" or (self.trouble == "empty in company" and company > 1)
 
     def prepare(self, samples: np.ndarray) -> Input:
         """Return the samples as they are."""
@@ -53,7 +56,7 @@ class FakeFamily:
 def run(family: FakeFamily, *lengths: int) -> tuple[list[Spoken], list[str]]:
     """Recognise segments of those lengths; return the answers and the events noted."""
     events: list[str] = []
-    decoder = Decoder(family, lambda _level, event, _fields: events.append(event))
+    decoder = Decoder(family, BatchLimit(80), lambda _level, event, _fields: events.append(event))
     ready = [decoder.prepare(np.zeros(length, np.float32)) for length in lengths]
     return decoder.transcribe(ready, Request()), events
 
@@ -86,15 +89,70 @@ def test_a_failed_batch_is_tried_one_by_one(trouble: str) -> None:
 
 
 def test_an_empty_answer_is_tried_alone_once() -> None:
-    """Only the empty one is tried again."""
-    family = FakeFamily("empty", 600)
-    answers, _ = run(family, 500, 600)
-    assert family.calls == [[500, 600], [600]]
-    assert answers[1].flags == ("decoded_alone",)
-    assert answers[0].flags == ()
+    """Only the empty one is tried again; where that brings text, the flag tells."""
+    for trouble, text in (("empty", ""), ("empty in company", "600")):
+        family = FakeFamily(trouble, 600)
+        answers, _ = run(family, 500, 600)
+        assert family.calls == [[500, 600], [600]]
+        assert answers[1].text == text
+        assert answers[1].flags == (("decoded_alone",) if text else ())
+        assert answers[0].flags == ()
 
 
-def test_memory_is_not_this_floor_s_business() -> None:
-    """Out of memory goes up to where batches are made smaller."""
-    with pytest.raises(torch.OutOfMemoryError):
-        run(FakeFamily("memory", 600), 500, 600)
+class SmallDevice(FakeFamily):
+    """Holds so many padded samples at once, and says where each segment begins and ends."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
+        """Answer with a token for each segment, if all fit."""
+        self.calls.append([segment.length_samples for segment in segments])
+        if max(self.calls[-1]) * len(segments) > self.room:
+            raise torch.OutOfMemoryError
+        return [
+            Spoken(str(s.length_samples), (Token(str(s.length_samples), 0, s.length_samples // 16),))
+            for s in segments
+        ]
+
+
+def test_out_of_memory_halves_the_batch_down_to_one() -> None:
+    """Every segment is still recognised, in order, and the bound of later batches is lower."""
+    limit = BatchLimit(80)
+    decoder = Decoder(SmallDevice(20_000), limit, lambda *_: None)
+    lengths = [8000, 9000, 10_000, 16_000]
+    answers = decoder.transcribe([Input([0] * n, n) for n in lengths], Request())
+    assert [spoken.text for spoken in answers] == [str(n) for n in lengths]
+    assert limit.bound_s < 80
+
+
+def test_a_segment_that_does_not_fit_is_recognised_in_halves() -> None:
+    """The halves become one segment again, times and all, and it is flagged."""
+    decoder = Decoder(SmallDevice(100_000), BatchLimit(80), lambda *_: None)
+    (spoken,) = decoder.transcribe([Input([0] * 160_000, 160_000)], Request())
+    assert [(token.start_ms, token.end_ms) for token in spoken.tokens] == [(0, 5000), (5000, 10_000)]
+    assert spoken.flags == ("split",)
+
+
+def test_what_does_not_fit_at_all_costs_its_own_recording() -> None:
+    """A device with no room left is said of that segment; its neighbours have their text."""
+    decoder = Decoder(SmallDevice(1000), BatchLimit(80), lambda *_: None)
+    good, bad = decoder.transcribe([Input([0] * 900, 900), Input([0] * 16_000, 16_000)], Request())
+    assert good.text == "900"
+    assert bad.flags == ("out_of_memory",)
+
+
+def test_the_bound_grows_back() -> None:
+    """After enough batches that fitted, twice as much is tried, up to the full bound."""
+    limit = BatchLimit(80)
+    for _ in range(20):
+        limit.shrink()
+    assert limit.bound_s == 1.0
+    bounds = []
+    for _ in range(20 * 8):
+        limit.fitted()
+        bounds.append(limit.bound_s)
+    assert bounds == sorted(bounds)
+    assert bounds[18] == 1.0
+    assert bounds[-1] == 80
