@@ -18,11 +18,12 @@ from asr_daemon.history.migrations import migrations
 from asr_daemon.history.queries import QUERIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BUSY_TIMEOUT_S = 30.0
 CACHE_KIB = 4096
+PROGRESS_INSTRUCTIONS = 1_000_000  # of SQLite's machine: some hundredths of a second
 _PASSING = ("disk I/O error", "unable to open", "database is locked", "attempt to write a readonly")
 
 
@@ -56,7 +57,12 @@ class History:
                 connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 self._roll_back()
+                self._shrink()
                 raise _typed(error) from error
+            except DiskFullError:  # of a statement inside
+                self._roll_back()
+                self._shrink()
+                raise
             except BaseException:
                 self._roll_back()
                 raise
@@ -65,6 +71,11 @@ class History:
         with contextlib.suppress(sqlite3.Error):  # what is behind it was raised already
             if self.db.conn.in_transaction:
                 self.db.conn.execute("ROLLBACK")
+
+    def _shrink(self) -> None:
+        """Fold the write-ahead log back in: on a small full disk it is what took the room."""
+        with contextlib.suppress(sqlite3.Error):
+            self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def run(self, query: str, /, **values: Any) -> sqlite3.Cursor:
         """Execute the named statement of ``queries.sql``; inside a transaction where it writes.
@@ -100,8 +111,17 @@ class History:
             self.db.conn.close()
 
 
-def open_history(path: Path) -> History:
-    """Open for writing, create what is missing, and bring an older shape up to date."""
+def open_history(
+    path: Path,
+    *,
+    before_migrating: Callable[[list[str]], None] = lambda _steps: None,
+    on_progress: Callable[[], None] = lambda: None,
+) -> History:
+    """Open for writing, create what is missing, and bring an older shape up to date.
+
+    ``before_migrating`` is called with the names of the steps before a history of an older shape is touched;
+    ``on_progress`` while it is.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     try:
         connection = sqlite3.connect(
@@ -112,7 +132,12 @@ def open_history(path: Path) -> History:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         history = History(connection)
+        steps = [step.name for step in migrations.pending(history.db)]
+        if steps and migrations.applied(history.db):
+            before_migrating(steps)
+        connection.set_progress_handler(on_progress, PROGRESS_INSTRUCTIONS)
         migrations.apply(history.db)
+        connection.set_progress_handler(None, 0)
     except sqlite3.DatabaseError as error:
         raise HistoryError(
             f"the history {path} cannot be opened ({error}); `asr-daemon backup restore` brings a backup back"

@@ -124,3 +124,9 @@ _FIRST_TABLES = (
     # What outlives a restart: 'paused', the device number of each inbox, the last backup's error.
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
 )
+
+
+@migrations(name="0002_jobs_by_finished")
+def jobs_by_finished(db: Database) -> None:
+    """Find ended work by its age: retention looks for it every day."""
+    db.execute("CREATE INDEX jobs_by_finished ON jobs (finished_at)")
