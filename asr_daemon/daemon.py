@@ -23,13 +23,19 @@ import structlog
 
 from asr_daemon.archiving import Archiver
 from asr_daemon.audio import find_ffmpeg
-from asr_daemon.backup import list_backups, rotate, take_backup
+from asr_daemon.backup import BackupError, take_backup
 from asr_daemon.clock import Clock
 from asr_daemon.config import load_config
 from asr_daemon.consumer import Consumer
 from asr_daemon.control import ControlServer
 from asr_daemon.deliver import Deliverer
-from asr_daemon.errors import AsrDaemonError, ConfigurationError, JobError, ModelMissingError
+from asr_daemon.errors import (
+    AsrDaemonError,
+    ConfigurationError,
+    JobError,
+    ModelMissingError,
+    OperatorError,
+)
 from asr_daemon.heartbeat import Heartbeats
 from asr_daemon.history import open_history
 from asr_daemon.inbox_profile import InboxProfiles
@@ -41,6 +47,7 @@ from asr_daemon.schedule import Schedule
 from asr_daemon.state_folder import StateFolder
 from asr_daemon.status import live_status, status_line
 from asr_daemon.steering import Steering
+from asr_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +61,8 @@ STOP_WITHIN_S = 8.0  # systemd gives ten
 TICK_S = 5.0
 DELIVER_AGAIN_S = 15.0
 ARCHIVE_S = 2.0
+UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
+START_STEP_S = 600.0  # checking the copy of a large history is one step
 
 
 class Daemon:
@@ -76,6 +85,7 @@ class Daemon:
         self.heartbeats = Heartbeats(self.clock)
         self._stuck: set[str] = set()
         self._signals = threading.Event()
+        self._ending = threading.Event()
         self._wants_reload = False
         self._wants_stop = False
         self._threads: list[threading.Thread] = []
@@ -90,7 +100,11 @@ class Daemon:
         self._folder.__enter__()
         config = self.config
         try:
-            self.history = open_history(config.history_path)
+            self.history = open_history(
+                config.history_path,
+                before_migrating=self._back_up_before_migrating,
+                on_progress=self._ask_for_time,
+            )
         except BaseException:
             self._folder.__exit__()
             raise
@@ -123,7 +137,32 @@ class Daemon:
             on_queued=self.consumer.wake.set,
             beat=functools.partial(self.heartbeats.beat, "intake"),
         )
+        self.upkeep = Upkeep(config, self.queue, self.clock, self._ending.is_set)
         self.steering = Steering(self)
+
+    def _back_up_before_migrating(self, steps: list[str]) -> None:
+        """An older release's history is changed only once it lies in the backups as it was.
+
+        Raises :class:`~asr_daemon.errors.OperatorError`.
+        """
+
+        def go_on() -> bool:
+            self._ask_for_time()
+            return self._wants_stop
+
+        try:
+            made = take_backup(
+                self.config.history_path, self.config.backup_dir, now=self.clock.now(), stop=go_on
+            )
+        except BackupError as error:
+            raise OperatorError(
+                f"the history of an older release is changed only after a backup, which failed: {error}"
+            ) from error
+        log.info("backup_made_before_upgrade", file=made.path.name, steps=steps)
+
+    def _ask_for_time(self) -> None:
+        """Starting may take longer as long as there is progress."""
+        self._notifier.extend_timeout(START_STEP_S)
 
     def start(self, *, watch: bool = True) -> None:
         """Open, recover what was interrupted, and begin; ``watch=False`` takes only what is submitted."""
@@ -190,6 +229,7 @@ class Daemon:
     def stop(self) -> None:
         """End within ten seconds: what is in work returns to the queue, its finished segments stay."""
         began = time.monotonic()
+        self._ending.set()
         self.schedule.stop()
         self.intake.stop()
         self.consumer.stop()
@@ -222,7 +262,7 @@ class Daemon:
             return
         self.config = config
         self.profiles = InboxProfiles(config)
-        self.deliverer.config = self.archiver.config = config
+        self.deliverer.config = self.archiver.config = self.upkeep.config = config
         self.queue.configure(
             max_attempts=config.daemon.max_attempts, retry_after_s=config.daemon.retry_after_s
         )
@@ -255,11 +295,14 @@ class Daemon:
         self.schedule.every(TICK_S, "rescan", self.intake.tick)
         self.schedule.every(DELIVER_AGAIN_S, "deliver", self.deliverer.deliver_all)
         self.schedule.every(ARCHIVE_S, "archive", self.archiver.archive_all)
+        self.schedule.every(UPKEEP_S, "upkeep", self.upkeep.look_after_backups, first_after_s=FIRST_UPKEEP_S)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:
-        made = list_backups(self.config.backup_dir)
-        self.schedule.by_cron(self.config.backup.schedule, self.back_up, made[0].taken_at if made else None)
+        last = self.upkeep.health().last
+        self.schedule.by_cron(
+            self.config.backup.schedule, self.upkeep.back_up, last.taken_at if last else None
+        )
 
     def _on_gone(self, inbox: str, path: Path) -> None:
         self.intake.forget(inbox, path)
@@ -271,28 +314,6 @@ class Daemon:
             on_line=lambda line: noise.debug("recogniser_said", line=line),
             program=self._recogniser_program,
         )
-
-    def back_up(self) -> dict[str, Any]:
-        """Take a backup and rotate the old ones; a failure is logged, shown in `status`, tried next time."""
-        settings, now = self.config.backup, self.clock.now()
-        try:
-            made = take_backup(
-                self.config.history_path, self.config.backup_dir, now=now, second_folder=settings.second_dir
-            )
-            removed = rotate(
-                self.config.backup_dir,
-                keep_last=settings.keep_last,
-                keep_daily=settings.keep_daily,
-                keep_weekly=settings.keep_weekly,
-                now=now,
-            )
-        except AsrDaemonError as error:
-            log.error("backup_failed", problem=str(error))
-            self.queue.set_setting("backup_error", f"{self.clock.stamp()} {error}")
-            raise
-        self.queue.set_setting("backup_error", "")
-        log.info("backup_made", file=made.path.name, size_bytes=made.size_bytes, removed=len(removed))
-        return {"path": os.fspath(made.path), "size_bytes": made.size_bytes, "rows": made.rows}
 
     def live(self) -> dict[str, Any]:
         """Return what only the running daemon knows (see :mod:`asr_daemon.status`)."""

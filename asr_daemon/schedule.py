@@ -45,6 +45,16 @@ def in_a_thread(name: str, run: Callable[[], None]) -> Callable[[], bool]:
     return thread.is_alive
 
 
+def next_time(expression: str, after: datetime) -> datetime | None:
+    """Return the first time of a cron expression (local time) after that moment."""
+    return _fire_after(CronTrigger.from_crontab(expression), after)
+
+
+def _fire_after(trigger: CronTrigger, moment: datetime) -> datetime | None:
+    fires: datetime | None = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
+    return fires
+
+
 class Schedule:
     """What it runs may fail, and runs again at its next time."""
 
@@ -125,10 +135,7 @@ class Schedule:
             self._next_backup = self._fire_after(now)
 
     def _fire_after(self, moment: datetime) -> datetime | None:
-        if self._trigger is None:
-            return None
-        fires: datetime | None = self._trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
-        return fires
+        return None if self._trigger is None else _fire_after(self._trigger, moment)
 
     def _wall_offset(self) -> timedelta:
         return (

@@ -6,11 +6,13 @@ knows comes over the control socket (``live``); the rest is read from the histor
 
 from __future__ import annotations
 
+import functools
 import os
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
-from asr_daemon.backup import list_backups
+from asr_daemon.backup.health import BackupHealth, backup_health
 from asr_daemon.clock import to_stamp
 from asr_daemon.control import NotRunningError, ask
 from asr_daemon.errors import AsrDaemonError
@@ -91,14 +93,15 @@ def collect(config: Config) -> dict[str, Any]:
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"] = {}, [], False
-    backup_error = ""
+    now = datetime.now(timezone.utc)
+    status["backup"] = _backup(backup_health(config, lambda _key: "", now))
     if config.history_path.exists():
         history = open_history_read_only(config.history_path)
         status["queue"] = _queue_counts(history)
         status["errors"] = _errors(history)
         counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
         status["paused"] = _setting(history, "paused") == "1"
-        backup_error = _setting(history, "backup_error")
+        status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
         history.close()
     status["inboxes"] = [
         {
@@ -111,7 +114,6 @@ def collect(config: Config) -> dict[str, Any]:
         }
         for section in config.inbox
     ]
-    status["backup"] = {"last": _last_backup(config), "error": backup_error}
     return status
 
 
@@ -147,15 +149,20 @@ def _setting(history: History, key: str) -> str:
     return row["value"] if row else ""
 
 
-def _last_backup(config: Config) -> dict[str, Any] | None:
-    backups = list_backups(config.backup_dir)
-    if not backups:
-        return None
-    newest = backups[0]
+def _backup(health: BackupHealth) -> dict[str, Any]:
+    last, drill = health.last, health.drill
     return {
-        "path": os.fspath(newest.path),
-        "taken_at": to_stamp(newest.taken_at),
-        "size_bytes": newest.size_bytes,
+        "last": last
+        and {
+            "path": os.fspath(last.path),
+            "taken_at": to_stamp(last.taken_at),
+            "size_bytes": last.size_bytes,
+        },
+        "error": health.error,
+        "second_error": health.second_error,
+        "overdue_since": to_stamp(health.overdue_since) if health.overdue_since else None,
+        "drill": drill and {"at": drill.at, "file": drill.file, "problem": drill.problem},
+        "problems": health.problems,
     }
 
 

@@ -118,4 +118,4 @@ class Steering:
 
     def backup(self) -> Answer:
         """Take a backup now."""
-        return self._daemon.back_up()
+        return self._daemon.upkeep.back_up()

@@ -1,8 +1,9 @@
 """Backups of the history: taken beside running writers, checked before they count, rotated, restored.
 
 ``copy`` takes one, ``database`` checks it, ``archive`` is the compressed file, ``rotation`` decides which
-stay, ``restore`` brings one back. A backup is one file, ``history-20250315T033000Z.db.gz``: plain gzip, so
-that ``gunzip`` gives the database even where this program is not at hand.
+stay, ``restore`` brings one back, ``drill`` tries that, ``health`` tells how it all stands. A backup is one
+file, ``history-20250315T033000Z.db.gz``: plain gzip, so that ``gunzip`` gives the database even where this
+program is not at hand.
 """
 
 from asr_daemon.backup.archive import BackupError, BackupInfo, list_backups

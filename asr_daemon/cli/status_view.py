@@ -103,8 +103,12 @@ def _errors(errors: list[dict[str, Any]]) -> Table:
 
 
 def _backup(backup: dict[str, Any]) -> Text:
-    if backup["error"]:
-        return Text(f"last backup failed: {backup['error']}", style="red")
-    if backup["last"] is None:
-        return Text("no backup yet")
-    return Text(f"last backup {from_stamp(backup['last']['taken_at']).astimezone():%Y-%m-%d %H:%M}")
+    last = backup["last"]
+    text = Text(
+        f"last backup {from_stamp(last['taken_at']).astimezone():%Y-%m-%d %H:%M}" if last else "no backup yet"
+    )
+    if (drill := backup["drill"]) and not drill["problem"]:
+        text.append(f"; restored on trial {from_stamp(drill['at']).astimezone():%Y-%m-%d}")
+    for problem in backup["problems"]:
+        text.append(f"\n{problem}", style="red")
+    return text

@@ -99,6 +99,8 @@ def backup_now(context: Context, as_json: bool) -> None:
     click.echo(
         json.dumps(made, ensure_ascii=False) if as_json else f"{made['path']} ({made['size_bytes']} bytes)"
     )
+    if made["second_problem"]:
+        click.echo(f"asr-daemon: no copy in the second folder: {made['second_problem']}", err=True)
 
 
 @backup.command("list")
@@ -145,7 +147,10 @@ def backup_restore(context: Context, file: Path) -> None:
     config = context.config()
     with StateFolder(config.state_dir):
         kept = restore_backup(file, config.history_path)
-    click.echo(f"Restored {file}. The history that it replaced is kept as {kept}.")
+    replaced = (
+        f"The history that it replaced is kept as {kept}." if kept else "There was no history to replace."
+    )
+    click.echo(f"Restored {file}. {replaced}")
 
 
 COMMANDS = (retry, pause, resume, backup)
