@@ -31,6 +31,7 @@ FAMILIES: dict[str, Family] = {
     "SenseVoiceSmall": "sense_voice",
     "FunASRNano": "fun_asr_nano",
 }
+SERVED: tuple[Family, ...] = ("seaco_paraformer",)  # those that have an adapter in recogniser/families
 # Folder names to look for with "auto", best first; Nano is worth its time on a GPU only.
 _AUTO_GPU = ("Fun-ASR-Nano-2512", "fun-asr-nano")
 _AUTO = ("paraformer-zh", "SenseVoiceSmall")
@@ -97,7 +98,7 @@ def resolve(model_setting: str, models_dir: Path, device: str) -> ModelChoice:
 def _best(models_dir: Path, device: str) -> ModelChoice:
     names = (*_AUTO_GPU, *_AUTO) if device.startswith("cuda") else _AUTO
     for name in names:
-        if (models_dir / name).is_dir():
+        if (models_dir / name).is_dir() and _family(models_dir / name) in SERVED:
             return _read(models_dir / name, models_dir)
     return _builtin()
 
@@ -112,19 +113,12 @@ def _builtin() -> ModelChoice:
 
 def _read(folder: Path, models_dir: Path) -> ModelChoice:
     """Return the choice of a real model folder, with the VAD and punctuation that lie beside it."""
-    config = folder / "config.yaml"
-    try:
-        text = config.read_text(encoding="utf-8")
-    except OSError as error:
+    named = _model_class(folder)
+    family = FAMILIES.get(named)
+    if family is None or family not in SERVED:
+        served = ", ".join(name for name, kind in FAMILIES.items() if kind in SERVED)
         raise ModelMissingError(
-            f"The model folder {folder} has no readable config.yaml: {error.strerror}."
-        ) from None
-    found = _MODEL_LINE.search(text)
-    family = FAMILIES.get(found.group(1)) if found else None
-    if family is None:
-        named = found.group(1) if found else "none"
-        raise ModelMissingError(
-            f"{config}: model class {named} is not supported; known: {', '.join(FAMILIES)}."
+            f"{folder}: model class {named or 'none'} is not supported by this release; supported: {served}."
         )
     if not any((folder / name).is_file() for name in _WEIGHTS):
         raise ModelMissingError(f"The model folder {folder} has no weights ({', '.join(_WEIGHTS)}).")
@@ -137,6 +131,22 @@ def _read(folder: Path, models_dir: Path) -> ModelChoice:
         punctuation_folder="" if normalises else _beside(folder, models_dir, PUNCTUATION_NAME),
         is_builtin=folder.resolve() == BUILTIN_FOLDER,
     )
+
+
+def _model_class(folder: Path) -> str:
+    """Return what config.yaml says; raises :class:`ModelMissingError` where it cannot be read."""
+    try:
+        text = (folder / "config.yaml").read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelMissingError(
+            f"The model folder {folder} has no readable config.yaml: {error.strerror}."
+        ) from None
+    found = _MODEL_LINE.search(text)
+    return found.group(1) if found else ""
+
+
+def _family(folder: Path) -> Family | None:
+    return FAMILIES.get(_model_class(folder))
 
 
 def _beside(folder: Path, models_dir: Path, name: str) -> str:

@@ -33,9 +33,7 @@ def test_without_models_the_built_in_one_is_taken_and_says_so(tmp_path: Path) ->
 
 
 def test_auto_takes_the_best_with_its_companions(tmp_path: Path) -> None:
-    """paraformer-zh goes before SenseVoiceSmall and brings VAD and punctuation from beside it."""
-    lay(tmp_path, "SenseVoiceSmall", "SenseVoiceSmall")
-    assert resolve("auto", tmp_path, "cpu").family == "sense_voice"
+    """paraformer-zh goes before the built-in model and brings VAD and punctuation from beside it."""
     folder = lay(tmp_path, "paraformer-zh", "SeacoParaformer")
     vad = lay(tmp_path, "fsmn-vad", "FsmnVADStreaming")
     punctuation = lay(tmp_path, "ct-punc", "CTTransformer")
@@ -48,19 +46,18 @@ def test_auto_takes_the_best_with_its_companions(tmp_path: Path) -> None:
     assert not choice.normalises
 
 
-def test_a_model_that_punctuates_gets_no_second_punctuation(tmp_path: Path) -> None:
-    """SenseVoice brings its own; ct-punc beside it is left alone."""
-    lay(tmp_path, "SenseVoiceSmall", "SenseVoiceSmall")
-    lay(tmp_path, "ct-punc", "CTTransformer")
-    choice = resolve("SenseVoiceSmall", tmp_path, "cpu")
-    assert choice.punctuation_folder == ""
-    assert choice.normalises
-    assert not choice.takes_hotwords
+def test_a_model_without_an_adapter_is_passed_over_or_refused(tmp_path: Path) -> None:
+    """With "auto" it is left alone; asked for by name, one sentence says what is supported instead."""
+    folder = lay(tmp_path, "SenseVoiceSmall", "SenseVoiceSmall")
+    assert resolve("auto", tmp_path, "cpu").is_builtin
+    with pytest.raises(ModelMissingError, match="SeacoParaformer") as caught:
+        resolve("SenseVoiceSmall", tmp_path, "cpu")
+    assert str(folder) in str(caught.value)
 
 
 def test_a_name_or_an_absolute_folder_is_taken_as_said(tmp_path: Path) -> None:
     """Both ways of naming a model lead to the same folder."""
-    folder = lay(tmp_path, "mine", "Paraformer")
+    folder = lay(tmp_path, "mine", "SeacoParaformer")
     assert resolve("mine", tmp_path, "cpu") == resolve(str(folder), tmp_path, "cpu")
     assert resolve("builtin", tmp_path, "cpu").is_builtin
 
@@ -79,7 +76,7 @@ def test_what_is_missing_is_said_with_its_place(tmp_path: Path, setting: str, sa
     """One sentence: what is missing, and where."""
     (tmp_path / "empty").mkdir()
     lay(tmp_path, "odd", "Whisper")
-    (lay(tmp_path, "light", "Paraformer") / "model.pt").unlink()
+    (lay(tmp_path, "light", "SeacoParaformer") / "model.pt").unlink()
     with pytest.raises(ModelMissingError, match=said) as caught:
         resolve(setting, tmp_path, "cpu")
     assert str(tmp_path) in str(caught.value)
