@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.config import Config
+    from asr_daemon.metrics import Metrics
     from asr_daemon.recogniser.protocol import Setup
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ TICK_S = 5.0
 DELIVER_AGAIN_S = 15.0
 ARCHIVE_S = 2.0
 UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
+METRICS_S = 15.0
 START_STEP_S = 600.0  # checking the copy of a large history is one step
 
 
@@ -84,6 +86,7 @@ class Daemon:
         self._notifier = Notifier.from_environment()
         self.heartbeats = Heartbeats(self.clock)
         self._stuck: set[str] = set()
+        self._metrics: Metrics | None = None
         self._signals = threading.Event()
         self._ending = threading.Event()
         self._wants_reload = False
@@ -137,7 +140,14 @@ class Daemon:
             on_queued=self.consumer.wake.set,
             beat=functools.partial(self.heartbeats.beat, "intake"),
         )
-        self.upkeep = Upkeep(config, self.queue, self.clock, self._ending.is_set)
+        self.upkeep = Upkeep(
+            config,
+            self.history,
+            self.queue,
+            self.clock,
+            self._ending.is_set,
+            self.heartbeats.beat_for_all,
+        )
         self.steering = Steering(self)
 
     def _back_up_before_migrating(self, steps: list[str]) -> None:
@@ -167,7 +177,14 @@ class Daemon:
     def start(self, *, watch: bool = True) -> None:
         """Open, recover what was interrupted, and begin; ``watch=False`` takes only what is submitted."""
         self.open()
-        for job in self.queue.recover():
+        try:
+            recovered = self.queue.recover()
+        except JobError as error:
+            self.close()
+            raise OperatorError(
+                f"the state folder {self.config.state_dir} cannot be used: {error}"
+            ) from error
+        for job in recovered:
             log.warning("interrupted_job_recovered", job=job)
         self._say_which_model()
         self._control = ControlServer(self.config.socket_path, self.steering.answer)
@@ -241,6 +258,8 @@ class Daemon:
 
     def close(self) -> None:
         """Undo :meth:`open`."""
+        if self._metrics is not None:
+            self._metrics.close()
         self.history.close()
         self._folder.__exit__()
 
@@ -303,6 +322,19 @@ class Daemon:
         self.schedule.by_cron(
             self.config.backup.schedule, self.upkeep.back_up, last.taken_at if last else None
         )
+
+    def _show_metrics(self) -> None:
+        """Show the figures as the configuration of now says; the library is loaded only where it does."""
+        settings = self.config.metrics
+        if self._metrics is None and (settings.port or settings.textfile):
+            from asr_daemon.metrics import Metrics  # noqa: PLC0415
+
+            self._metrics = Metrics(self)
+        if self._metrics is None:
+            return
+        self._metrics.configure(settings)
+        if settings.textfile is not None:
+            self._metrics.write(settings.textfile)
 
     def _on_gone(self, inbox: str, path: Path) -> None:
         self.intake.forget(inbox, path)

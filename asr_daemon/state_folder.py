@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError, StateFolderHeldError
+from asr_daemon.mounts import filesystem_type, is_network_type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from typing_extensions import Self
@@ -17,8 +20,9 @@ if TYPE_CHECKING:
 class StateFolder:
     """A lock on the folder, given back by the kernel however the process ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, fs_type_of: Callable[[Path], str] = filesystem_type) -> None:
         self.path = path
+        self._fs_type_of = fs_type_of
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
@@ -34,6 +38,12 @@ class StateFolder:
                 f"the state folder {self.path} cannot be used ({error.strerror}): "
                 "create it for this user, or set daemon.state_dir"
             ) from error
+        if is_network_type(fs_type := self._fs_type_of(self.path)):
+            os.close(descriptor)
+            raise OperatorError(
+                f"the state folder {self.path} lies on a network file system ({fs_type}), where SQLite's locks "
+                "do not hold: set daemon.state_dir to a local disk"
+            )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -43,9 +53,10 @@ class StateFolder:
                 f"another asr-daemon (process {holder}) holds the state folder {self.path}: "
                 "stop it first, or use another daemon.state_dir"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+        with contextlib.suppress(OSError):  # a full disk: the number is only for the message above
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -55,7 +55,9 @@ class Way:
         self.history: History = open_history(self.config.history_path)
         self.queue = Queue(self.history, self.time.clock, max_attempts=max_attempts, retry_after_s=30.0)
 
-    def candidate(self, name: str = "a.wav", content: bytes = b"sound", mtime_ns: int | None = None) -> Candidate:
+    def candidate(
+        self, name: str = "a.wav", content: bytes = b"sound", mtime_ns: int | None = None
+    ) -> Candidate:
         """Write a file into the inbox and return how a scan sees it."""
         path = self.inbox / name
         path.write_bytes(content)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S = 30.0
 CACHE_KIB = 4096
+CHECKPOINT_PAGES = 256  # of 4 KiB: the write-ahead log stays about 1 MiB, also where the disk is nearly full
 PROGRESS_INSTRUCTIONS = 1_000_000  # of SQLite's machine: some hundredths of a second
 _PASSING = ("disk I/O error", "unable to open", "database is locked", "attempt to write a readonly")
 
@@ -105,6 +106,22 @@ class History:
                 raise _typed(error) from error
             return row
 
+    def compact(self, on_progress: Callable[[], bool]) -> None:
+        """Give unused space back to the disk; everybody else waits. ``on_progress`` says whether to give up.
+
+        Raises :class:`sqlite3.OperationalError` where it was given up, otherwise as :meth:`run`.
+        """
+        with self._lock:
+            connection = self.db.conn
+            connection.set_progress_handler(on_progress, PROGRESS_INSTRUCTIONS)
+            try:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.OperationalError as error:
+                raise _typed(error) from error
+            finally:
+                connection.set_progress_handler(None, 0)
+
     def close(self) -> None:
         """Close the connection; the last one to close folds the write-ahead log back in."""
         with self._lock:
@@ -130,6 +147,7 @@ def open_history(
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         history = History(connection)
         steps = [step.name for step in migrations.pending(history.db)]

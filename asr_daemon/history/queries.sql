@@ -117,7 +117,7 @@ SELECT id, attempts FROM jobs WHERE state = 'running'
 
 -- reset_job: forget failures, begin anew
 UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, not_before = NULL,
-    error_code = NULL, error_message = NULL, finished_at = NULL, segmented = 0
+    error_code = NULL, error_message = NULL, finished_at = NULL, segmented = 0, queued_at = :now
 WHERE id = :job
 
 -- wake_recordings: its files wait again
@@ -260,3 +260,32 @@ SELECT value FROM settings WHERE key = :key
 
 -- set_setting: what outlives a restart
 INSERT INTO settings (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- oldest_queued: since when the first in line has been waiting
+SELECT min(queued_at) AS queued_at FROM jobs
+WHERE state = 'queued'
+  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+
+-- failures_by_class: how much work has failed for good, by class
+SELECT error_code, count(*) AS jobs FROM jobs WHERE state IN ('failed', 'quarantined') GROUP BY error_code
+
+-- expirable_tokens: work that ended in a span of time, whose files are written
+SELECT id FROM jobs
+WHERE finished_at >= :since AND finished_at < :before AND state = 'done'
+  AND NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+ORDER BY finished_at
+
+-- drop_tokens: forget the times of single words
+UPDATE segments SET tokens = '[]' WHERE job_id = :job AND tokens <> '[]'
+
+-- drop_evidence: forget what failed attempts left behind
+UPDATE attempts SET evidence = NULL WHERE ended_at < :before AND evidence IS NOT NULL
+
+-- page_count: the size of the history, in pages
+PRAGMA page_count
+
+-- free_pages: how many of them hold nothing
+PRAGMA freelist_count
+
+-- page_size: bytes
+PRAGMA page_size

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from way import PROFILE, Way, make_config, segment
 
 from asr_daemon.consumer import Consumer
 from asr_daemon.deliver import Deliverer
 from asr_daemon.errors import JobError, ModelMissingError, RecogniserCrashedError
 from asr_daemon.profile import Profile
 from asr_daemon.recogniser import protocol
-from way import PROFILE, Way, make_config, segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from way import HandClock
@@ -149,7 +148,11 @@ class Room:
         for _ in range(steps):
             self.consumer.step()
             self.time.pass_s(pause_s)
-            if not self.consumer.state.in_work and not self.way.history.all("interrupted_jobs") and not pause_s:
+            if (
+                not self.consumer.state.in_work
+                and not self.way.history.all("interrupted_jobs")
+                and not pause_s
+            ):
                 return
 
     def states(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
+from way import PROFILE, Way
 
 from asr_daemon import deliver as deliver_module
 from asr_daemon.config import Config
@@ -14,7 +15,6 @@ from asr_daemon.deliver import Deliverer
 from asr_daemon.errors import DiskFullError, InboxReadOnlyError, NotDecodableError, WriteFailedError
 from asr_daemon.presence import InboxPresence, check_presence
 from asr_daemon.writers.publish import publish
-from way import PROFILE, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,10 @@ class Desk:
         self.way = Way(folder, **inbox)  # type: ignore[arg-type]
         self.gone: list[str] = []
         self.deliverer = Deliverer(
-            self.way.config, self.way.history, self.way.time.clock, lambda _, path: self.gone.append(path.name)
+            self.way.config,
+            self.way.history,
+            self.way.time.clock,
+            lambda _, path: self.gone.append(path.name),
         )
 
     def finished(self, name: str, content: bytes | None = None) -> int:

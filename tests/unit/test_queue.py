@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from way import PROFILE, Way, segment
 
 from asr_daemon.errors import (
     DiskFullError,
@@ -19,7 +20,6 @@ from asr_daemon.errors import (
 )
 from asr_daemon.profile import Profile
 from asr_daemon.queue import INTERRUPTIONS_FACTOR, WHEN_CLEARED_S, NotFoundError
-from way import PROFILE, Way, segment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from way import HandClock
 
 from asr_daemon.errors import DiskFullError
 from asr_daemon.schedule import Schedule, in_a_thread
-from way import HandClock
 
 DAY_S = 86_400.0
 EVERY_DAY = "30 3 * * *"
@@ -83,7 +83,7 @@ def test_first_start_waits_for_the_first_time() -> None:
 
 
 def test_empty_schedule_is_never() -> None:
-    """"" backs up never, also after one that was."""
+    """ "" backs up never, also after one that was."""
     watch = Watch()
     watch.schedule.by_cron("", watch.back_up, None)
     watch.run_s(2 * DAY_S)
