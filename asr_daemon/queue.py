@@ -410,7 +410,7 @@ class Queue:
             return
         history.run("unindex_segments", job=job)
         history.run("delete_segments", job=job)
-        history.run("reset_job", job=job)
+        history.run("reset_job", job=job, now=self._clock.stamp())
         history.run("wake_recordings", job=job)
 
     def setting(self, key: str) -> str | None:
