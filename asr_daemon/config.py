@@ -107,6 +107,21 @@ class BackupSection(Section):
         return value
 
 
+class MetricsSection(Section):
+    """``[metrics]``: figures for Prometheus."""
+
+    textfile: Path | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+
+
+class RetentionSection(Section):
+    """``[retention]``: what the history forgets; 0 is never."""
+
+    tokens_days: Count = 0
+    evidence_days: Count = 0
+    vacuum_percent: Annotated[int, Field(ge=0, le=100)] = 25
+
+
 class InboxSection(Section):
     """``[[inbox]]``: one department's folder and what its recordings get."""
 
@@ -134,6 +149,8 @@ class Config(Section):
     models: ModelsSection = Field(default_factory=ModelsSection)
     itn: ItnSection = Field(default_factory=ItnSection)
     backup: BackupSection = Field(default_factory=BackupSection)
+    metrics: MetricsSection = Field(default_factory=MetricsSection)
+    retention: RetentionSection = Field(default_factory=RetentionSection)
     inbox: tuple[InboxSection, ...] = ()
 
     @model_validator(mode="after")
@@ -153,6 +170,17 @@ class Config(Section):
                         "a recording would belong to both"
                     )
             seen[inbox.name] = inbox
+        return self
+
+    @model_validator(mode="after")
+    def _archives_lie_outside(self) -> Config:
+        for inbox in self.inbox:
+            for other in self.inbox:
+                if inbox.archive and (inbox.archive == other.path or other.path in inbox.archive.parents):
+                    raise ValueError(
+                        f"the archive of inbox {inbox.name!r} lies in the folder of inbox {other.name!r}: "
+                        "what is archived would be found again; put it beside the inboxes"
+                    )
         return self
 
     @property
@@ -222,6 +250,7 @@ _PATH_KEYS = {
     "daemon": ("state_dir", "fallback_dir"),
     "models": ("dir",),
     "backup": ("dir", "second_dir"),
+    "metrics": ("textfile",),
     "inbox": ("path", "hotwords", "archive"),
 }
 

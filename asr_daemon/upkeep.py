@@ -17,6 +17,7 @@ from asr_daemon.backup.drill import run_drill
 from asr_daemon.backup.health import DRILL, ERROR, SECOND_ERROR, SINCE, WARNED, BackupHealth, backup_health
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.retention import compact, expire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,18 +26,30 @@ if TYPE_CHECKING:
     from asr_daemon.backup import BackupInfo
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
+    from asr_daemon.history import History
     from asr_daemon.queue import Queue
 
 log = structlog.get_logger()
 
-WARN_EVERY = timedelta(days=1)
+WARN_EVERY = RETAIN_EVERY = timedelta(days=1)
+RETENTION_RAN, TOKENS_BEFORE = "retention_ran", "retention_tokens_before"  # settings of the history
 
 
 class Upkeep:
     """The history's caretaker; its methods run in threads of the schedule, one of each at a time."""
 
-    def __init__(self, config: Config, queue: Queue, clock: Clock, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        history: History,
+        queue: Queue,
+        clock: Clock,
+        is_stopping: Callable[[], bool],
+        beat_for_all: Callable[[], None] = lambda: None,
+    ) -> None:
         self.config = config
+        self._history = history
+        self._beat_for_all = beat_for_all
         self._queue = queue
         self._clock = clock
         self._is_stopping = is_stopping
@@ -125,6 +138,33 @@ class Upkeep:
             log.error("restore_drill_failed", file=drill.file, problem=drill.problem)
         else:
             log.info("restore_drill_passed", file=drill.file, recordings=drill.recordings)
+
+    # ------------------------------------------------------------------ retention
+
+    def look_after_history(self) -> None:
+        """Forget what is old enough, once a day, and give space back when nothing is in work."""
+        ran, now = self._setting(RETENTION_RAN), self._clock.now()
+        limits = self.config.retention
+        if not ran or now < from_stamp(ran) or now - from_stamp(ran) >= RETAIN_EVERY:
+            up_to = expire(
+                self._history,
+                limits,
+                since=self._setting(TOKENS_BEFORE),
+                now=now,
+                is_stopping=self._is_stopping,
+            )
+            self._remember(TOKENS_BEFORE, up_to)
+            self._remember(RETENTION_RAN, self._clock.stamp())
+        compact(
+            self._history,
+            self.config.history_path,
+            limits.vacuum_percent,
+            on_progress=self._on_long_step,
+        )
+
+    def _on_long_step(self) -> bool:
+        self._beat_for_all()
+        return self._is_stopping()
 
     def _setting(self, key: str) -> str:
         return self._queue.setting(key) or ""

@@ -28,7 +28,7 @@ def test_documented_file_works_as_it_is(tmp_path: Path) -> None:
     assert load_config(path) == Config()
 
 
-@pytest.mark.parametrize("section", ["daemon", "engine", "models", "itn", "backup"])
+@pytest.mark.parametrize("section", ["daemon", "engine", "models", "itn", "backup", "metrics", "retention"])
 def test_every_key_is_documented_with_its_default(section: str, tmp_path: Path) -> None:
     """Every key of the model stands in config.toml, and nothing else does."""
     documented = tomllib.loads(UNCOMMENTED)
@@ -99,6 +99,30 @@ def test_overlapping_inboxes_are_refused(second: str, why: str, tmp_path: Path) 
     """A recording can belong to one inbox only."""
     text = f'[[inbox]]\nname = "a"\npath = "share"\n[[inbox]]\nname = "b"\npath = "{second}"\n'
     with pytest.raises(ConfigurationError, match="lie in one another"):
+        load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("archive", ["share", "share/done", "other/done"])
+def test_archives_inside_an_inbox_are_refused(archive: str, tmp_path: Path) -> None:
+    """What is archived must not be found again as a new recording."""
+    text = f'[[inbox]]\nname = "a"\npath = "share"\narchive = "{archive}"\n[[inbox]]\nname = "b"\npath = "other"\n'
+    with pytest.raises(ConfigurationError, match="archive of inbox 'a' lies in the folder of inbox"):
+        load_config(write(tmp_path, text))
+    beside = text.replace(f'archive = "{archive}"', 'archive = "archive"')
+    assert load_config(write(tmp_path, beside)).inbox[0].archive == tmp_path / "archive"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[metrics]\nport = 70000", "metrics.port"),
+        ("[retention]\ntokens_days = -1", "retention.tokens_days"),
+        ("[retention]\nvacuum_percent = 101", "retention.vacuum_percent"),
+    ],
+)
+def test_figures_out_of_range_are_refused(text: str, key: str, tmp_path: Path) -> None:
+    """A port that there is not, days before today: named by key."""
+    with pytest.raises(ConfigurationError, match=key):
         load_config(write(tmp_path, text))
 
 

@@ -39,7 +39,7 @@ class Service(Way):
         section = self.config.backup.model_copy(update=backup)
         self.config = self.config.model_copy(update={"backup": section})
         self.is_stopping = False
-        self.upkeep = Upkeep(self.config, self.queue, self.time.clock, lambda: self.is_stopping)
+        self.upkeep = Upkeep(self.config, self.history, self.queue, self.time.clock, lambda: self.is_stopping)
 
     def said(self, work: object) -> list[dict[str, Any]]:
         """Do that, and return what the log got."""
