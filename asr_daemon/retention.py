@@ -39,8 +39,8 @@ def expire(
 ) -> str:
     """Forget what is older than its limit; return the stamp up to which times of words are forgotten.
 
-    ``since`` is the stamp that the last time returned ("": the first time). One transaction a recording, so that
-    nobody waits long.
+    ``since`` is the stamp that the last time returned ("": the first time). One transaction a recording keeps
+    nobody waiting long.
     """
     if limits.evidence_days:
         with history.transaction():

@@ -105,7 +105,8 @@ def test_overlapping_inboxes_are_refused(second: str, why: str, tmp_path: Path) 
 @pytest.mark.parametrize("archive", ["share", "share/done", "other/done"])
 def test_archives_inside_an_inbox_are_refused(archive: str, tmp_path: Path) -> None:
     """What is archived must not be found again as a new recording."""
-    text = f'[[inbox]]\nname = "a"\npath = "share"\narchive = "{archive}"\n[[inbox]]\nname = "b"\npath = "other"\n'
+    text = f'[[inbox]]\nname = "a"\npath = "share"\narchive = "{archive}"\n'
+    text += '[[inbox]]\nname = "b"\npath = "other"\n'
     with pytest.raises(ConfigurationError, match="archive of inbox 'a' lies in the folder of inbox"):
         load_config(write(tmp_path, text))
     beside = text.replace(f'archive = "{archive}"', 'archive = "archive"')
