@@ -1,0 +1,71 @@
+"""Character error rate of recordings with references, transcribed the whole way by `asr-daemon transcribe`.
+
+Run: python tests/benchmarks/bench_cer.py FOLDER
+
+The folder holds NAME.ref.txt (spoken form) beside each recording. Counted before normalisation, Chinese
+characters only, with segments of about a sentence (the defaults join what stands closer than 800 ms).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rapidfuzz.distance import Levenshtein
+
+NOT_HANZI = re.compile(r"[^\u4e00-\u9fff]")
+CONFIGURATION = """\
+[daemon]
+state_dir = "state"
+[[inbox]]
+name = "any"
+path = "any"
+max_end_silence_ms = {silence_ms}
+"""
+
+
+def main() -> None:
+    """Measure and print, for the default profile and for one that cuts at shorter silences."""
+    folder = Path(sys.argv[1])
+    recordings = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix not in (".json", ".md", ".txt") and path.with_suffix(".ref.txt").exists()
+    ]
+    for silence_ms in (800, 300):
+        wrong = length = 0
+        for path, said in zip(recordings, transcribe(recordings, silence_ms), strict=True):
+            reference = NOT_HANZI.sub("", path.with_suffix(".ref.txt").read_text(encoding="utf-8"))
+            errors = Levenshtein.distance(reference, NOT_HANZI.sub("", said))
+            wrong, length = wrong + errors, length + len(reference)
+            print(
+                f"{path.name:24} {errors:4} of {len(reference):5} characters  {errors / len(reference):6.1%}"
+            )
+        print(
+            f"{'all, silence ' + str(silence_ms) + ' ms':24} {wrong:4} of {length:5} characters  {wrong / length:6.1%}"
+        )
+
+
+def transcribe(recordings: list[Path], silence_ms: int) -> list[str]:
+    """Return the raw text of each recording."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "any").mkdir()
+        config = Path(name) / "config.toml"
+        config.write_text(CONFIGURATION.format(silence_ms=silence_ms), encoding="utf-8")
+        command = [sys.executable, "-m", "asr_daemon", "transcribe", "-c", os.fspath(config)]
+        options = ["--inbox", "any", "--format", "json"]
+        texts = []
+        for path in recordings:
+            answer = subprocess.run([*command, *options, os.fspath(path)], capture_output=True, check=True)
+            segments = json.loads(answer.stdout)["segments"]
+            texts.append("".join(segment["raw_text"] for segment in segments))
+        return texts
+
+
+if __name__ == "__main__":
+    main()
