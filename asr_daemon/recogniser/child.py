@@ -30,9 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
         prog="asr_daemon.recogniser", description="The daemon's child; not for people."
     )
     parser.add_argument("--fd", type=int, required=True, help="the daemon's socket")
-    _die_with_the_daemon()
+    parser.add_argument("--daemon", type=int, required=True, help="the daemon's process id")
+    given = parser.parse_args(arguments)
+    _die_with_the_daemon(given.daemon)
     _quieten()
-    channel = Channel(socket.socket(fileno=parser.parse_args(arguments).fd))
+    channel = Channel(socket.socket(fileno=given.fd))
     try:
         received = channel.receive()
     except EOFError:
@@ -73,12 +75,11 @@ def _load(channel: Channel, setup: Setup) -> Engine:
     return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))
 
 
-def _die_with_the_daemon() -> None:
+def _die_with_the_daemon(daemon: int) -> None:
     """Ask the kernel to end this process when the daemon's thread that started it ends (Linux)."""
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died in between
+        if os.getppid() != daemon:  # it died before the kernel was asked
             os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
 
