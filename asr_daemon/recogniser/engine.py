@@ -19,6 +19,7 @@ from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.limit import BatchLimit
 from asr_daemon.recogniser.postprocess import Postprocessor
+from asr_daemon.recogniser.punctuation import CtPunctuator
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 
@@ -56,6 +57,9 @@ class Engine:
         else:
             vad = funasr_model.load("silero-vad", "cpu", self.threads)
             self._silero = SileroNetwork(vad.model.model)
+        self._punctuator = (
+            CtPunctuator(Path(setup.punctuation_folder), self.threads) if setup.punctuation_folder else None
+        )
         torch.set_num_threads(self.threads)
 
     def begin_detector(self, profile: Profile) -> Detector:
@@ -67,7 +71,9 @@ class Engine:
 
     def postprocessor(self, profile: Profile) -> Postprocessor:
         """Return the steps after recognition for that profile."""
-        return Postprocessor(profile, model_normalises=self._normalises, punctuator=None, note=self._note)
+        return Postprocessor(
+            profile, model_normalises=self._normalises, punctuator=self._punctuator, note=self._note
+        )
 
     def unknown_hotwords(self, profile: Profile) -> tuple[str, ...]:
         """Return the hotwords that the model cannot write."""
