@@ -1,4 +1,4 @@
-"""``python -m asr_daemon.recogniser --fd N --daemon PID``: the daemon's child process."""
+"""``python -m asr_daemon.recogniser --fd N``: the daemon's child process."""
 
 import sys
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.errors import JobError
 from asr_daemon.recogniser.channel import Channel
+from asr_daemon.recogniser.process import DAEMON_PID
 from asr_daemon.recogniser.protocol import Broken, Note, Ready, Setup
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="asr_daemon.recogniser", description="The daemon's child; not for people."
     )
     parser.add_argument("--fd", type=int, required=True, help="the daemon's socket")
-    parser.add_argument("--daemon", type=int, required=True, help="the daemon's process id")
     given = parser.parse_args(arguments)
-    _die_with_the_daemon(given.daemon)
+    _die_with_the_daemon()
     _quieten()
     channel = Channel(socket.socket(fileno=given.fd))
     try:
@@ -75,11 +75,12 @@ def _load(channel: Channel, setup: Setup) -> Engine:
     return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))
 
 
-def _die_with_the_daemon(daemon: int) -> None:
+def _die_with_the_daemon() -> None:
     """Ask the kernel to end this process when the daemon's thread that started it ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != daemon:  # it died before the kernel was asked
+        daemon = os.environ.get(DAEMON_PID)
+        if daemon is not None and os.getppid() != int(daemon):  # it died before the kernel was asked
             os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.recogniser.protocol import Message, Setup
 
+DAEMON_PID = "ASR_DAEMON_PID"  # in the child's environment: whom it must not outlive
 PROGRAM = ("-m", "asr_daemon.recogniser")
 _KEPT_LINES = 200
 _EVIDENCE_LINES = 30
@@ -183,6 +184,7 @@ def _child_environment() -> dict[str, str]:
         "KMP_BLOCKTIME": "0",
         "PYTHONUNBUFFERED": "1",
         **os.environ,
+        DAEMON_PID: str(os.getpid()),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
