@@ -216,10 +216,10 @@ class Intake:
         if not inboxes.is_inside(path, section.path, recursive=section.recursive):
             return
         found = inboxes.look_at(path)
-        if found is not None and not watched.seen.has(found):
+        watched.seen.forget(path)  # it may have been away in between, its transcript with it
+        if found is not None:
             self._settler.observe(found, section.settle_s)
-        elif found is None:
-            watched.seen.forget(path)
+        else:
             with contextlib.suppress(InboxGoneError):  # a share that went takes every file with it
                 self._check_presence(watched)
                 self._look_after_failures(watched)

@@ -58,10 +58,6 @@ class SeenFiles:
             signature = self._met.get(number)
         return signature == hash((found.st_size, found.st_mtime_ns))
 
-    def has(self, candidate: Candidate) -> bool:
-        """Return whether that candidate needs no further look."""
-        return self._known.get(hash(str(candidate.path))) == hash(candidate.signature)
-
     def begin_scan(self) -> None:
         """Begin to take note of what a whole scan meets."""
         self._met = {}

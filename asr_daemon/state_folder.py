@@ -41,8 +41,8 @@ class StateFolder:
         if is_network_type(fs_type := self._fs_type_of(self.path)):
             os.close(descriptor)
             raise OperatorError(
-                f"the state folder {self.path} lies on a network file system ({fs_type}), where SQLite's locks "
-                "do not hold: set daemon.state_dir to a local disk"
+                f"the state folder {self.path} lies on a network file system ({fs_type}), where SQLite's "
+                "locks do not hold: set daemon.state_dir to a local disk"
             )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The state folder's lock: one holder, named; never on a network file system, never stopped by a full disk."""
+"""The state folder's lock: one holder, named; no network file system; a full disk does not stop it."""
 
 from __future__ import annotations
 
