@@ -11,7 +11,7 @@ from asr_daemon.itn.numerals import cardinal
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
-_NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE})"
+_NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维])"
 _TAIL = f"(?:[二三四五六七八九]{NOT_N}{_NOT_COUNTED}|一{NOT_N}{_ENDS})"  # the unspoken last unit: 三块五
 _MONEY = re.compile(
     f"(?P<yuan>{render.NUMBER})[块元圆]"
@@ -39,8 +39,10 @@ _LENGTH_ENDS = re.compile(f"(?!{CLASSIFIER}|{MEASURE}|[厘分毫])")
 _LIANG = re.compile(
     f"(?P<number>{D})两{NOT_N}(?=酒|白酒|肉|米|面|粉|饭|茶|牛肉|排骨|黄金|银|重|[，。！？；、,.!?;\\s]|$)"
 )
+_LIANG_OF = re.compile("[酒白肉米面粉饭茶牛排黄银]")
+_ONE_LIANG_OF = re.compile("[酒白肉茶牛黄银]")
 _WEIGHED = re.compile("斤$")
-_THOUSANDS = re.compile("[一二两三四五六七八九]千(?:瓦|克|卡|赫|帕|伏|焦)")
+_THOUSANDS = re.compile("[一二两三四五六七八九]千(?:瓦|克(?!拉)|卡(?!路里)|赫|帕|伏|焦)")
 _UNIT = re.compile(f"(?P<number>{render.NUMBER})(?P<unit>{MEASURE})")
 _DURATION = re.compile(f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?![杀懂变])")
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
@@ -134,9 +136,8 @@ def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _LIANG.match(seen.masked, start)
     if not match or match["number"] in "零〇幺":
         return None
-    if not seen.ends(_WEIGHED, start) and not re.compile("[酒白肉米面粉饭茶牛排黄银]").match(
-        seen.text, match.end()
-    ):
+    weighable = _ONE_LIANG_OF if match["number"] == "一" else _LIANG_OF  # 一两面 may be a few
+    if not seen.ends(_WEIGHED, start) and not weighable.match(seen.text, match.end()):
         return None
     return written(match.span(), "unit", "liang", group(match, "number", render.label))
 

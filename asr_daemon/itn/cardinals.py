@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from asr_daemon.itn import amounts
 from asr_daemon.itn import renderers as render
 from asr_daemon.itn.characters import NOT_N, N
 from asr_daemon.itn.context import CLASSIFIER
@@ -38,12 +39,18 @@ def ordinal(seen: Seen, start: int, end: int) -> Reading | None:
 
 def negative(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read a number after 负, and the end of its range: 负五到五."""
-    match = _NUMBER.match(seen.masked, start)
-    if not match or not minus(seen, start) or _MINUS_COUNTS.match(seen.text, match.end()):
+    match = _NUMBER.match(seen.masked, start) if minus(seen, start) else None
+    if not match or _MINUS_COUNTS.match(seen.text, match.end()):
         return None
     text = render.number(match.group())
     if text is None:
         return None
+    for read in (amounts.money, amounts.degrees):  # 负三十二块五
+        parts = read(seen, start, match.end())
+        if parts and parts.edits:
+            first = parts.edits[0]
+            signed = Edit(start - 1, first.end, f"-{first.text}")
+            return written((start - 1, parts.end), "negative", "negative", signed, *parts.edits[1:])
     edits = [Edit(start - 1, match.end(), f"-{text}")]
     until = _UNTIL.match(seen.masked, match.end())
     last = cardinal(until["last"]) if until else None

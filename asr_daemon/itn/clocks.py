@@ -22,8 +22,14 @@ _QUARTER_TO_GO = re.compile(f"[一三两]刻(?:钟)?(?P<hour>{N})点")
 _SHORT_OF = re.compile(f"(?P<hour>{N})点差(?P<minute>{N})分")
 _BARE = re.compile(f"(?P<hour>{N})点(?!几|半价)")
 _RANGE = re.compile(f"(?P<first>{N})(?:到|至)(?P<hour>{N})点(?!{D}|几)")
+_HOUR_THEN_COUNT = re.compile(f"(?P<hour>{N})点(?=[二两三四五六七八九](?:位|个人|人(?![次民])|桌|间))")
 _HOUR = re.compile(f"(?P<hour>{N})时(?![间候期代光常而段尚髦差空速效长刻])")
 _DAYTIME_BEFORE = re.compile(f"{DAYTIME}的?$")
+_MIDNIGHT_AFTER = re.compile(
+    "点(?:准时|开抢|开售|开卖|开始|上线|发布|更新|生效|截止|起(?![点义])|到|过后|抢购|[之以][前后]|左右|前|后|一过)"
+)
+_AT_LAST = re.compile("最[早晚]$")
+_EARLY_OR_LATE = re.compile("[早晚快]$")  # 早八点, 快九点; but 晚两点 is by two
 _POINTS_BEFORE = re.compile(POINTS_BEFORE)
 _POINTS_AFTER = re.compile(f"点{POINTS_AFTER}")
 _TIME_AFTER = re.compile(f"点(?:{TIME_AFTER})")
@@ -40,11 +46,17 @@ def _daytime(seen: Seen, start: int) -> bool:
 
 def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
     """Return whether a bare single digit before 点 is an hour, not a count of points or 一点, a little."""
-    if _daytime(seen, start) or _RANGE_AFTER.match(seen.masked, end):
+    counts = seen.ends(_POINTS_BEFORE, start)
+    if (
+        _daytime(seen, start)
+        or _RANGE_AFTER.match(seen.masked, end)
+        or (hour in ("零", "〇") and _MIDNIGHT_AFTER.match(seen.text, end))
+        or seen.ends(_AT_LAST, start)
+        or (hour not in _ONE and hour != "两" and seen.ends(_EARLY_OR_LATE, start))
+        or (hour == "一" and _ONE_AFTER.match(seen.text, end) and not counts)
+    ):
         return True
-    if hour == "一" and _ONE_AFTER.match(seen.text, end) and not seen.ends(_POINTS_BEFORE, start):
-        return True
-    if hour in _ONE or seen.ends(_POINTS_BEFORE, start):
+    if hour in _ONE or counts:
         return False
     return bool(_TIME_AFTER.match(seen.text, end)) or not _POINTS_AFTER.match(seen.text, end)
 
@@ -83,7 +95,7 @@ def _minutes_meant(seen: Seen, match: re.Match[str]) -> bool:
     if seen.text[match.end("hour")] == "时":
         return True
     if match["sign"]:
-        return daytime or minute[0] in "零〇"
+        return daytime or minute[0] in "零〇" or "过" in match.group()
     return daytime and len(minute) == 2  # noqa: PLR2004  # 三零
 
 
@@ -102,6 +114,14 @@ def to_go(seen: Seen, start: int, _end: int) -> Reading | None:
         return None
     edits = group(match, "hour", render.hour), group(match, "minute", render.minute)
     return written(match.span(), "clock", "minutes_short", *edits)
+
+
+def hour_then_count(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read the hour of a booking, 今晚七点|八位: people have no decimals."""
+    match = _HOUR_THEN_COUNT.match(seen.masked, start)
+    if not match or not _daytime(seen, start):
+        return None
+    return written((start, match.end()), "clock", "hour", group(match, "hour", render.hour))
 
 
 def hour_range(seen: Seen, start: int, _end: int) -> Reading | None:

@@ -13,10 +13,10 @@ from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 _DAY_SIGN = "(?:号(?![楼线院门厅机位桌窗柜车])|日(?![元本志]))"
 _DATE = re.compile(f"(?:(?P<year>{N})年)?(?P<month>{N})月份?(?:(?P<day>{N})(?P<sign>{_DAY_SIGN})?)?")
 _JOIN = "(?:到|至|和|跟|与|及|或者|或|、|—|-|~)"
-_MORE_DAYS = re.compile(f"(?P<join>{_JOIN})(?P<day>{N})(?P<sign>{_DAY_SIGN})")
+_MORE_DAYS = re.compile(f"(?:{_JOIN})?(?P<day>{N})(?P<sign>{_DAY_SIGN})")
 _MONTHS_TO = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N})月")
-_YEAR = re.compile(f"(?P<year>{N})年(?!级|生)")
-_YEAR_TELLS = re.compile(f"年(?:底|初|末|春|夏|秋|冬|上半年|下半年|度|{N}月)")
+_YEAR = re.compile(f"(?P<year>{N})年(?!级|生(?:草|植|苗|木|树|根|灌))")
+_YEAR_TELLS = re.compile(f"年(?:底|初|末|春|夏|秋|冬|生|出生|毕业|入学|上半年|下半年|度|{N}月)")
 _SPOKEN_RANGE = re.compile("三五|一三|二四")
 _DECADE = re.compile(
     "(?P<year>(?:[五六七八九]零|[六七八九]五|零零|零五|一零|一五))(?:后(?![面来天续者退卫])|年代|前后)"
@@ -24,11 +24,12 @@ _DECADE = re.compile(
 _COHORT = re.compile(f"(?P<year>[零九八七一二]{D})(?:届|级)")
 _DAY = re.compile(f"(?P<day>{N})号(?!码)")
 _DAY_BEFORE = re.compile(MONTH_BEFORE)
-_DAY_AFTER = re.compile(f"号{DAY_AFTER}|号(?:到|至){N}号")
+_DAY_AFTER = re.compile(f"号{DAY_AFTER}|号(?:到|至){N}号|号{N}点")
 _RANGE_BEFORE = re.compile("号(?:到|至)$")
 _NOT_DAY = re.compile("号(?:线|楼)")
 _BC = re.compile("公元前?$")
 _BARE_DAYS = re.compile("(?:到|至|[，。！？；、,.!?;\\s]|$)")
+_YEAR_BEFORE = re.compile("年(?:到|至|和|跟|、|，)$")
 _PAIR = 2
 
 
@@ -95,7 +96,8 @@ def year(seen: Seen, start: int, end: int) -> Reading | None:
         return None
     run = match["year"]
     open_pair = len(run) == _PAIR and is_digit_string(run) and _approximate(run)
-    if open_pair and not _YEAR_TELLS.match(seen.text, end) and not seen.ends(_BC, start):
+    told = _YEAR_TELLS.match(seen.text, end) or seen.ends(_BC, start) or seen.ends(_YEAR_BEFORE, start)
+    if open_pair and not told:
         return stays(start, match.end(), "two_digits_or_approximate")
     return written(match.span(), "date", "year", group(match, "year", render.year))
 

@@ -7,6 +7,7 @@ numbers alone. Nothing raises; ``None`` says that the run is no number of that s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asr_daemon.itn.characters import DIGIT_VALUES, DIGITS
 
@@ -139,6 +140,7 @@ def _above_hundred_million(head: str, tail: str) -> Cardinal | None:
     return Cardinal(value, str(value), low.shorthand)
 
 
+@lru_cache(maxsize=4096)
 def cardinal(run: str) -> Cardinal | None:
     """Read a whole run as a cardinal, or return None: 十五, 两万三千五百, 一万二, 零."""
     if run in ("零", "〇"):

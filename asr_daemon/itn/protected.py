@@ -1,9 +1,9 @@
 """Words whose numerals stay: the package's list, and the user's.
 
 A word may name neighbours beside which it is no such word: ``[^满|得]十分[^钟|之]`` is the adverb 十分, but
-not in 满十分 or 十分钟. ``N`` among the neighbours is any numeral, ``$`` the text's end. The list is
-``protected_words.txt``: words parted by blanks, ``#`` begins a comment. Only numerals ever change, so a word
-without any protects nothing.
+not in 满十分 or 十分钟. ``N`` among the neighbours is any numeral, ``L`` any Latin letter, ``$`` the text's
+end. The list is ``protected_words.txt``: words parted by blanks, ``#`` begins a comment. Only numerals ever
+change, so a word without any protects nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from string import ascii_letters
 from typing import TYPE_CHECKING
 
 from asr_daemon.itn.characters import NUMERALS, fold
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _LIST = Path(__file__).with_name("protected_words.txt")
 _ENTRY = re.compile(r"(?:\[\^(?P<before>[^\]]*)\])?(?P<word>[^\[\]]+)(?:\[\^(?P<after>[^\]]*)\])?")
-_NUMERALS = tuple(NUMERALS + "0123456789")
+_CLASSES = {"N": tuple(NUMERALS + "0123456789"), "L": tuple(ascii_letters)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class _Anchored:
 def _alternatives(text: str | None) -> tuple[str, ...]:
     """Return the neighbours a bracket names."""
     parts = [part for part in (text or "").split("|") if part]
-    return tuple(part for part in parts if part != "N") + (_NUMERALS if "N" in parts else ())
+    return tuple(each for part in parts for each in _CLASSES.get(part, (part,)))
 
 
 def _entries(lines: Iterable[str]) -> Iterator[str]:

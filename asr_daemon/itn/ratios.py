@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, D, N
+from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 
@@ -19,14 +19,16 @@ _RATIO = re.compile(f"{_NUMBER}(?:比{_NUMBER}){{1,4}}{NOT_N}(?!{CLASSIFIER})")
 _COMPARED = re.compile("[大小多少高低好强快慢贵远近长短重轻]")
 _OPERATOR = "(?:加上|加|减去|减|乘以|乘|除以|除|等于|大于|小于)"
 _SUM = re.compile(f"{_NUMBER}(?:{_OPERATOR}负?{_NUMBER}){{1,12}}{NOT_N}")
-_SHARES = re.compile(f"十(?:送|转增|转|派|配){_NUMBER}{NOT_N}(?!{CLASSIFIER})")
+_SHARES = re.compile(f"十(?:(?:送|转增|转|派|配){_NUMBER}{NOT_N}(?!{CLASSIFIER})){{1,3}}")
 _OPERAND = re.compile(_NUMBER)
 _VARIABLE_BEFORE = re.compile("[A-Za-z](?:加上|加|减去|减|乘以|乘|除以|除|等于)$")
 _EQUALS_BEFORE = re.compile(
-    "(?:[A-Za-z](?:加上|加|减去|减|乘以|乘|除以|除)|(?:约?等于|大于|小于)负?|根号|[A-Za-z](?:是|为|"
+    f"(?:(?:[A-Za-z]|分之[{NUMERALS}]{{1,3}})(?:加上|加|减去|减|乘以|乘|除以|除)|(?:约?等于|大于|小于)负?|根号|[A-Za-z](?:是|为|"
     "取|值为)|(?:平方|立方|次方)(?:是|为))$"
 )
 _SQUARE_OF = re.compile(f"(?P<number>{D})(?=的(?:平方|立方|{N}次[方幂]))")
+_POWER = re.compile(f"(?P<number>{D})(?=次[方幂](?!程))")
+_BASE_BEFORE = re.compile(f"[{NUMERALS}A-Za-z]的负?$")
 _DISCOUNT = re.compile(f"(?P<number>{_NUMBER})折(?![叠页线扇射磨腾返合断扣旧])")
 _OPEN_DISCOUNT = ("三五", "七八", "八九", "五六", "六七", "三四", "四五", "一二", "二三")
 _MINUS_BEFORE = re.compile("(?<![正胜自欺肩抱辜担背平0-9%‰零〇一二两三四五六七八九十])负$")
@@ -34,7 +36,7 @@ _MINUS_BEFORE = re.compile("(?<![正胜自欺肩抱辜担背平0-9%‰零〇一�
 
 def minus(seen: Seen, start: int) -> int:
     """Return 1 where 负 before ``start`` is a sign, else 0."""
-    return int(seen.ends(_MINUS_BEFORE, start))
+    return int(seen.text[start - 1 : start] == "负" and seen.ends(_MINUS_BEFORE, start))
 
 
 def _percent_edits(match: re.Match[str], sign: str) -> list[Edit | None]:
@@ -72,7 +74,10 @@ def fraction(seen: Seen, start: int, _end: int) -> Reading | None:
             edits = [Edit(match.start("lower"), match.end(), f"{upper}/{lower}")]
             if whole:
                 edits.insert(0, Edit(match.start("whole"), match.end("whole"), whole))
-            return written(match.span(), "fraction", "fraction", *edits)
+            lead = minus(seen, start)
+            if lead:
+                edits.insert(0, Edit(start - 1, start, "-"))
+            return written((start - lead, match.end()), "fraction", "fraction", *edits)
     match = _OF.match(seen.masked, start)
     return stays(start, match.end(), "open_fraction") if match else None
 
@@ -113,6 +118,8 @@ def arithmetic(seen: Seen, start: int, _end: int) -> Reading | None:
         if reading:
             return reading
     match = _SQUARE_OF.match(seen.masked, start)
+    if not match and seen.ends(_BASE_BEFORE, start):
+        match = _POWER.match(seen.masked, start)
     if match:
         return written(match.span(), "math", "power", group(match, "number", render.number))
     match = _OPERAND.match(seen.masked, start)

@@ -12,48 +12,56 @@ if TYPE_CHECKING:
 
     from asr_daemon.itn.reading import Reading, Rule, Seen
 
-# In order: what is longer and surer comes first.
-_FIRST: tuple[Rule, ...] = (
-    cardinals.ordinal,
-    ratios.percent,
-    ratios.fraction,
-    cardinals.negative,
-    ratios.arithmetic,
-    ratios.ratio,
-    dates.months,
-    dates.date,
-    dates.year,
-    dates.decade,
-    strings.version,
-    clocks.to_go,
-    clocks.marked,
-    clocks.minutes,
-    ratios.discount,
-    amounts.money,
-    amounts.degrees,
-    amounts.length,
-    amounts.duration,
-    strings.decimal,
-    clocks.hour_range,
-    clocks.bare_hour,
-    clocks.o_clock,
+# In order: what is longer and surer comes first. Beside each rule, the characters one of which follows the
+# numerals it reads (so that most rules need not be asked at all); "" is any.
+_FIRST: tuple[tuple[Rule, str], ...] = (
+    (cardinals.ordinal, ""),
+    (ratios.percent, "分"),
+    (ratios.fraction, "分又"),
+    (cardinals.negative, ""),
+    (ratios.arithmetic, ""),
+    (ratios.ratio, "比点"),
+    (dates.months, "到至"),
+    (dates.date, "年月"),
+    (dates.year, "年"),
+    (dates.decade, "后年前届级"),
+    (strings.version, "点"),
+    (clocks.to_go, "分刻点"),
+    (clocks.marked, "点时"),
+    (clocks.minutes, "点时"),
+    (ratios.discount, "折点"),
+    (amounts.money, "块元圆毛角分点"),
+    (amounts.degrees, "度"),
+    (amounts.length, "米秒"),
+    (amounts.duration, "分"),
+    (clocks.hour_then_count, "点"),
+    (strings.decimal, "点"),
+    (clocks.hour_range, "到至"),
+    (clocks.bare_hour, "点"),
+    (clocks.o_clock, "时"),
 )
-_LAST: tuple[Rule, ...] = (
-    dates.day_of_month,
-    amounts.liang,
-    amounts.unit,
-    amounts.yuan,
-    strings.letters,
-    strings.digits,
-    cardinals.plain,
+_LAST: tuple[tuple[Rule, str], ...] = (
+    (dates.day_of_month, "号"),
+    (amounts.liang, ""),
+    (amounts.unit, ""),
+    (amounts.yuan, "块"),
+    (strings.letters, ""),
+    (strings.digits, ""),
+    (cardinals.plain, ""),
 )
 
 
-def _first_of(rules: tuple[Rule, ...]) -> Rule:
+def _first_of(rules: tuple[tuple[Rule, str], ...]) -> Rule:
     """Return the rule that asks ``rules`` in turn."""
+    followers = {character for _, after in rules for character in after}
+    asked = {
+        character: tuple(rule for rule, after in rules if not after or character in after)
+        for character in followers
+    }
+    always = tuple(rule for rule, after in rules if not after)
 
     def rule(seen: Seen, start: int, end: int) -> Reading | None:
-        for each in rules:
+        for each in asked.get(seen.masked[end : end + 1], always):
             reading = each(seen, start, end)
             if reading is not None:
                 return reading
@@ -63,7 +71,7 @@ def _first_of(rules: tuple[Rule, ...]) -> Rule:
 
 
 _partner = _first_of(_FIRST + _LAST)
-_read = _first_of((*_FIRST, cardinals.range_before(_partner), *_LAST))
+_read = _first_of((*_FIRST, (cardinals.range_before(_partner), "到至—-~"), *_LAST))
 
 
 def tag(seen: Seen) -> Iterator[Reading]:
