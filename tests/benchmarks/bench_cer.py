@@ -46,9 +46,8 @@ def main() -> None:
             print(
                 f"{path.name:24} {errors:4} of {len(reference):5} characters  {errors / len(reference):6.1%}"
             )
-        print(
-            f"{'all, silence ' + str(silence_ms) + ' ms':24} {wrong:4} of {length:5} characters  {wrong / length:6.1%}"
-        )
+        total = f"all, silence {silence_ms} ms"
+        print(f"{total:24} {wrong:4} of {length:5} characters  {wrong / length:6.1%}")
 
 
 def transcribe(recordings: list[Path], silence_ms: int) -> list[str]:
