@@ -19,12 +19,13 @@ MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 def check(context: Context, as_json: bool) -> int:
     """Look at configuration and environment; name every problem with its key and its fix.
 
-    Ends with 2 when the configuration is wrong, with 1 when the environment is.
+    As root it tries what the installed service's user may do. Ends with 2 when the configuration is wrong,
+    with 1 when the environment is; warnings end with 0.
     """
     from asr_daemon.doctor import Finding, examine  # noqa: PLC0415
 
     try:
-        findings = examine(context.config())
+        findings = examine(context.config(), context.found_path and context.found_path.absolute())
         code = 1 if any(finding.level == "error" for finding in findings) else 0
     except ConfigurationError as error:
         findings = [Finding("error", "configuration", problem) for problem in error.problems]

@@ -289,3 +289,6 @@ PRAGMA freelist_count
 
 -- page_size: bytes
 PRAGMA page_size
+
+-- settings: everything that outlives a restart
+SELECT key, value FROM settings

@@ -73,8 +73,8 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
     steps.command("systemd-sysusers", str(SYSUSERS))
     steps.write(TMPFILES, _for_user(shipped_text("systemd/asr-daemon.tmpfiles.conf"), wanted.user))
     steps.command("systemd-tmpfiles", "--create", str(TMPFILES))
-    steps.write(UNIT, _unit(wanted))
-    steps.write(DROP_INS / "inboxes.conf", drop_in(config, wanted.environment, wanted.config_path))
+    for path, text in expected_files(wanted).items():
+        steps.write(path, text)
     if wanted.has_card and config.engine.device != "cpu":
         steps.write(DROP_INS / "gpu.conf", shipped_text("systemd/asr-daemon.service.d/gpu.conf"))
     elif config.engine.device == "cpu":
@@ -89,6 +89,18 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
         "start, now and at every boot: systemctl enable --now asr-daemon; anew: systemctl restart asr-daemon"
     )
     return steps.records
+
+
+def expected_files(wanted: Installation) -> dict[Path, str]:
+    """Return unit and drop-in as this package would write them for the configuration of now.
+
+    Raises :class:`~asr_daemon.errors.ConfigurationError`.
+    """
+    config = _config_in_force(wanted.steps(), wanted.config_path)
+    return {
+        UNIT: _unit(wanted),
+        DROP_INS / "inboxes.conf": drop_in(config, wanted.environment, wanted.config_path),
+    }
 
 
 def uninstall(wanted: Installation) -> list[StepRecord]:

@@ -1,0 +1,187 @@
+"""Folders: whether they are there, who may use them, what they lie on, how full they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from asr_daemon.doctor.finding import Finding
+from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
+from asr_daemon.hotwords import HotwordFileError, read_hotwords
+from asr_daemon.mounts import events_are_reliable, filesystem_type, is_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.doctor.finding import Machine
+
+LOW_SPACE_BYTES = 1 << 30
+MOST_FOLDERS = 500_000  # no more are counted
+WATCHES = "/proc/sys/fs/inotify/max_user_watches"
+INSTANCES = "/proc/sys/fs/inotify/max_user_instances"
+SPARE_INSTANCES = 8
+
+
+def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iterator[Finding]:
+    """Say what is wrong with the folders of the configuration, in its order."""
+    yield from _state(config, user)
+    yield from _backups(config, user)
+    if config.metrics.textfile is not None:
+        yield from _usable("metrics.textfile", config.metrics.textfile.parent, "write", user)
+    for inbox in config.inbox:
+        yield from _inbox(inbox, user)
+    yield from _watches(config, machine)
+
+
+def _state(config: Config, user: ServiceUser) -> Iterator[Finding]:
+    key = "daemon.state_dir"
+    yield from _own_folder(key, config.state_dir, user)
+    existing = nearest(config.state_dir)
+    if is_network(existing):
+        yield Finding(
+            "error",
+            key,
+            f"{config.state_dir} lies on a network file system ({filesystem_type(existing)})",
+            "put it on a local disk: SQLite's locks do not hold there",
+        )
+    yield space(key, existing)
+    if config.daemon.fallback_dir is not None:
+        yield from _own_folder("daemon.fallback_dir", config.daemon.fallback_dir, user)
+
+
+def _backups(config: Config, user: ServiceUser) -> Iterator[Finding]:
+    yield from _own_folder("backup.dir", config.backup_dir, user)
+    yield space("backup.dir", nearest(config.backup_dir))
+    second = config.backup.second_dir
+    if second is None:
+        return
+    yield from _own_folder("backup.second_dir", second, user)
+    if nearest(second).stat().st_dev == nearest(config.backup_dir).stat().st_dev:
+        yield Finding(
+            "warning",
+            "backup.second_dir",
+            f"{second} lies on the same disk as backup.dir: one failure takes both",
+            "choose a folder on another disk, or on a share",
+        )
+
+
+def _inbox(inbox: InboxSection, user: ServiceUser) -> Iterator[Finding]:
+    key = f"inbox {inbox.name!r}: "
+    yield from _usable(key + "path", inbox.path, "write", user)
+    if inbox.path.is_dir():
+        yield space(key + "path", inbox.path)
+        kind = filesystem_type(inbox.path)
+        if inbox.watch == "events" and not events_are_reliable(kind):
+            yield Finding(
+                "warning",
+                key + "watch",
+                f"{inbox.path} lies on {kind}, where file events do not tell of what other machines write",
+                'use "auto" or "polling"; until then a recording is found by the next rescan only',
+            )
+    if inbox.archive is not None:
+        yield from _usable(key + "archive", inbox.archive, "write", user)
+    if inbox.hotwords is not None:
+        yield from _hotwords(key + "hotwords", inbox.hotwords, user)
+
+
+def _hotwords(key: str, path: Path, user: ServiceUser) -> Iterator[Finding]:
+    try:
+        words = read_hotwords(path)
+    except HotwordFileError as error:
+        yield Finding("error", key, str(error), "create the file, or leave the key out")
+        return
+    for problem in words.problems:
+        yield Finding("warning", key, f"{problem.path} line {problem.line}: {problem.text}")
+    (why,) = probe([Wanted(path, "read")], user)
+    if why:
+        yield Finding("error", key, f"{user.called} cannot read {path}: {why}", f"chmod o+r {path}")
+    else:
+        yield Finding("ok", key, f"{len(words.words)} words in {path}")
+
+
+def _watches(config: Config, machine: Machine) -> Iterator[Finding]:
+    """Compare what the kernel grants with the folders of those inboxes that are watched by events."""
+    watched = [
+        inbox
+        for inbox in config.inbox
+        if inbox.path.is_dir()
+        and (
+            inbox.watch == "events"
+            or (inbox.watch == "auto" and events_are_reliable(filesystem_type(inbox.path)))
+        )
+    ]
+    needed = sum(_folders_below(inbox.path) if inbox.recursive else 1 for inbox in watched)
+    granted, instances = machine.figure(WATCHES), machine.figure(INSTANCES)
+    if granted is not None and watched:
+        text = f"{needed} folders to watch, the kernel grants {granted} inotify watches"
+        if needed > granted:
+            fix = f"sysctl -w fs.inotify.max_user_watches={max(needed * 2, 524_288)} (until then: polling)"
+            yield Finding("warning", "environment", text, fix)
+        else:
+            yield Finding("ok", "environment", text)
+    if instances is not None and len(watched) + SPARE_INSTANCES > instances:
+        yield Finding(
+            "warning",
+            "environment",
+            f"{len(watched)} inboxes to watch, the kernel grants {instances} inotify instances a user",
+            f"sysctl -w fs.inotify.max_user_instances={2 * (len(watched) + SPARE_INSTANCES)}",
+        )
+
+
+def _folders_below(folder: Path) -> int:
+    count = 0
+    for _ in os.walk(folder):
+        count += 1
+        if count >= MOST_FOLDERS:
+            break
+    return count
+
+
+def _own_folder(key: str, folder: Path, user: ServiceUser) -> Iterator[Finding]:
+    """Look at a folder that the service makes where it is not there."""
+    if folder.is_dir():
+        yield from _usable(key, folder, "write", user)
+        return
+    above = nearest(folder)
+    (why,) = probe([Wanted(above, "write")], user)
+    if why:
+        yield Finding(
+            "error",
+            key,
+            f"the folder {folder} is not there, and {user.called} cannot make it: {why}",
+            f"install -d -o {user.called} -m 750 {folder}",
+        )
+    else:
+        yield Finding("ok", key, f"{folder} will be made")
+
+
+def _usable(key: str, folder: Path, need: Need, user: ServiceUser) -> Iterator[Finding]:
+    if not folder.is_dir():
+        yield Finding("error", key, f"the folder {folder} is not there", "create it, or mount its share")
+        return
+    (why,) = probe([Wanted(folder, need)], user)
+    if why:
+        yield Finding(
+            "error",
+            key,
+            f"{folder} cannot be written by {user.called}: {why}",
+            f"setfacl -R -m u:{user.called}:rwX -m d:u:{user.called}:rwX {folder}",
+        )
+    else:
+        yield Finding("ok", key, f"{folder} ({filesystem_type(folder)})")
+
+
+def space(key: str, folder: Path) -> Finding:
+    """Say how much room there is."""
+    free = shutil.disk_usage(folder).free
+    if free < LOW_SPACE_BYTES:
+        return Finding("warning", key, f"only {free / 2**20:.0f} MiB free on {folder}", "make room")
+    return Finding("ok", key, f"{free / 2**30:.0f} GiB free on {folder}")
+
+
+def nearest(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())

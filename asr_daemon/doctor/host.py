@@ -1,0 +1,115 @@
+"""The machine: clock, SQLite, journal."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asr_daemon.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asr_daemon.config import Config
+    from asr_daemon.doctor.finding import Machine
+
+Version = tuple[int, ...]
+FIRST_YEAR, LAST_YEAR = 2026, 2100  # this release is of 2026
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug of SQLite that concerns this program."""
+
+    first: Version
+    fixed: tuple[Version, ...]  # in each branch, oldest first; the last one holds for all that follow
+    text: str
+    fix: str
+
+    def is_in(self, version: Version) -> bool:
+        """Whether that release has it."""
+        if version < self.first or version >= self.fixed[-1]:
+            return False
+        return not any(fixed[:2] == version[:2] and version >= fixed for fixed in self.fixed)
+
+
+KNOWN_BUGS = (
+    Bug(  # https://www.sqlite.org/wal.html#walresetbug
+        (3, 7, 0),
+        ((3, 44, 6), (3, 50, 7), (3, 51, 3)),
+        "has the WAL-reset bug: two programs that write the history at the same instant may damage it (very "
+        "rare; the daemon alone writes through one connection)",
+        "let nothing else write history.db; use a Python with SQLite 3.44.6, 3.50.7, 3.51.3 or newer",
+    ),
+    Bug(  # https://www.sqlite.org/releaselog/3_38_1.html and the two that follow
+        (3, 38, 0),
+        ((3, 38, 4),),
+        "may answer queries wrongly (Bloom filters, new in 3.38.0)",
+        "use a Python with SQLite 3.38.4 or newer",
+    ),
+    Bug(  # https://www.sqlite.org/releaselog/3_51_3.html
+        (3, 52, 0),
+        ((3, 52, 1),),
+        "was withdrawn by its makers",
+        "use a Python with SQLite 3.51.3 or 3.53.0",
+    ),
+)
+
+
+def look_at_host(config: Config, machine: Machine) -> Iterator[Finding]:
+    """Say what is wrong with clock, SQLite and journal."""
+    yield from _clock(machine)
+    yield from look_at_sqlite(machine.sqlite_version)
+    yield from _journal(config, machine)
+
+
+def _clock(machine: Machine) -> Iterator[Finding]:
+    now = machine.now()
+    if not FIRST_YEAR <= now.year < LAST_YEAR:
+        yield Finding("error", "clock", f"the clock says {now:%Y-%m-%d}", "set it: timedatectl set-ntp true")
+        return
+    said = machine.run("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    if said is not None and said.strip() == "no":
+        yield Finding(
+            "warning",
+            "clock",
+            "the clock is not synchronised: times in history and file names may be wrong",
+            "timedatectl set-ntp true, or install chrony",
+        )
+    else:
+        yield Finding("ok", "clock", f"{now.astimezone():%Y-%m-%d %H:%M %Z}")
+
+
+def look_at_sqlite(version: Version) -> Iterator[Finding]:
+    """Say what that release of SQLite lacks or gets wrong."""
+    name = "SQLite " + ".".join(map(str, version))
+    if version < OLDEST_SQLITE:
+        yield Finding("error", "environment", f"{name} is too old", "use a Python with SQLite 3.37 or newer")
+        return
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        try:
+            database.execute("CREATE VIRTUAL TABLE probe USING fts5(body)")
+        except sqlite3.OperationalError:
+            yield Finding("error", "environment", f"{name} was built without FTS5", "use another Python")
+    bugs = [bug for bug in KNOWN_BUGS if bug.is_in(version)]
+    for bug in bugs:
+        yield Finding("warning", "environment", f"{name} {bug.text}", bug.fix)
+    if not bugs:
+        yield Finding("ok", "environment", name)
+
+
+def _journal(config: Config, machine: Machine) -> Iterator[Finding]:
+    if config.daemon.log not in ("auto", "journal"):
+        return
+    if machine.journal_reachable():
+        yield Finding("ok", "daemon.log", "journald listens")
+    elif config.daemon.log == "journal":
+        yield Finding(
+            "warning",
+            "daemon.log",
+            "journald does not listen: records go to stderr, without fields to search by",
+            'start systemd-journald, or use "auto"',
+        )

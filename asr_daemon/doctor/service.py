@@ -1,0 +1,96 @@
+"""The installed service: there, of this package, for this configuration; and its backups."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from asr_daemon.backup.health import backup_health
+from asr_daemon.clock import to_stamp
+from asr_daemon.doctor.finding import Finding
+from asr_daemon.doctor.rights import ServiceUser
+from asr_daemon.errors import AsrDaemonError
+from asr_daemon.history import open_history_read_only
+from asr_daemon.install.service import BOOTED, CARD, DROP_INS, UNIT, Installation, expected_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from asr_daemon.config import Config
+    from asr_daemon.doctor.finding import Machine
+
+CLOCK_WAS_WRONG_S = 86_400.0
+
+
+def service_user(config_path: Path | None, machine: Machine) -> ServiceUser:
+    """Return the user of the installed service, if it runs by this configuration; otherwise who asks."""
+    unit = _text(machine.place(UNIT))
+    user = re.search(r"(?m)^User=(\S+)$", unit)
+    if user is None or not _is_by(unit, config_path):
+        return ServiceUser()
+    groups = re.search(r"(?m)^SupplementaryGroups=(.+)$", _text(machine.place(DROP_INS / "inboxes.conf")))
+    return ServiceUser(user[1], tuple(groups[1].split()) if groups else ())
+
+
+def look_at_service(config_path: Path | None, user: ServiceUser, machine: Machine) -> Iterator[Finding]:
+    """Say whether the unit is installed, of this package, and fits the configuration."""
+    key, again = "service", "asr-daemon install, then systemctl restart asr-daemon"
+    unit = _text(machine.place(UNIT))
+    if not unit:
+        booted = machine.place(BOOTED).is_dir()
+        text = "no service is installed" + ("" if booted else " (systemd does not run here)")
+        yield Finding("ok", key, text, "asr-daemon install" if booted else "")
+        return
+    if not _is_by(unit, config_path):
+        yield Finding("ok", key, f"{UNIT} runs by another configuration than {config_path}")
+        return
+    if not user.is_known:
+        yield Finding("error", key, f"the user {user.called} of the service is not there", again)
+        return
+    assert config_path is not None  # noqa: S101 (the unit names it)
+    wanted = Installation(user=user.called, root=machine.root, config_path=config_path)
+    differing = [path for path, text in expected_files(wanted).items() if _text(machine.place(path)) != text]
+    for path in differing:
+        why = "it was installed by another release or environment" if path == UNIT else "inboxes came or went"
+        yield Finding("warning", key, f"{path} does not fit this package and configuration: {why}", again)
+    if not differing:
+        yield Finding("ok", key, f"{UNIT} fits this package and configuration")
+    if machine.place(CARD).exists() and not machine.place(DROP_INS / "gpu.conf").exists():
+        yield Finding("warning", key, "there is an NVIDIA device, but the service cannot reach it", again)
+
+
+def look_at_backups(config: Config, machine: Machine) -> Iterator[Finding]:
+    """Say what is wrong with the backups."""
+    if not config.backup.schedule:
+        yield Finding("warning", "backup.schedule", "no backups are taken", "set a cron expression")
+    remembered: dict[str, str] = {}
+    if config.history_path.exists():
+        try:
+            history = open_history_read_only(config.history_path)
+            remembered = {row["key"]: row["value"] for row in history.all("settings")}
+            history.close()
+        except AsrDaemonError as error:
+            yield Finding("warning", "backup.schedule", str(error), "start the daemon")
+    health = backup_health(config, lambda key: remembered.get(key, ""), machine.now())
+    for problem in health.problems:
+        yield Finding("error", "backup.schedule", problem, "asr-daemon backup now; journalctl -u asr-daemon")
+    if health.last is None:
+        return
+    taken_at = health.last.taken_at
+    if (taken_at - machine.now()).total_seconds() > CLOCK_WAS_WRONG_S:
+        text = f"the newest backup is of {to_stamp(taken_at)}, in the future"
+        yield Finding("warning", "clock", text, "look at the clock, then take a backup")
+    elif not health.problems:
+        yield Finding("ok", "backup.schedule", f"last backup {taken_at.astimezone():%Y-%m-%d %H:%M}")
+
+
+def _is_by(unit: str, config_path: Path | None) -> bool:
+    return config_path is not None and f"-c {config_path}" in unit.replace('"', "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,387 @@
+"""`check`: every problem with its key and its fix, and no alarm where all is well."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import socket
+import tempfile
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from way import START, make_config
+
+from asr_daemon.doctor import Finding, Machine, examine
+from asr_daemon.doctor.host import look_at_sqlite
+from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
+from asr_daemon.history import open_history
+from asr_daemon.install.service import DROP_INS, UNIT, Installation, expected_files
+from asr_daemon.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asr_daemon.config import Config
+
+SOUND_SQLITE = (3, 53, 0)
+NOBODY = "nobody"
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try another user's rights")
+
+
+class Host:
+    """A machine made of files below a folder, and a configuration on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "root"
+        (folder / "inbox").mkdir()
+        self.write("proc/sys/fs/inotify/max_user_watches", "1000\n")
+        self.write("proc/sys/fs/inotify/max_user_instances", "128\n")
+        self.write("proc/meminfo", "MemTotal:       16000000 kB\n")
+        self.config = make_config(folder)
+        self.programs: dict[str, str] = {"timedatectl": "yes\n"}
+        self.machine = Machine(
+            root=self.root,
+            run=lambda *command: self.programs.get(command[0]),
+            now=lambda: START,
+            sqlite_version=SOUND_SQLITE,
+            journal_reachable=lambda: True,
+        )
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file of the machine."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        return target
+
+    def section(self, name: str, **values: Any) -> None:
+        """Change a section of the configuration; "inbox" is the one inbox."""
+        if name == "inbox":
+            changed: Any = (self.config.inbox[0].model_copy(update=values),)
+        else:
+            changed = getattr(self.config, name).model_copy(update=values)
+        self.config = self.config.model_copy(update={name: changed})
+
+    def problems(self, key: str = "") -> list[Finding]:
+        """Return what is wrong with that key (the built-in model is known to be small)."""
+        found = examine(self.config, machine=self.machine)
+        return [f for f in found if f.level != "ok" and key in f.key and "trying out" not in f.text]
+
+    def problem(self, key: str) -> Finding:
+        """Return the one thing that is wrong with that key; it says how to mend it."""
+        (found,) = self.problems(key)
+        assert found.fix
+        return found
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """Return a sound machine."""
+    return Host(tmp_path)
+
+
+def test_a_sound_machine_has_no_problem(host: Host) -> None:
+    """Nothing is alleged where nothing is wrong, and every part was looked at."""
+    assert host.problems() == []
+    keys = {finding.key for finding in examine(host.config, machine=host.machine)}
+    assert keys >= {
+        *("daemon.state_dir", "backup.dir", "inbox 'inbox': path", "engine.model", "engine.ffmpeg"),
+        *("engine.device", "environment", "clock", "service", "daemon.log"),
+    }
+    assert list((host.folder / "inbox").iterdir()) == [], "no probe file stays"
+
+
+# ------------------------------------------------------------------ folders
+
+
+@pytest.mark.parametrize("key", ["path", "archive"])
+def test_missing_folder_of_an_inbox(host: Host, key: str) -> None:
+    """Inbox and archive are not made by the service: they have to be there."""
+    host.section("inbox", **{key: host.folder / "missing"})
+    assert "is not there" in host.problem(f"inbox 'inbox': {key}").text
+
+
+def test_second_backup_folder_on_the_same_disk(host: Host) -> None:
+    """A second copy that one failure takes along is none."""
+    (host.folder / "nas").mkdir()
+    host.section("backup", second_dir=host.folder / "nas")
+    assert "same disk" in host.problem("backup.second_dir").text
+
+
+def test_more_folders_than_inotify_watches(host: Host) -> None:
+    """Named before the kernel refuses, with the setting that helps."""
+    host.write("proc/sys/fs/inotify/max_user_watches", "3\n")
+    for name in "abc":
+        (host.folder / "inbox" / name).mkdir()
+    host.section("inbox", watch="events")
+    found = [f for f in host.problems("environment") if "inotify" in f.text]
+    assert "4 folders" in found[0].text
+    assert "max_user_watches=" in found[0].fix
+    host.section("inbox", recursive=False)
+    assert host.problems("environment") == []
+
+
+def test_metrics_file_needs_its_folder(host: Host) -> None:
+    """The textfile collector's folder has to be there."""
+    host.section("metrics", textfile=host.folder / "none" / "asr.prom")
+    assert "is not there" in host.problem("metrics.textfile").text
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """Yield a folder that every user may enter (pytest's own are closed to others)."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@as_root
+def test_rights_are_those_of_the_services_user(public: Path) -> None:
+    """Root could write; the service's user cannot, and that is what counts. Root stays root."""
+    closed, opened, secret = public / "closed", public / "opened", public / "secret"
+    closed.mkdir(mode=0o755)
+    opened.mkdir()
+    opened.chmod(0o777)
+    secret.write_text("words")
+    secret.chmod(0o600)
+    wanted = [Wanted(closed, "write"), Wanted(opened, "write"), Wanted(secret, "read")]
+    assert probe(wanted, ServiceUser()) == ["", "", ""]
+    assert probe(wanted, ServiceUser(NOBODY)) == ["Permission denied", "", "Permission denied"]
+    assert os.geteuid() == 0
+    assert list(opened.iterdir()) == []
+
+
+@as_root
+def test_groups_of_the_service_open_a_departments_folder(public: Path) -> None:
+    """SupplementaryGroups= counts as it does for the service."""
+    own = pwd.getpwnam(NOBODY).pw_gid
+    group = next(entry for entry in grp.getgrall() if entry.gr_gid not in (0, own) and not entry.gr_mem)
+    shared = public / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, group.gr_gid)
+    shared.chmod(0o770)
+    wanted = [Wanted(shared, "write")]
+    assert probe(wanted, ServiceUser(NOBODY)) == ["Permission denied"]
+    assert probe(wanted, ServiceUser(NOBODY, (group.gr_name,))) == [""]
+
+
+@as_root
+def test_check_as_root_speaks_for_the_installed_user(host: Host, public: Path) -> None:
+    """The inbox that root could write is an error when the service's user cannot, with the command."""
+    closed = public / "inbox"
+    closed.mkdir(mode=0o755)
+    installed = Installed(host, NOBODY)
+    host.section("inbox", path=closed)
+    found = examine(host.config, installed.config_path, host.machine)
+    (error,) = [
+        finding for finding in found if finding.key == "inbox 'inbox': path" and finding.level == "error"
+    ]
+    assert "cannot be written by nobody" in error.text
+    assert "setfacl" in error.fix
+
+
+# ------------------------------------------------------------------ engine
+
+
+def model(host: Host, **files: str) -> None:
+    """Put a model folder where the configuration says."""
+    folder = host.folder / "models" / "paraformer-zh"
+    folder.mkdir(parents=True)
+    for name, text in {"config.yaml": "model: SeacoParaformer\n", "model.pt": "weights", **files}.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    host.section("models", dir=host.folder / "models")
+
+
+def test_model_without_its_companions(host: Host) -> None:
+    """What lies beside a model, and what does not, is named."""
+    model(host)
+    texts = [finding.text for finding in host.problems("engine.model")]
+    assert len(texts) == 2
+    assert "fsmn-vad" in texts[0]
+    assert "ct-punc" in texts[1]
+
+
+def test_model_that_was_not_fetched_whole(host: Host) -> None:
+    """An empty file among the model's is an error before it fails at three in the morning."""
+    model(host, tokens_json="")
+    (found,) = [finding for finding in host.problems("engine.model") if finding.level == "error"]
+    assert "tokens.json is empty" in found.text
+
+
+SMI = "NVIDIA H200, 143771, {free}, 570.10\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "said", "level", "text"),
+    [
+        ("auto", SMI.format(free=140000), "ok", "143771 MiB"),
+        ("cuda:0", SMI.format(free=100), "warning", "100 MiB free"),
+        ("cuda:1", SMI.format(free=140000), "error", "only 1 cards"),
+        ("auto", None, "warning", "nvidia-smi does not answer"),
+        ("cpu", None, "ok", "processor"),
+    ],
+)
+def test_card_and_its_memory(host: Host, device: str, said: str | None, level: str, text: str) -> None:
+    """The card is asked for its memory; one that does not answer, or is not there, is said."""
+    host.write("dev/nvidiactl", "")
+    if said:
+        host.programs["nvidia-smi"] = said
+    host.section("engine", device=device)
+    (found,) = [f for f in examine(host.config, machine=host.machine) if f.key == "engine.device"]
+    assert (found.level, text in found.text) == (level, True)
+
+
+def test_card_that_is_not_there(host: Host) -> None:
+    """A configuration for a card on a machine without one."""
+    host.section("engine", device="cuda")
+    assert host.problem("engine.device").level == "error"
+
+
+def test_little_memory(host: Host) -> None:
+    """Two gigabytes are not enough for a model for work."""
+    host.write("proc/meminfo", "MemTotal:       2000000 kB\n")
+    assert "1953 MiB" in host.problem("environment").text
+
+
+# ------------------------------------------------------------------ host
+
+
+@pytest.mark.parametrize(
+    ("version", "is_bad", "text"),
+    [
+        ((3, 36, 0), True, "too old"),
+        ((3, 40, 1), True, "WAL-reset"),
+        ((3, 44, 5), True, "WAL-reset"),
+        ((3, 44, 6), False, ""),
+        ((3, 45, 0), True, "WAL-reset"),
+        ((3, 50, 6), True, "WAL-reset"),
+        ((3, 50, 7), False, ""),
+        ((3, 51, 2), True, "WAL-reset"),
+        ((3, 51, 3), False, ""),
+        ((3, 38, 2), True, "Bloom"),
+        ((3, 52, 0), True, "withdrawn"),
+        ((3, 53, 4), False, ""),
+    ],
+)
+def test_known_bugs_of_sqlite(version: tuple[int, ...], is_bad: bool, text: str) -> None:
+    """Each release's bugs, with those that were mended in an older branch told apart."""
+    problems = [finding for finding in look_at_sqlite(version) if finding.level != "ok"]
+    assert bool(problems) == is_bad
+    assert any(text in finding.text for finding in problems) or not is_bad
+
+
+@pytest.mark.parametrize("year", [1970, 2024, 2106])
+def test_clock_that_cannot_be_right(host: Host, year: int) -> None:
+    """A machine without a battery begins in 1970."""
+    host.machine = replace(host.machine, now=lambda: datetime(year, 1, 1, tzinfo=timezone.utc))
+    assert host.problem("clock").level == "error"
+
+
+def test_clock_that_nobody_sets(host: Host) -> None:
+    """Without NTP: a warning; where systemd does not say, nothing is alleged."""
+    host.programs["timedatectl"] = "no\n"
+    assert "not synchronised" in host.problem("clock").text
+    del host.programs["timedatectl"]
+    assert host.problems("clock") == []
+
+
+def test_journal_that_does_not_listen(host: Host, tmp_path: Path) -> None:
+    """Asked for, and not there: said. A listening one is found."""
+    host.section("daemon", log="journal")
+    way = Journal(str(tmp_path / "journal"))
+    host.machine = replace(host.machine, journal_reachable=way.reachable)
+    assert "journald does not listen" in host.problem("daemon.log").text
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald:
+        journald.bind(str(tmp_path / "journal"))
+        assert host.problems("daemon.log") == []
+
+
+# ------------------------------------------------------------------ service and backups
+
+
+class Installed:
+    """A machine with the service's files, and what `check` says of them."""
+
+    def __init__(self, host: Host, user: str) -> None:
+        self.host = host
+        self.config_path = Path("/etc/asr-daemon/config.toml")
+        text = f'[daemon]\nstate_dir = "{host.folder}/state"\n'
+        text += f'[[inbox]]\nname = "a"\npath = "{host.folder}/inbox"\n'
+        host.write(str(self.config_path.relative_to("/")), text)
+        wanted = Installation(user=user, root=host.root, config_path=self.config_path)
+        for path, content in expected_files(wanted).items():
+            host.write(str(path.relative_to("/")), content)
+
+    def problems(self) -> list[Finding]:
+        """Return what is wrong with the service."""
+        found = examine(self.host.config, self.config_path, self.host.machine)
+        return [finding for finding in found if finding.key == "service" and finding.level != "ok"]
+
+
+def test_unit_that_fits(host: Host) -> None:
+    """The files that `install` writes are the files that `check` expects."""
+    assert Installed(host, pwd.getpwuid(os.geteuid()).pw_name).problems() == []
+
+
+@pytest.mark.parametrize("changed", [UNIT, DROP_INS / "inboxes.conf"])
+def test_unit_of_another_release_or_configuration(host: Host, changed: Path) -> None:
+    """An upgraded package, or a new inbox, without `install`: said, with the command."""
+    installed = Installed(host, pwd.getpwuid(os.geteuid()).pw_name)
+    place = host.machine.place(changed)
+    place.write_text(place.read_text() + "# of yesterday\n")
+    (found,) = installed.problems()
+    assert str(changed) in found.text
+    assert "asr-daemon install" in found.fix
+
+
+def test_user_that_is_gone(host: Host) -> None:
+    """A service whose user was removed cannot start."""
+    (found,) = Installed(host, "asr-nobody-such").problems()
+    assert (found.level, "asr-nobody-such" in found.text) == ("error", True)
+
+
+def test_card_that_the_service_cannot_reach(host: Host) -> None:
+    """A card without the drop-in that opens it."""
+    installed = Installed(host, pwd.getpwuid(os.geteuid()).pw_name)
+    host.write("dev/nvidiactl", "")
+    host.programs["nvidia-smi"] = SMI.format(free=140000)
+    (found,) = installed.problems()
+    assert "cannot reach" in found.text
+
+
+def remember(config: Config, **settings: str) -> None:
+    """Write settings of the history."""
+    history = open_history(config.history_path)
+    with history.transaction():
+        for key, value in settings.items():
+            history.run("set_setting", key=key, value=value)
+    history.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"backup_error": "2026-03-14 disk full"}, "disk full"),
+        ({"backup_since": "2026-01-01T00:00:00.000Z"}, "overdue"),
+        ({"backup_drill": '{"at": "2026-03-01T00:00:00.000Z", "file": "x", "problem": "bad"}'}, "drill"),
+    ],
+)
+def test_backups_that_failed_or_are_overdue(host: Host, settings: dict[str, str], text: str) -> None:
+    """What the daemon remembers of its backups is an error of `check`."""
+    remember(host.config, **settings)
+    found = host.problem("backup.schedule")
+    assert (found.level, text in found.text) == ("error", True)
+
+
+def test_backup_from_the_future(host: Host) -> None:
+    """Taken while the clock was wrong: rotation and overdue would wait for years."""
+    host.config.backup_dir.mkdir(parents=True)
+    stamp = (START + timedelta(days=400)).strftime("%Y%m%dT%H%M%SZ")
+    (host.config.backup_dir / f"history-{stamp}.db.gz").write_bytes(b"")
+    assert "in the future" in host.problem("clock").text
