@@ -1,7 +1,62 @@
 """What `status` shows: inboxes, queue, the recordings in work, last errors, last backup.
 
-Stable for scripts: ``schema`` is raised when a key changes its meaning or goes. What only the running daemon
-knows comes over the control socket (``live``); the rest is read from the history.
+Stable for scripts: ``schema`` is raised when a key changes its meaning or goes; keys may be added. What only
+the running daemon knows comes over the control socket; the rest is read from the history. Times are UTC
+stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json` has these keys:
+
+====================================== ======================================================================
+``schema``                             1
+``running``                            whether a daemon answers
+``state_dir``                          the folder of the history
+``pid``, ``version``                   of the running daemon; without one: null, and the command's own release
+``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
+``model.trial_only``                   whether it is the built-in one
+``recogniser``                         null without a daemon
+``recogniser.state``                   "idle", "loading", "working", "blocked", "paused"
+``recogniser.problem``                 why it is blocked, or ""
+``recogniser.model``, ``.device``      what was loaded last, and where
+``recogniser.pid``, ``.load_ms``       its process; how long loading took
+``recogniser.restarts``                how often one was lost since the daemon started
+``in_work[]``                          the recordings in work
+``in_work[].job``, ``.inbox``, ``.file`` which
+``in_work[].duration_s``               its length, once it is known
+``in_work[].recognised_s``             how much of it is recognised
+``in_work[].percent``                  the same, 0 to 100
+``in_work[].elapsed_s``                since it was begun
+``in_work[].remaining_s``              estimated
+``queue.queued``, ``.running``         pieces of work (a content under a profile) in each state
+``queue.done``, ``.failed``            as above
+``queue.quarantined``                  as above (``queue`` is {} before the first start)
+``paused``                             whether `pause` holds the queue
+``errors[]``                           the last problems, newest first
+``errors[].recording``                 its number in `history`
+``errors[].inbox``, ``.file``          where
+``errors[].state``                     of its work, as in `history`
+``errors[].code``                      the failure's class, as in `retry --class`
+``errors[].problem``                   one sentence
+``inboxes[]``                          as configured
+``inboxes[].name``, ``.path``          which
+``inboxes[].watch``                    null without a daemon
+``inboxes[].watch.mode``               "events", "polling", "restarting", "stopped"
+``inboxes[].watch.since``              stamp
+``inboxes[].watch.file_system``        as in `mount -t`
+``inboxes[].watch.restarts``           of its observer
+``inboxes[].watch.problem``            the last one, or ""
+``inboxes[].problem``                  why it cannot be scanned, or ""
+``inboxes[].settling``                 recordings that are still being written
+``inboxes[].waiting``, ``.done``       recordings by state
+``inboxes[].failed``                   as above
+``backup.last``                        null where there is none
+``backup.last.path``, ``.taken_at``    the newest backup
+``backup.last.size_bytes``             compressed
+``backup.error``                       stamp and reason of the last one's failure, or ""
+``backup.second_error``                the same, of the second folder
+``backup.overdue_since``               when one should have been made that was not
+``backup.drill``                       null before the first restore drill
+``backup.drill.at``, ``.file``         when, and of which backup
+``backup.drill.problem``               why it failed, or ""
+``backup.problems[]``                  all that is wrong with the backups, in sentences
+====================================== ======================================================================
 """
 
 from __future__ import annotations
@@ -75,8 +130,9 @@ def status_line(daemon: Daemon) -> str:
     return " · ".join(parts)
 
 
-def collect(config: Config) -> dict[str, Any]:
+def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
     """Return the whole status, whether a daemon runs or not."""
+    now = now or datetime.now(timezone.utc)
     try:
         live = ask(config.socket_path, "status")
     except NotRunningError:
@@ -93,7 +149,6 @@ def collect(config: Config) -> dict[str, Any]:
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"] = {}, [], False
-    now = datetime.now(timezone.utc)
     status["backup"] = _backup(backup_health(config, lambda _key: "", now))
     if config.history_path.exists():
         history = open_history_read_only(config.history_path)
