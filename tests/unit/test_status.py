@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from way import HandClock, Way, make_config
+from way import START, HandClock, Way, make_config
 
 from asr_daemon import status
 from asr_daemon.backup.drill import Drill
