@@ -157,8 +157,7 @@ def children_of(pid: int) -> list[int]:
     """Return the processes that a process started."""
     with contextlib.suppress(OSError):
         told = [
-            Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii")
-            for task in os.listdir(f"/proc/{pid}/task")
+            (task / "children").read_text(encoding="ascii") for task in Path(f"/proc/{pid}/task").iterdir()
         ]
         return [int(child) for line in told for child in line.split()]
     return []

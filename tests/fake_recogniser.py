@@ -1,10 +1,10 @@
 """A recogniser child without a model: it speaks the real protocol and does what each recording tells it to.
 
-A recording is ``FAKE {json}`` on its first line, then anything. Keys: ``segments`` (how many are found),
+A recording is ``FAKE {json}`` on its first line, then anything. Keys: ``segments`` (how many there are),
 ``ms`` (each takes that long), ``fail`` (a failure class), ``hang_at``, ``crash_at`` (segment numbers, with
-``signal``), ``crash_after_each`` (dies whenever it has brought the recording one segment on). What is not such
-a recording is not decodable. The text of a segment holds the SHA-256 of everything that was read, so that a
-transcript shows which bytes it is of. ``$FAKE_TRACE`` names a file that gets a line for each segment.
+``signal``), ``crash_after_each`` (dies whenever it has brought the recording one segment on). The rest is
+not decodable. The text of a segment holds the SHA-256 of everything that was read: a transcript shows which
+bytes it is of. ``$FAKE_TRACE`` names a file that gets a line for each segment.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class FakeRecogniser:
                 self.advance(self.works[0])
 
     def obey(self, message: protocol.Message, fd: int | None) -> None:
+        """Take an order."""
         match message:
             case protocol.Recognise() if fd is not None:
                 self.begin(message, fd)
@@ -66,6 +67,7 @@ class FakeRecogniser:
                 self.is_stopping = True
 
     def begin(self, order: protocol.Recognise, fd: int) -> None:
+        """Read a recording and take it in hand, or fail it as it says."""
         with os.fdopen(fd, "rb", closefd=True) as recording:
             content = recording.read()
         head, _, _ = content.partition(b"\n")
@@ -95,6 +97,7 @@ class FakeRecogniser:
         self.channel.send(protocol.Progress(job, count * SEGMENT_MS, place[2], place[2]))
 
     def recognise(self, work: Work, place: tuple[int, int, int]) -> None:
+        """Say a segment, unless the recording has something else in mind."""
         number, start_ms, end_ms = place
         orders = work.orders
         if orders.get("hang_at") == number:
@@ -116,6 +119,7 @@ class FakeRecogniser:
             self.crash(orders)
 
     def crash(self, orders: dict[str, Any]) -> None:
+        """End by a signal."""
         print("about to crash", file=sys.stderr, flush=True)
         os.kill(os.getpid(), orders.get("signal", signal.SIGSEGV))
         signal.pause()

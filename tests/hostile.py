@@ -1,4 +1,7 @@
-"""A corpus of hostile recordings: cut short, lying, dressed as what they are not. ``python hostile.py FOLDER``."""
+"""A corpus of hostile recordings: cut short, lying, dressed as what they are not.
+
+``python tests/hostile.py FOLDER``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,14 @@ FORMATS = ("wav", "mp3", "m4a", "flac", "ogg", "wma")
 CUT_PERCENT = range(10, 100, 10)
 
 
-def wave(*, channels: int = 1, rate_hz: int = 16_000, bits: int = 16, data: bytes = b"\0" * 32_000, says: int | None = None) -> bytes:
+def wave(
+    *,
+    channels: int = 1,
+    rate_hz: int = 16_000,
+    bits: int = 16,
+    data: bytes = b"\0" * 32_000,
+    says: int | None = None,
+) -> bytes:
     """Return a WAV whose header says what it is told to say."""
     align = (channels * bits // 8) & 0xFFFF
     format_ = struct.pack("<HHIIHH", 1, channels, rate_hz, (rate_hz * align) & 0xFFFFFFFF, align, bits)
@@ -30,11 +40,15 @@ def dressed(canary: Path) -> Iterator[tuple[str, bytes]]:
     """Yield files that ask whoever opens them to open the canary, or to go to the network."""
     url = "http://127.0.0.1:9/x.wav"
     for name, target in (("file", f"file://{canary}"), ("path", str(canary)), ("url", url)):
-        yield f"hls-{name}.wav", f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{target}\n#EXT-X-ENDLIST\n".encode()
+        yield (
+            f"hls-{name}.wav",
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{target}\n#EXT-X-ENDLIST\n".encode(),
+        )
         yield f"hls-{name}.mp3", f"#EXTM3U\n#EXTINF:9,\n{target}\n#EXT-X-ENDLIST\n".encode()
         yield f"concat-{name}.wav", f"ffconcat version 1.0\nfile '{target}'\n".encode()
-        yield f"dash-{name}.m4a", (
-            f'<?xml version="1.0"?><MPD><Period><BaseURL>{target}</BaseURL></Period></MPD>'.encode()
+        yield (
+            f"dash-{name}.m4a",
+            (f'<?xml version="1.0"?><MPD><Period><BaseURL>{target}</BaseURL></Period></MPD>'.encode()),
         )
     yield "subtitle.wav", b"1\n00:00:00,000 --> 00:00:02,000\nhello\n"
     yield "sdp.wav", b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n"
@@ -64,7 +78,9 @@ def plain() -> Iterator[tuple[str, bytes]]:
     yield "huge-comment.flac", b"fLaC\x04\xff\xff\xff" + b"\xff" * 100_000
 
 
-def make(folder: Path, canary: Path, *, formats: tuple[str, ...] = FORMATS, day_long: bool = False) -> list[str]:
+def make(
+    folder: Path, canary: Path, *, formats: tuple[str, ...] = FORMATS, day_long: bool = False
+) -> list[str]:
     """Write the corpus into a folder and return the files' names."""
     names = []
     for name, content in (*plain(), *dressed(canary)):
@@ -86,4 +102,5 @@ def make(folder: Path, canary: Path, *, formats: tuple[str, ...] = FORMATS, day_
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    print(len(make(target, target.parent / "canary.wav", day_long=True)))
+    made = make(target, target.parent / "canary.wav", day_long=True)
+    sys.stdout.write(f"{len(made)} files\n")

@@ -1,4 +1,4 @@
-"""What the unit tests of queue, consumer and delivery share: a clock that is turned by hand, a history, files."""
+"""What the unit tests of queue, consumer and delivery share: a hand-turned clock, a history, files."""
 
 from __future__ import annotations
 

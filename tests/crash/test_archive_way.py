@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
 from attack import AttackedDaemon, check_transcript, drop, kill_quietly, recording
+
 from support import eventually
 
 if TYPE_CHECKING:
@@ -97,8 +97,12 @@ def attack(folder: Path, *, rounds: int) -> None:
         for name, content in wanted.items():
             assert found[name].read_bytes() == content
             check_transcript(found[f"{name[:3]}.txt"], content)
-        eventually(lambda: not [path for path in daemon.inbox.iterdir() if path.suffix != ".tmp"], what="moves")
-        eventually(lambda: daemon.query("SELECT 1 FROM recordings WHERE archived_at IS NULL") == [], what="rows")
+        eventually(
+            lambda: not [path for path in daemon.inbox.iterdir() if path.suffix != ".tmp"], what="moves"
+        )
+        eventually(
+            lambda: daemon.query("SELECT 1 FROM recordings WHERE archived_at IS NULL") == [], what="rows"
+        )
         assert daemon.stop() == 0
 
 

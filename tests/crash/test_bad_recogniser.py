@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
 from attack import FAILED, AttackedDaemon, children_of, drop, recording
-from support import eventually
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from support import eventually
 
 IMPATIENT = "max_attempts = 2\n[engine]\nstall_s = 1.0"
 
@@ -118,4 +114,4 @@ def test_recogniser_dies_with_the_daemon(tmp_path: Path) -> None:
         children = eventually(lambda: children_of(daemon.live()["pid"]), what="the recogniser")
         eventually(daemon.recognised, what="its first segment")
         daemon.kill()
-        eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), what="its end")
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), what="its end")

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from attack import AttackedDaemon, drop, recording
+
 from support import eventually
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_full_state_folder_waits_and_goes_on(tmp_path: Path, mount: Callable[[Pa
         daemon.start()
         for name in list(wanted)[:3]:
             drop(daemon.inbox / name, wanted[name])
-        eventually(lambda: daemon.recognised(), what="the first segment")
+        eventually(daemon.recognised, what="the first segment")
         ballast = fill(tmp_path / "state")
         for name in list(wanted)[3:]:
             drop(daemon.inbox / name, wanted[name])

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hostile
 import pytest
 
-import hostile
 from support import SAMPLES, DaemonUnderTest, eventually
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -13,8 +14,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-
 from attack import AttackedDaemon, check_transcript, drop, recording
+
 from support import eventually
 
 if TYPE_CHECKING:
@@ -147,48 +148,48 @@ def test_inbox_taken_out_and_put_back_loses_nothing(tmp_path: Path) -> None:
         assert daemon.stop() == 0
 
 
-SECRET = "SECRET"
+BEYOND = "what lies outside"
+
+
+def swap(inbox: Path, secret: Path, count: int, over: threading.Event) -> None:
+    """Put now a recording, now a link, a FIFO or a link to a device under each name, until it is over."""
+    dice = random.Random(count)
+    number = 0
+    while not over.wait(dice.choice((0.0, 0.0, 0.4 / count, 8 / count))):  # about the time that one settles
+        path = inbox / f"{number % count}.wav"
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            match dice.randrange(4):
+                case 0:
+                    path.symlink_to(secret)
+                case 1:
+                    os.mkfifo(path)
+                case 2:
+                    path.write_bytes(recording(number % count))
+                case 3:
+                    path.symlink_to("/dev/zero")
+        number += 1
 
 
 def races(folder: Path, count: int) -> None:
     """Swap recordings for links, FIFOs and folders while the daemon looks."""
     secret = folder / "secret.wav"
-    secret.write_bytes(recording(SECRET))
+    secret.write_bytes(recording(BEYOND))
     daemon = AttackedDaemon(folder)
     trace = folder / "strace.txt"
     if shutil.which("strace"):
         daemon.prefix = ("strace", "-f", "-qq", "-y", "-o", str(trace), "-e", "trace=read,pread64")
     over = threading.Event()
     inbox = daemon.inbox
-
-    dice = random.Random(count)
-
-    def swap() -> None:
-        number = 0
-        while not over.wait(dice.choice((0.0, 0.0, 0.4 / count, 8 / count))):  # about the time that one settles
-            path = inbox / f"{number % count}.wav"
-            try:
-                path.unlink(missing_ok=True)
-                match dice.randrange(4):
-                    case 0:
-                        path.symlink_to(secret)
-                    case 1:
-                        os.mkfifo(path)
-                    case 2:
-                        path.write_bytes(recording(number % count))
-                    case 3:
-                        path.symlink_to("/dev/zero")
-            except OSError:
-                pass
-            number += 1
-
     wanted = {f"{number}.wav": recording(number) for number in range(count)}
     with daemon:
         daemon.start()
-        swapper = threading.Thread(target=swap)
+        swapper = threading.Thread(target=swap, args=(inbox, secret, count, over))
         swapper.start()
         try:
-            eventually(lambda: len(daemon.events("recording_queued")) >= count, what="some that were met whole")
+            eventually(
+                lambda: len(daemon.events("recording_queued")) >= count, what="some that were met whole"
+            )
         finally:
             over.set()
             swapper.join()
@@ -205,7 +206,9 @@ def races(folder: Path, count: int) -> None:
         text = trace.read_text(encoding="utf-8", errors="replace")
         assert "secret.wav>" not in text, "the file behind the link was read"
         assert "/dev/zero>" not in text
-    sha256 = subprocess.run(["sha256sum", secret], capture_output=True, text=True, check=True).stdout.split()[0]
+    sha256 = subprocess.run(["sha256sum", secret], capture_output=True, text=True, check=True).stdout.split()[
+        0
+    ]
     assert daemon.query(f"SELECT 1 FROM jobs WHERE sha256 = '{sha256}'") == []  # noqa: S608 (a hash)
 
 

@@ -73,7 +73,7 @@ def test_transcript_is_written_and_then_recorded(desk: Desk) -> None:
 
 
 def test_every_recording_gets_a_file_of_its_own(desk: Desk) -> None:
-    """One stem in three formats, two cases, composed and decomposed, undecodable bytes, 255 bytes: N in, N out."""
+    """One stem in formats, cases and compositions, undecodable bytes, 255 bytes: N in, N out."""
     names = [
         *("a.wav", "a.mp3", "A.wav", "a.WAV", "-rf.wav", "新\n行.wav", "空 格.m4a"),
         *(unicodedata.normalize(form, "Müller é.wav") for form in ("NFC", "NFD")),
@@ -91,7 +91,7 @@ def test_every_recording_gets_a_file_of_its_own(desk: Desk) -> None:
 
 
 def test_text_that_somebody_wrote_stays(desk: Desk) -> None:
-    """A file of that name that is not ours is not replaced, and neither is one that comes this very moment."""
+    """A file of that name that is not ours is not replaced."""
     (desk.way.inbox / "a.txt").write_text("我自己写的", encoding="utf-8")
     assert desk.deliverer.deliver(desk.finished("a.wav"))
     assert (desk.way.inbox / "a.txt").read_text(encoding="utf-8") == "我自己写的"

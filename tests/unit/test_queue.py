@@ -70,7 +70,7 @@ def test_fault_of_the_recording_is_final(way: Way) -> None:
 
 
 def test_passing_failure_is_tried_again_after_a_pause_that_doubles(way: Way) -> None:
-    """With retry_after_s = 30: after 30 s and 60 s, a quarter more or less; then quarantined with evidence."""
+    """After 30 s and 60 s, a quarter more or less; then quarantined with its evidence."""
     way.put()
     for pause_s in (30, 60):
         job = way.claim()
@@ -202,7 +202,7 @@ def test_rebinding_moves_each_file_to_the_work_of_its_own_profile(way: Way) -> N
 
 
 def test_changed_recording_is_work_again_and_its_old_version_stays(way: Way) -> None:
-    """A longer version over a finished one: a new row that owns the old one's files, the old one superseded."""
+    """A longer version over a finished one: a new row that waits, the old one superseded."""
     old = way.put("a.wav", b"short")
     way.finish(way.claim().id, "短")
     new = way.put("a.wav", b"much longer")

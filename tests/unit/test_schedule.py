@@ -83,7 +83,7 @@ def test_first_start_waits_for_the_first_time() -> None:
 
 
 def test_empty_schedule_is_never() -> None:
-    """ "" backs up never, also after one that was."""
+    """Without a cron expression nothing is backed up, also after one that was."""
     watch = Watch()
     watch.schedule.by_cron("", watch.back_up, None)
     watch.run_s(2 * DAY_S)

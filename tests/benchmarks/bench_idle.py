@@ -1,0 +1,99 @@
+"""What an idle daemon costs with 100,000 finished recordings.
+
+``python tests/benchmarks/bench_idle.py [FILES] [SECONDS]``.
+Bounds: 0.5% of a core, 100 MB. The history is filled directly; the files are real, the daemon is real.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
+
+from attack import AttackedDaemon
+
+from asr_daemon.history import open_history
+from support import eventually
+
+MOST_SHARE, MOST_BYTES = 0.005, 100 * 10**6
+
+
+def fill(daemon: AttackedDaemon, count: int) -> None:
+    """Make files and the rows that say that they are done."""
+    history = open_history(daemon.history_path)
+    with history.transaction():
+        history.db.execute("INSERT INTO profiles VALUES ('p', '{}', 'x')")
+        history.db.execute(
+            "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at)"
+            " VALUES (1, 's', 'p', 'done', 'x')"
+        )
+        for number in range(count):
+            folder = daemon.inbox / f"{number // 1000:03}"
+            folder.mkdir(exist_ok=True)
+            path = folder / f"会议录音-{number:06}.wav"
+            path.write_bytes(b"x")
+            (folder / f"会议录音-{number:06}.txt").write_bytes(b"x")
+            found = path.stat()
+            history.db.execute(
+                "INSERT INTO recordings"
+                " (inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, found_at)"
+                " VALUES ('inbox', ?, ?, ?, ?, ?, ?, 1, 'done', 'x')",
+                (
+                    os.fsencode(path),
+                    path.name,
+                    found.st_size,
+                    found.st_mtime_ns,
+                    found.st_ino,
+                    found.st_dev,
+                ),
+            )
+    history.close()
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time of a process, with its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_bytes(pid: int, key: str) -> int:
+    """Return VmRSS or VmHWM."""
+    told = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(rf"{key}:\s+(\d+) kB", told)[1]) * 1024  # type: ignore[index]
+
+
+def main(count: int = 100_000, seconds: int = 120) -> int:
+    """Measure, print, and return 1 where a bound is passed."""
+    with tempfile.TemporaryDirectory(prefix="asr-daemon-idle-") as name:
+        daemon = AttackedDaemon(Path(name))
+        daemon.config_path.write_text(
+            daemon.config_path.read_text(encoding="utf-8").replace("rescan_s = 2", "rescan_s = 60"),
+            encoding="utf-8",
+        )
+        fill(daemon, count)
+        with daemon:
+            began = time.monotonic()
+            daemon.start()
+            started_s = time.monotonic() - began
+            pid = daemon.live()["pid"]
+            time.sleep(20)  # the first scan and the inotify watches
+            before_s = cpu_s(pid)
+            time.sleep(seconds)
+            share = (cpu_s(pid) - before_s) / seconds
+            rss, most = memory_bytes(pid, "VmRSS"), memory_bytes(pid, "VmHWM")
+            eventually(lambda: not daemon.events("recording_queued"), what="that nothing was hashed again")
+            daemon.stop()
+    print(
+        f"{count} files: answers after {started_s:.1f} s, idle {share:.3%} of a core,"
+        f" {rss / 1e6:.0f} MB (most {most / 1e6:.0f} MB)"
+    )
+    return int(share > MOST_SHARE or most > MOST_BYTES)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
