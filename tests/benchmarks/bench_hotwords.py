@@ -9,7 +9,7 @@ sentence, its own words and as many others as fill it. "Rest" is the error rate 
 other recordings of ``AUDIO`` are then read with lists of which nothing is said.
 """
 
-# ruff: noqa: T201 (it prints)
+
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def measure(name: str, text: str) -> float:
     normaliser = Normaliser()
     best_s = min(_run(normaliser, text) for _ in range(3))
     rate = len(text) / best_s
-    print(f"{name:>12}  {len(text):>7} chars  {best_s:7.3f} s  {rate:>12,.0f} chars/s")  # noqa: T201
+    print(f"{name:>12}  {len(text):>7} chars  {best_s:7.3f} s  {rate:>12,.0f} chars/s")
     return rate
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     measure("ten times", ordinary(10 * LENGTH_CHARS))
     for unit in ("一", "一百", "点", "三点", "一到", "周一", "百分之", "三加", "一下", "二十个"):
         measure(unit, unit * (LENGTH_CHARS // len(unit)))
-    print("quick enough" if rate >= FLOOR_CHARS_PER_S else "too slow")  # noqa: T201
+    print("quick enough" if rate >= FLOOR_CHARS_PER_S else "too slow")
 
 
 if __name__ == "__main__":

@@ -49,12 +49,12 @@ def main() -> None:
                 raise SystemExit(f"{found} files were not known")
         grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
     best_s = min(costs_s)
-    print(f"{options.files} recordings, {len(seen)} seen, each with a transcript")  # noqa: T201
-    print(f"first scan {first_s:.2f} s CPU; idle rescan {best_s:.3f} s CPU (best of {ROUNDS})")  # noqa: T201
+    print(f"{options.files} recordings, {len(seen)} seen, each with a transcript")
+    print(f"first scan {first_s:.2f} s CPU; idle rescan {best_s:.3f} s CPU (best of {ROUNDS})")
     share = 100 * best_s / RESCAN_S
     period_s = max(RESCAN_S, best_s / SCAN_SHARE)
-    print(f"the daemon would rescan every {period_s:.0f} s: {100 * best_s / period_s:.2f} % of a core")  # noqa: T201
-    print(f"at one rescan in {RESCAN_S:.0f} s: {share:.2f} % of a core; memory {grown_mib:.0f} MiB")  # noqa: T201
+    print(f"the daemon would rescan every {period_s:.0f} s: {100 * best_s / period_s:.2f} % of a core")
+    print(f"at one rescan in {RESCAN_S:.0f} s: {share:.2f} % of a core; memory {grown_mib:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def assert_untorn(path: Path, scratch: Path) -> int:
 
 def attack(history: Path, folder: Path, rounds: int, seed: int) -> None:
     """Kill backups, and sometimes the writer, at random moments; every file listed must be whole."""
-    dice = random.Random(seed)  # noqa: S311 (an attack that can be repeated)
+    dice = random.Random(seed)
     scratch = folder.parent / "restored"
     scratch.mkdir()
     seen: set[str] = set()
