@@ -25,6 +25,10 @@ _COHORT = re.compile(f"(?P<year>[零九八七一二]{D})(?:届|级)")
 _DAY = re.compile(f"(?P<day>{N})号(?!码)")
 _DAY_BEFORE = re.compile(MONTH_BEFORE)
 _DAY_AFTER = re.compile(f"号{DAY_AFTER}|号(?:到|至){N}号|号{N}点")
+_MOVED_TO = re.compile(
+    "(?:截止到?|截至|到期日?是?|(?:改|拖|推迟|延迟|延|延期|延后|等|提前|顺延|定)[到在至]|约在|安排在)$"
+)
+_MOVED_ENDS = re.compile("号(?:[，。！？；、,.!?;\\s了吧的呢]|$)")
 _RANGE_BEFORE = re.compile("号(?:到|至)$")
 _NOT_DAY = re.compile("号(?:线|楼)")
 _BC = re.compile("公元前?$")
@@ -117,7 +121,10 @@ def day_of_month(seen: Seen, start: int, end: int) -> Reading | None:
     if not match or len(match["day"]) > 1 or _NOT_DAY.match(seen.text, end):
         return None
     if not (
-        seen.ends(_DAY_BEFORE, start) or seen.ends(_RANGE_BEFORE, start) or _DAY_AFTER.match(seen.text, end)
+        seen.ends(_DAY_BEFORE, start)
+        or (seen.ends(_MOVED_TO, start) and _MOVED_ENDS.match(seen.text, end))
+        or seen.ends(_RANGE_BEFORE, start)
+        or _DAY_AFTER.match(seen.text, end)
     ):
         return None
     return written(match.span(), "date", "day", group(match, "day", render.day))

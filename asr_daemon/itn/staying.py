@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
 _COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
 _HOLIDAY = (
-    "(?:国庆)?(?:假|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|"
+    "(?:国庆)?(?:假|放|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|"
     "促销|大促|活动|档期?|那几天|那天|当天|快乐|"
     "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|"
     "高速|节|连休|休)"
@@ -61,7 +61,9 @@ _STAYING = tuple(
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
 _COUNTING = "一二两三四五六七八九"
 _COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚")
-_NUMBERS = re.compile("期|季度|等奖|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大")
+_NUMBERS = re.compile(
+    "期|季度|等奖|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
+)
 
 
 class _Mask:
@@ -125,6 +127,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
         within = word == run and is_digit_string(whole)
         return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九
     if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
+        if last - first > 1 and _reads(whole):
+            return False  # 过年三十, but 今年|三十七
         return right[0] not in "百千万亿" or cardinal(whole) is None
     if word == (first, last) and is_digit_string(whole):
         return False  # 九一八 within a longer digit string

@@ -51,6 +51,9 @@ _LAST: tuple[tuple[Rule, str], ...] = (
 )
 
 
+RULES = _FIRST + _LAST
+
+
 def _first_of(rules: tuple[tuple[Rule, str], ...]) -> Rule:
     """Return the rule that asks ``rules`` in turn."""
     followers = {character for _, after in rules for character in after}
@@ -70,7 +73,7 @@ def _first_of(rules: tuple[tuple[Rule, str], ...]) -> Rule:
     return rule
 
 
-_partner = _first_of(_FIRST + _LAST)
+_partner = _first_of(RULES)
 _read = _first_of((*_FIRST, (cardinals.range_before(_partner), "到至—-~"), *_LAST))
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.itn import Normaliser
+from asr_daemon.itn.characters import RUN, fold
+from asr_daemon.itn.protected import ProtectedWords
+from asr_daemon.itn.reading import Seen
+from asr_daemon.itn.staying import mask_staying
+from asr_daemon.itn.tagger import RULES
 
 HERE = Path(__file__).parent
 NORMALISER = Normaliser()
@@ -42,6 +47,23 @@ def test_a_case_is_normalised_once() -> None:
     """What is written already does not change in a second pass."""
     written = [to_text(raw) for _, raw, _ in HOUSE + OWN]
     assert [once for once in written if to_text(once) != once] == []
+
+
+def test_a_rule_reads_only_before_its_followers() -> None:
+    """A rule that is not asked, for what follows the numerals, would have read nothing there."""
+    words = ProtectedWords()
+    unasked = []
+    for _, raw, _ in HOUSE + OWN:
+        folded = fold(raw)
+        seen = Seen(folded, mask_staying(folded, words))
+        for run in RUN.finditer(seen.masked):
+            follower = seen.masked[run.end() : run.end() + 1]
+            unasked += [
+                (raw, rule.__name__)
+                for rule, after in RULES
+                if after and (not follower or follower not in after) and rule(seen, *run.span())
+            ]
+    assert unasked == []
 
 
 def test_half_of_our_cases_stay() -> None:
