@@ -314,7 +314,12 @@ class Daemon:
         self.schedule.every(TICK_S, "rescan", self.intake.tick)
         self.schedule.every(DELIVER_AGAIN_S, "deliver", self.deliverer.deliver_all)
         self.schedule.every(ARCHIVE_S, "archive", self.archiver.archive_all)
-        self.schedule.every(UPKEEP_S, "upkeep", self.upkeep.look_after_backups, first_after_s=FIRST_UPKEEP_S)
+        for name, look_after in (
+            ("backups", self.upkeep.look_after_backups),
+            ("retention", self.upkeep.look_after_history),
+        ):
+            self.schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
+        self.schedule.every(METRICS_S, "metrics", self._show_metrics)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:

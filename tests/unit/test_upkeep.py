@@ -270,3 +270,24 @@ def test_restoring_where_nothing_was_says_so(tmp_path: Path) -> None:
     assert "no history to replace" in said.output
     again = CliRunner().invoke(cli, ["backup", "restore", backup, "-c", str(config)], catch_exceptions=False)
     assert "history-replaced-" in again.output
+
+
+def test_daemon_looks_after_backups_history_and_figures_by_itself(service: Service) -> None:
+    """What is written above happens without anybody asking, soon after a start."""
+    path = service.folder / "asr.prom"
+    metrics = service.config.metrics.model_copy(update={"textfile": path})
+    service.upkeep.back_up()
+    service.history.close()
+    daemon = Daemon(service.config.model_copy(update={"metrics": metrics}), clock=service.time.clock)
+    daemon.open()
+    daemon._schedule()
+    daemon.schedule._begin = lambda _name, run: run() or (lambda: False)  # type: ignore[func-returns-value]
+    daemon.schedule.step()
+    assert "asr_daemon_queue_jobs" in path.read_text(encoding="utf-8")
+    service.time.pass_s(300.0)
+    daemon.schedule.step()
+    drill = daemon.upkeep.health().drill
+    assert drill is not None
+    assert not drill.problem
+    assert daemon.queue.setting("retention_ran")
+    daemon.close()

@@ -243,6 +243,75 @@ def test_an_upgrade_keeps_the_configuration_and_takes_a_backup(service: Sandbox)
     assert service.run("cat", CONFIG) == configuration
 
 
+# Takes the last step of the history's shape back: what an older release left behind.
+MAKE_OLDER = """
+import sqlite3, sys
+history = sqlite3.connect(sys.argv[1])
+history.execute("DROP INDEX jobs_by_finished")
+history.execute("DELETE FROM _sqlite_migrations WHERE name = '0002_jobs_by_finished'")
+history.commit()
+history.close()
+"""
+
+
+def test_a_history_of_an_older_release_is_backed_up_and_brought_up_to_date(service: Sandbox) -> None:
+    """The first start after an upgrade keeps every recording, and the old shape as a backup."""
+    recordings = json.loads(service.run(PROGRAM, "history", "--json"))
+    assert recordings
+    service.run("systemctl", "stop", "asr-daemon")
+    before = now_us()
+    service.run(sys.executable, "-c", MAKE_OLDER, "/var/lib/asr-daemon/history.db")
+    service.run("systemctl", "start", "asr-daemon")
+    made = service.await_record("ASR_EVENT=backup_made_before_upgrade", after_us=before)
+    service.await_record("ASR_EVENT=daemon_started", after_us=before)
+    assert json.loads(service.run(PROGRAM, "history", "--json")) == recordings
+    file = f"/var/lib/asr-daemon/backups/{made['ASR_FILE']}"
+    assert service.run("stat", "-c", "%U", file) == "asr-daemon\n"
+    assert "is sound" in service.run(PROGRAM, "backup", "verify", file)
+
+
+def findings(service: Sandbox, code: str) -> list[dict[str, str]]:
+    """Return what `check` says that is not well; it ends with that code."""
+    shell = f"{PROGRAM} check --json -c {CONFIG}; code=$?; echo; echo $code"
+    printed, _, ended = service.run("sh", "-c", shell).rstrip().rpartition("\n")
+    assert ended == code, printed
+    return [finding for finding in json.loads(printed) if finding["level"] != "ok"]
+
+
+def test_check_by_root_finds_what_the_services_user_may_not_do(service: Sandbox) -> None:
+    """Installed as it should be, nothing is an error; a folder closed to the service is, with the fix."""
+    assert not [finding for finding in findings(service, "0") if finding["key"] in ("service", "daemon.log")]
+    service.run("chmod", "2750", INBOX)
+    service.run("chgrp", "root", INBOX)
+    try:
+        (error,) = [finding for finding in findings(service, "1") if finding["level"] == "error"]
+    finally:
+        service.run("chgrp", "finance", INBOX)
+        service.run("chmod", "2770", INBOX)
+    assert error["key"] == "inbox '财务': path"
+    assert "asr-daemon" in error["text"]
+    assert "setfacl" in error["fix"]
+
+
+def test_figures_are_written_for_node_exporter(service: Sandbox) -> None:
+    """With `metrics.textfile` the hardened service writes a file that another user may read."""
+    good = service.run("cat", CONFIG)
+    path = "/srv/figures/asr.prom"
+    service.run("install", "-d", "-m", "777", "/srv/figures")
+    service.write(CONFIG, good.replace('textfile = ""', f'textfile = "{path}"'))
+    try:
+        service.run(PROGRAM, "install")
+        service.run("systemctl", "restart", "asr-daemon")
+        eventually(lambda: exists(service, path))
+        read = service.run("setpriv", "--reuid=nobody", "--clear-groups", "cat", path)
+    finally:
+        service.write(CONFIG, good)
+        service.run(PROGRAM, "install")
+        service.run("systemctl", "restart", "asr-daemon")
+    assert 'asr_daemon_recordings{inbox="财务",state="done"}' in read
+    assert "asr_daemon_thread_silence_seconds" in read
+
+
 def test_uninstalling_keeps_what_was_transcribed(installed: Sandbox) -> None:
     """Afterwards there is no service, and history, backups and configuration are where they were."""
     kept = ("/var/lib/asr-daemon/history.db", "/var/lib/asr-daemon/backups", CONFIG)
