@@ -50,6 +50,7 @@ log = structlog.get_logger()
 
 IN_FLIGHT = 8  # recordings given to the recogniser at once, so that short ones share its batches
 POLL_S = 0.5  # how soon a new job is noticed while others are in work
+IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the consumer
 HISTORY_AGAIN_S = 2.0  # how soon a history that could not be written is tried again
 LONGEST_BLOCK_S = 300.0
 
@@ -181,7 +182,7 @@ class Consumer:
         if self.state.state in ("working", "loading"):
             self.state.state = "idle"
         self._keeper.check_idle()
-        self.wake.wait(POLL_S * 2)
+        self.wake.wait(IDLE_POLL_S if self._queue.is_empty() else POLL_S * 2)
 
     def reload(self, config: Config, profiles: InboxProfiles) -> None:
         """Take up another configuration; a model that changed is loaded for the next recording."""

@@ -116,8 +116,8 @@ class Intake:
                 ),
                 presence=InboxPresence.from_json(remembered) if remembered else None,
             )
-            for row in self._history.all("known_signatures", inbox=section.name):
-                watched.seen.add(_candidate(row))
+            for row in self._history.each("known_signatures", inbox=section.name):
+                watched.seen.add_look(os.fsdecode(row["path"]), row["size_bytes"], row["mtime_ns"])
             self.inboxes[section.name] = watched
             watched.watch.start()
             self.wake(section.name, None)
@@ -458,7 +458,3 @@ def _path(stored: bytes) -> Path:
 
 def _seen(path: Path, found: os.stat_result) -> Candidate:
     return Candidate(path, found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, found.st_ctime_ns)
-
-
-def _candidate(row: sqlite3.Row) -> Candidate:
-    return Candidate(_path(row["path"]), row["size_bytes"], row["mtime_ns"], row["inode"], 0)

@@ -189,6 +189,10 @@ class Queue:
             history.run("begin_attempt", job=row["id"], now=now)
             return self._job(history, row["id"])
 
+    def is_empty(self) -> bool:
+        """Whether no job waits, not even for its time."""
+        return self._history.one("any_queued") is None
+
     def _job(self, history: History, number: int) -> Job:
         row = history.one("get_job", job=number)
         assert row is not None  # noqa: S101 (just claimed)

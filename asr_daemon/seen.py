@@ -33,6 +33,10 @@ class SeenFiles:
         """Pass over that candidate from now on, until its size or mtime changes."""
         self._known[hash(str(candidate.path))] = hash(candidate.signature)
 
+    def add_look(self, path: str, size_bytes: int, mtime_ns: int) -> None:
+        """Pass over the file of that path while it looks like that."""
+        self._known[hash(path)] = hash((size_bytes, mtime_ns))
+
     def discard(self, candidate: Candidate) -> None:
         """Look at that candidate again (its transcript was taken away, say)."""
         self.forget(candidate.path)

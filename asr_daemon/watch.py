@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from asr_daemon.observation import Observer
 
 POLLING_RESCAN_S = 10.0
-SCAN_SHARE = 0.005  # of one core, at most, goes into rescans
+SCAN_SHARE = 0.003  # of one core, at most, goes into rescans
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 300.0
 STEADY_S = 600.0  # an observer that lived this long was well: its next delay is the first again
 PROBE_S = 60.0

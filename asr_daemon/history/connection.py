@@ -97,6 +97,11 @@ class History:
             except sqlite3.OperationalError as error:
                 raise _typed(error) from error
 
+    def each(self, query: str, /, **values: Any) -> Iterator[sqlite3.Row]:
+        """Yield the rows of the named query one by one, for what is too much to hold; nobody else gets on."""
+        with self._lock:
+            yield from self.run(query, **values)
+
     def one(self, query: str, /, **values: Any) -> sqlite3.Row | None:
         """Return the first row of the named query, or None."""
         with self._lock:

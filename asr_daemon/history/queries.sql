@@ -74,6 +74,9 @@ WHERE jobs.state = 'queued'
               AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
 ORDER BY jobs.priority, jobs.id LIMIT 1
 
+-- any_queued: whether anything waits for its time
+SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1
+
 -- claim_job: the attempt is counted before anything is tried
 UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = :now, not_before = NULL WHERE id = :job
 

@@ -231,6 +231,21 @@ def test_after_a_crash_each_is_tried_alone_and_the_guilty_one_is_quarantined(roo
     assert room.consumer.state.restarts == 3
 
 
+def test_suspect_has_the_recogniser_to_itself(room: Room) -> None:
+    """While it is in work nothing else is begun, and it is not begun while others are."""
+    room.script = lambda order, content: []
+    for name in ("suspect", "innocent"):
+        room.way.put(f"{name}.wav", name.encode())
+    room.way.queue.fail(room.way.claim().id, RecogniserCrashedError(), at_once=True)
+    room.consumer._feed()
+    assert [order.job for order in room.orders] == [1]
+    room.script = well
+    room.started[0].said += well(room.orders[0], b"A")
+    room.run()
+    room.run()
+    assert [order.job for order in room.orders] == [1, 2]
+
+
 def test_hang_is_ended_after_stall_s_and_committed_segments_are_kept(room: Room) -> None:
     """Silence for stall_s ends the recogniser; the next one is told which segments are done."""
 
