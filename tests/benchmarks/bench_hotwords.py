@@ -9,8 +9,6 @@ sentence, its own words and as many others as fill it. "Rest" is the error rate 
 other recordings of ``AUDIO`` are then read with lists of which nothing is said.
 """
 
-
-
 from __future__ import annotations
 
 import argparse
