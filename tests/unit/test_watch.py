@@ -145,7 +145,7 @@ def test_polling_is_a_rescan_at_a_shorter_period(desk: Desk) -> None:
     watch.start()
     assert watch.rescan_period_s(60) == POLLING_RESCAN_S
     assert watch.rescan_period_s(3) == 3
-    assert watch.rescan_period_s(60, last_scan_cpu_s=0.2) == pytest.approx(40)
+    assert watch.rescan_period_s(60, last_scan_cpu_s=0.12) == pytest.approx(40)
 
 
 def test_a_dead_observer_is_restarted_with_doubling_delay(desk: Desk) -> None:
