@@ -24,7 +24,7 @@ _OPERAND = re.compile(_NUMBER)
 _VARIABLE_BEFORE = re.compile("[A-Za-z](?:加上|加|减去|减|乘以|乘|除以|除|等于)$")
 _EQUALS_BEFORE = re.compile(
     f"(?:(?:[A-Za-z]|分之[{NUMERALS}]{{1,3}})(?:加上|加|减去|减|乘以|乘|除以|除)|(?:约?等于|大于|小于)负?|根号|[A-Za-z](?:是|为|"
-    "取|值为)|(?:平方|立方|次方)(?:是|为))$"
+    "取|值为)|(?:平方|立方|次方)根?(?:是|为))$"
 )
 _SQUARE_OF = re.compile(f"(?P<number>{D})(?=的(?:平方|立方|{N}次[方幂]))")
 _POWER = re.compile(f"(?P<number>{D})(?=次[方幂](?!程))")

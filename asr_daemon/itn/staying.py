@@ -44,7 +44,7 @@ _STAYING = tuple(
         "十(?=数[万亿人个年天日里种名次位家倍座条块元岁])",
         "(?:路易|查理|亨利|乔治|彼得|亚历山大|本笃|庇护|若望)十[一二三四五六]",
         f"{_SHORT}元[{NUMERALS}]次",
-        r"大年(?:三十|初[一二三四五六七八九十])|年三十(?=晚|夜|儿|那天|$)|(?<![年最起当期])初十",
+        r"大年(?:三十|初[一二三四五六七八九十])|(?<![今去明前后每])年三十(?=晚|夜|儿|那天|$)|(?<![年最起当期])初十",
         r"(?:正月|腊月|冬月)(?:初|廿)?[一二三四五六七八九十]{1,3}",
         f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?",
         f"[{NUMERALS}]{{1,3}}月(?:初|廿)[{NUMERALS}]{{1,2}}",
@@ -60,7 +60,7 @@ _STAYING = tuple(
 )
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
 _COUNTING = "一二两三四五六七八九"
-_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚")
+_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)")
 _NUMBERS = re.compile(
     "期|季度|等奖|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
 )
@@ -127,8 +127,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
         within = word == run and is_digit_string(whole)
         return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九
     if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
-        if last - first > 1 and _reads(whole):
-            return False  # 过年三十, but 今年|三十七
+        if text[first:last] != "一" and _reads(whole):
+            return False  # 张三, 今年三十: but 一张|三十块, 今年|三十七
         return right[0] not in "百千万亿" or cardinal(whole) is None
     if word == (first, last) and is_digit_string(whole):
         return False  # 九一八 within a longer digit string
@@ -188,6 +188,8 @@ def _kilo(text: str, start: int, end: int) -> bool:
         return False
     head = text[start : end - 1]
     number = cardinal(head)
+    if text[start - 1 : start] != "点" and cardinal(text[start:end]):
+        return False  # 一万一千米
     return bool(number and number.several) or (
         bool(head) and text[start - 1 : start] == "点" and is_digit_string(head)
     )
