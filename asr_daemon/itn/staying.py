@@ -178,7 +178,11 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
     before = cardinal(text[end - 2])
     if head is None or last is None or (before is not None and last.value == before.value + 1):
         return  # 二十五六个
-    if head.several or text[start - 1 : start] in ("块", "元", "毛"):
+    if (
+        head.several
+        or text[start - 1 : start] in ("块", "元", "毛")
+        or text[max(0, start - 2) : start] == "分之"
+    ):
         mask.hide(end - 1, end)
 
 
@@ -206,7 +210,9 @@ def mask_staying(text: str, words: ProtectedWords) -> str:
         start, end = run.span()
         position = end
         beside = text[start - 1 : start] + text[end : end + 1]
-        if end - start > LONGEST_RUN or any(character.isdecimal() for character in beside):
+        if end - start > LONGEST_RUN or any(
+            character.isdecimal() or character in "%‰" for character in beside
+        ):
             mask.hide(start, end)
             continue
         start = _weekday(mask, start, end)
