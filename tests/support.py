@@ -174,7 +174,7 @@ def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProc
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, "COLUMNS": "200", **environment},
         timeout=PATIENCE_S,
         check=False,
     )

@@ -81,11 +81,12 @@ def test_recordings_without_speech_get_a_transcript_that_says_so(
     daemon.start()
     for name in ("短", "静"):
         assert "没有检测到语音" in daemon.wait_for(f"inbox/{name}.txt").read_text(encoding="utf-8")
-        document = json.loads((tmp_path / "inbox" / f"{name}.json").read_text(encoding="utf-8"))
+        document = json.loads(daemon.wait_for(f"inbox/{name}.json").read_text(encoding="utf-8"))
         assert document["segments"] == []
     assert document["audio"]["duration_ms"] == pytest.approx(3000, abs=20)
 
 
+@pytest.mark.slow
 def test_deleting_the_failure_file_asks_for_another_try(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """The person repairs the recording or deletes the note; success makes the note disappear."""
     daemon = make_daemon()
@@ -101,6 +102,7 @@ def test_deleting_the_failure_file_asks_for_another_try(make_daemon: MakeDaemon,
     eventually(lambda: not note.exists(), what="the note's end")
 
 
+@pytest.mark.slow
 def test_failure_file_goes_with_its_recording(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """Who deletes the bad recording finds its failure file gone, too."""
     daemon = make_daemon()
@@ -122,6 +124,7 @@ def bound_daemon(make_daemon: MakeDaemon) -> DaemonUnderTest:
     return daemon
 
 
+@pytest.mark.slow
 def test_folder_without_permission_is_said_and_found_when_mended(bound_daemon: DaemonUnderTest) -> None:
     """A sub-folder that may not be read is named in the log; its recordings follow when it may."""
     daemon = bound_daemon
@@ -136,6 +139,7 @@ def test_folder_without_permission_is_said_and_found_when_mended(bound_daemon: D
     daemon.wait_for("inbox/locked/a.txt")
 
 
+@pytest.mark.slow
 def test_unreadable_recording_is_told_and_transcribed_when_mended(bound_daemon: DaemonUnderTest) -> None:
     """A file that the service may not read gets its sentence, and its transcript once the right is given."""
     daemon = bound_daemon
@@ -152,6 +156,7 @@ def test_unreadable_recording_is_told_and_transcribed_when_mended(bound_daemon: 
     assert len(daemon.events("recording_not_readable")) == 1
 
 
+@pytest.mark.slow
 def test_unmounted_inbox_waits_and_says_so(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """An inbox that goes and comes back loses nothing."""
     daemon = make_daemon().start()
@@ -164,6 +169,7 @@ def test_unmounted_inbox_waits_and_says_so(make_daemon: MakeDaemon, tmp_path: Pa
     assert daemon.events("inbox_back")
 
 
+@pytest.mark.slow
 def test_read_only_inbox_sends_transcripts_to_the_fall_back_folder(
     make_daemon: MakeDaemon, tmp_path: Path
 ) -> None:

@@ -205,6 +205,7 @@ def test_transcribe_works_for_anyone(tmp_path: Path) -> None:
     assert {entry["state"] for entry in json.loads(remembered.stdout)} == {"done", "failed"}
 
 
+@pytest.mark.slow
 def test_restore_on_a_stopped_daemon_keeps_what_it_replaced(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """After a restore the history is the backup's; the replaced one is still there."""
     daemon = make_daemon()

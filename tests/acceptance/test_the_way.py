@@ -61,6 +61,7 @@ FORMATS = {
 }
 
 
+@pytest.mark.slow
 def test_every_format_that_people_have_is_transcribed(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """Sound and video files of every usual kind, any rate, any channel count, end with the same words."""
     made = {}
@@ -96,6 +97,7 @@ def test_same_content_is_not_recognised_twice(make_daemon: MakeDaemon, tmp_path:
     assert len({row["sha256"] for row in daemon.history()}) == 1
 
 
+@pytest.mark.slow
 def test_two_recordings_that_want_one_name_both_get_theirs(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """a.wav and a.mp3 do not overwrite each other, and a text that somebody wrote stays as it is."""
     daemon = make_daemon()
@@ -113,6 +115,7 @@ def test_two_recordings_that_want_one_name_both_get_theirs(make_daemon: MakeDaem
     assert sum("物流" in text for text in texts) == 1
 
 
+@pytest.mark.slow
 def test_longer_version_over_a_finished_recording_is_transcribed_again(
     make_daemon: MakeDaemon, tmp_path: Path
 ) -> None:
@@ -129,6 +132,7 @@ def test_longer_version_over_a_finished_recording_is_transcribed_again(
     assert list((tmp_path / "inbox").glob("*.json")) == [document]
 
 
+@pytest.mark.slow
 def test_hotword_file_is_taken_up_by_the_next_recording(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """A changed hotword file needs no restart."""
     (tmp_path / "words.txt").write_text("# 还没有\n", encoding="utf-8")
@@ -140,6 +144,7 @@ def test_hotword_file_is_taken_up_by_the_next_recording(make_daemon: MakeDaemon,
     assert "岳明远" in spoken(daemon.wait_for("inbox/two.json"))
 
 
+@pytest.mark.slow
 def test_recordings_with_changed_hotwords_are_put_back(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """`retry --hotwords-changed` transcribes again exactly what was recognised with another list."""
     (tmp_path / "words.txt").write_text("物流异常\n", encoding="utf-8")
@@ -176,6 +181,7 @@ def test_killed_daemon_goes_on_where_it_was(make_daemon: MakeDaemon, tmp_path: P
     assert daemon.stop() == 0
 
 
+@pytest.mark.slow
 def test_killed_recogniser_is_started_again(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """Killing the recogniser, as the kernel does when memory is short, costs nothing but time."""
     daemon = make_daemon({"inbox": 'formats = ["json"]'}).start()
@@ -187,6 +193,7 @@ def test_killed_recogniser_is_started_again(make_daemon: MakeDaemon, tmp_path: P
     assert "物流" in spoken(daemon.wait_for("inbox/b.json"))
 
 
+@pytest.mark.slow
 def test_stops_within_ten_seconds_during_work(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """SIGTERM while a recording is in work ends cleanly, and the recording is done after the next start."""
     daemon = make_daemon({"inbox": 'formats = ["json"]'}).start()
@@ -198,6 +205,7 @@ def test_stops_within_ten_seconds_during_work(make_daemon: MakeDaemon, tmp_path:
     assert spoken(daemon.wait_for("inbox/long.json"))
 
 
+@pytest.mark.slow
 def test_reload_takes_up_a_new_inbox_and_refuses_a_broken_file(
     make_daemon: MakeDaemon, tmp_path: Path
 ) -> None:
@@ -240,6 +248,7 @@ def test_demo_runs_and_judges_itself() -> None:
         assert (expected in shown.stdout) == (expected != "superseded"), expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["-rf.wav", "新\n行.wav", "会议 100%.wav"])
 def test_awkward_names_get_their_transcripts(make_daemon: MakeDaemon, tmp_path: Path, name: str) -> None:
     """Names that trouble shells and logs are names like any other."""

@@ -15,6 +15,8 @@ from support import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SECTION = {"inbox": 'formats = ["txt", "srt"]\narchive = "archive"'}
 
 

@@ -11,6 +11,8 @@ from attack import FAILED, AttackedDaemon, children_of, drop, recording
 
 from support import eventually
 
+pytestmark = pytest.mark.slow
+
 IMPATIENT = "max_attempts = 2\n[engine]\nstall_s = 1.0"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     MakeDaemon = Callable[..., DaemonUnderTest]
 
+pytestmark = pytest.mark.slow
+
 ONE_BATCH = 8  # segments, on CPU
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     MakeDaemon = Callable[..., DaemonUnderTest]
 
+pytestmark = pytest.mark.slow
+
 TYPED = {"empty_file", "not_decodable", "no_audio", "too_long"}
 GROWTH_BYTES = 200 * 1024 * 1024
 

@@ -17,6 +17,8 @@ from asr_daemon.errors import RecogniserCrashedError
 from asr_daemon.profile import Profile
 from asr_daemon.recogniser.protocol import Broken, Cancel, Failed, Finished, Recognised
 
+pytestmark = pytest.mark.slow
+
 
 def write_wave(path: Path, samples: np.ndarray) -> Path:
     """Write 16 kHz mono."""

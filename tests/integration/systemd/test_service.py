@@ -21,7 +21,7 @@ from support import SAMPLES, convert, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.systemd, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PROGRAM = str(Path(sys.prefix) / "bin" / "asr-daemon")
 CONFIG = "/etc/asr-daemon/config.toml"

@@ -62,7 +62,9 @@ def segments(detector: FsmnDetector, audio: np.ndarray, window: int) -> list[lis
     return [[start // 16, end // 16] for start, end in [*spans, *detector.finish()]]
 
 
-@pytest.mark.parametrize("silence_ms", [100, 300, 800, 2000])
+@pytest.mark.parametrize(
+    "silence_ms", [800, *(pytest.param(other, marks=pytest.mark.slow) for other in (100, 300, 2000))]
+)
 def test_segments_are_stock_s_own(stock, network, recordings, silence_ms: int) -> None:  # noqa: ANN001
     """Every recording, several patiences: the same segments, from 30 s windows."""
     count = 0
