@@ -71,6 +71,7 @@ def test_rubbish_gets_a_failure_file_and_those_behind_it_go_on(
     assert daemon.stop() == 0
 
 
+@pytest.mark.slow
 def test_recordings_without_speech_get_a_transcript_that_says_so(
     make_daemon: MakeDaemon, tmp_path: Path
 ) -> None:

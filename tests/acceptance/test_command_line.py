@@ -187,6 +187,7 @@ def test_hotwords_are_tried_on_a_recording(past: DaemonUnderTest) -> None:
     assert "→" in tried.stdout
 
 
+@pytest.mark.slow
 def test_transcribe_works_for_anyone(tmp_path: Path) -> None:
     """Without a configuration and without a daemon the command does it itself and remembers it."""
     state = {"XDG_STATE_HOME": os.fspath(tmp_path), "ASR_DAEMON_CONFIG": ""}

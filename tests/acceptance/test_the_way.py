@@ -85,6 +85,7 @@ def test_every_format_that_people_have_is_transcribed(make_daemon: MakeDaemon, t
             assert wrong <= 3, (suffix, got)
 
 
+@pytest.mark.slow
 def test_same_content_is_not_recognised_twice(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """A copy under another name gets the finished transcript at once; only one attempt was made."""
     daemon = make_daemon().start()
@@ -167,6 +168,7 @@ def test_recordings_with_changed_hotwords_are_put_back(make_daemon: MakeDaemon, 
     assert daemon.command("retry", "--inbox", "inbox").returncode == 2
 
 
+@pytest.mark.slow
 def test_killed_daemon_goes_on_where_it_was(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """After SIGKILL in the middle of the work every recording still gets exactly one whole transcript."""
     daemon = make_daemon({"inbox": 'formats = ["json"]'}).start()

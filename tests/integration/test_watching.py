@@ -33,6 +33,8 @@ from asr_daemon.watch import InboxWatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 SETTLE_S = 0.3
 PATIENCE_S = 60.0
 

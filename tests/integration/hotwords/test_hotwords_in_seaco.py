@@ -18,6 +18,8 @@ from asr_daemon.recogniser.families.seaco import SeacoParaformer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "asr_daemon" / "demo" / "audio"
 # names that are said nowhere, to fill a list beyond what takes part at once
