@@ -1,9 +1,8 @@
 """What an idle daemon costs with 100,000 finished recordings.
 
-``python tests/benchmarks/bench_idle.py [FILES] [SECONDS]``.
-The window must be long enough to hold rescans, whose period grows with their cost (164 s was seen): a shorter
-one measures a daemon that does nothing. Bounds: 0.5% of a core, 100 MB. The history is filled directly; the
-files are real, the daemon is real.
+``python tests/benchmarks/bench_idle.py [FILES] [SECONDS]``. The window must hold rescans, whose period grows
+with their cost (164 s was seen): a shorter one measures a daemon that does nothing. Bounds: 0.5% of a core,
+100 MB. The history is filled directly; the files are real, the daemon is real.
 """
 
 from __future__ import annotations
