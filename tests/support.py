@@ -95,6 +95,7 @@ class DaemonUnderTest:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=bool(self.prefix),
             )
 
     def _answers(self) -> bool:
@@ -125,6 +126,8 @@ class DaemonUnderTest:
     def kill(self) -> None:
         """End it as a power cut would."""
         if self._process is not None and self._process.poll() is None:
+            if self.prefix:  # what it runs under must not leave it behind
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait()
         self._process = None
