@@ -29,13 +29,13 @@ from asr_daemon.errors import (
     job_error,
 )
 from asr_daemon.fingerprint import open_recording
+from asr_daemon.inbox import shown_name
 from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
 from asr_daemon.recogniser import protocol
 from asr_daemon.recogniser_keeper import Recogniser, RecogniserKeeper, write_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
@@ -242,11 +242,11 @@ class Consumer:
             self._show_recogniser()
             self._block_s = WHEN_CLEARED_S
             self.state.in_work[job.id] = InWork(
-                job, waiting.path.name, waiting.inbox, self._clock.monotonic_s()
+                job, shown_name(waiting.path), waiting.inbox, self._clock.monotonic_s()
             )
             self._heard_s = self._listened_s = self._clock.monotonic_s()
             recogniser.send(
-                protocol.Recognise(job.id, _printable(waiting.path), job.profile, job.done), descriptor
+                protocol.Recognise(job.id, shown_name(waiting.path), job.profile, job.done), descriptor
             )
         finally:
             os.close(descriptor)
@@ -255,7 +255,7 @@ class Consumer:
             "recognition_started",
             job=job.id,
             inbox=waiting.inbox,
-            file=_printable(waiting.path),
+            file=shown_name(waiting.path),
             sha256=job.sha256,
             attempt=job.attempts,
             segments_kept=len(job.done),
@@ -358,7 +358,7 @@ class Consumer:
             "recognition_finished",
             job=message.job,
             inbox=work.inbox,
-            file=_printable_name(work.name),
+            file=work.name,
             duration_ms=message.duration_ms,
             segments=message.segment_count,
             took_s=round(took_s, 2),
@@ -389,7 +389,7 @@ class Consumer:
             "recognition_failed",
             job=job.id,
             inbox=first.inbox,
-            file=_printable(first.path),
+            file=shown_name(first.path),
             error=error.code,
             problem=str(error),
             attempt=job.attempts,
@@ -433,11 +433,3 @@ class Consumer:
             self._end_jobs()
         except JobError as error:  # the next start puts them back
             log.error("jobs_not_put_back", problem=str(error))
-
-
-def _printable(path: Path) -> str:
-    return _printable_name(path.name)
-
-
-def _printable_name(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -88,6 +88,11 @@ class Candidate:
         return (self.size_bytes, self.mtime_ns, self.inode, self.device, self.ctime_ns)
 
 
+def shown_name(path: Path) -> str:
+    """Return the file's name as valid text, for logs and lists; bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
 def is_candidate(name: str) -> bool:
     """Return whether a file of that name is taken for a recording."""
     stem, _, suffix = name.rpartition(".")
@@ -105,7 +110,7 @@ def look_at(path: Path) -> Candidate | None:
         found = path.lstat()
     except (OSError, ValueError):
         return None
-    return _candidate(path, found) if stat.S_ISREG(found.st_mode) and is_candidate(path.name) else None
+    return candidate_of(path, found) if stat.S_ISREG(found.st_mode) and is_candidate(path.name) else None
 
 
 def is_inside(path: Path, folder: Path, *, recursive: bool) -> bool:
@@ -203,10 +208,11 @@ class _Look:
             self.on_problem(Path(path), error)
             return
         if (self.is_known is None or not self.is_known(path, seen)) and stat.S_ISREG(seen.st_mode):
-            found.append(_candidate(Path(path), seen))
+            found.append(candidate_of(Path(path), seen))
 
 
-def _candidate(path: Path, found: os.stat_result) -> Candidate:
+def candidate_of(path: Path, found: os.stat_result) -> Candidate:
+    """Return the candidate that a file's stat shows."""
     return Candidate(
         path=path,
         size_bytes=found.st_size,

@@ -29,7 +29,7 @@ from asr_daemon.errors import (
     RecordingGoneError,
 )
 from asr_daemon.fingerprint import fingerprint, is_open_for_writing, open_recording
-from asr_daemon.inbox import Candidate
+from asr_daemon.inbox import Candidate, candidate_of, shown_name
 from asr_daemon.presence import InboxPresence, check_presence
 from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
 from asr_daemon.seen import SeenFiles
@@ -194,7 +194,7 @@ class Intake:
                 try:
                     self._take_in(candidate)
                 except Exception:  # those behind it go on; a later scan finds it again
-                    log.exception("recording_not_taken_in", file=_printable(candidate.path))
+                    log.exception("recording_not_taken_in", file=shown_name(candidate.path))
 
     def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
         """Return everything that woke, at least one unless the time passed."""
@@ -333,7 +333,7 @@ class Intake:
             return
         except RecordingGoneError as error:
             log.debug(
-                "recording_changed", inbox=section.name, file=_printable(candidate.path), problem=str(error)
+                "recording_changed", inbox=section.name, file=shown_name(candidate.path), problem=str(error)
             )
             return
         except JobError as error:
@@ -342,7 +342,7 @@ class Intake:
                 log.warning(
                     "recording_not_queued",
                     inbox=section.name,
-                    file=_printable(candidate.path),
+                    file=shown_name(candidate.path),
                     error=error.code,
                     problem=str(error),
                 )
@@ -373,7 +373,7 @@ class Intake:
         """Hash and queue a file; None where its writer still has it open (asked only with ``settle_s``)."""
         descriptor = open_recording(path, root)
         try:
-            found = _seen(path, os.fstat(descriptor))
+            found = candidate_of(path, os.fstat(descriptor))
             if (
                 settle_s is not None
                 and is_open_for_writing(descriptor)
@@ -381,7 +381,7 @@ class Intake:
             ):
                 return None
             content = fingerprint(descriptor, self._must_stop)
-            found = _seen(path, os.fstat(descriptor))
+            found = candidate_of(path, os.fstat(descriptor))
         finally:
             os.close(descriptor)
         queued = self._queue.put(inbox, found, content.sha256, profile, priority=priority)
@@ -391,7 +391,7 @@ class Intake:
             "recording_queued",
             job=queued.job,
             inbox=inbox,
-            file=_printable(path),
+            file=shown_name(path),
             sha256=content.sha256,
             size_bytes=content.size_bytes,
             known_content=not queued.is_new_work,
@@ -411,7 +411,7 @@ class Intake:
         log.warning(
             "recording_not_readable",
             inbox=watched.section.name,
-            file=_printable(candidate.path),
+            file=shown_name(candidate.path),
             problem=str(error),
         )
         self._deliverer.tell(recording, error)
@@ -448,13 +448,5 @@ def _write_watch_problem(inbox: str, problem: str) -> None:
     log.warning("watch_problem", inbox=inbox, problem=problem)
 
 
-def _printable(path: Path) -> str:
-    return os.fsencode(path.name).decode("utf-8", "replace")
-
-
 def _path(stored: bytes) -> Path:
     return Path(os.fsdecode(stored))
-
-
-def _seen(path: Path, found: os.stat_result) -> Candidate:
-    return Candidate(path, found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, found.st_ctime_ns)

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from asr_daemon.errors import InternalError, InterruptedJobError, JobError, OperatorError, Retry
 from asr_daemon.history.search import index_body
-from asr_daemon.inbox import Candidate
+from asr_daemon.inbox import Candidate, shown_name
 from asr_daemon.itn import Span
 from asr_daemon.profile import Profile
 from asr_daemon.transcript import Correction, Segment, Token, Transcript
@@ -153,7 +153,7 @@ class Queue:
         created = history.one(
             "insert_recording",
             path=path,
-            name=os.fsencode(candidate.path.name).decode("utf-8", "replace"),
+            name=shown_name(candidate.path),
             state=state,
             now=self._clock.stamp(),
             **look,
