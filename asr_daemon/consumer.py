@@ -21,6 +21,7 @@ from asr_daemon.errors import (
     InternalError,
     JobError,
     ModelMissingError,
+    OutOfMemoryError,
     RecogniserCrashedError,
     RecogniserHungError,
     RecogniserNotStartedError,
@@ -30,6 +31,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.fingerprint import open_recording
 from asr_daemon.inbox import shown_name
+from asr_daemon.memory_ladder import Rung
 from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
 from asr_daemon.recogniser import protocol
 from asr_daemon.recogniser_keeper import Recogniser, RecogniserKeeper, write_note
@@ -75,6 +77,7 @@ class Ending:
     job: Job
     error: JobError | None  # None: untried
     at_once: bool = False  # it was not alone when the recogniser was lost
+    last_rung: Rung = Rung.CPU  # the highest that could help, where memory did not suffice
 
 
 @dataclass(slots=True)
@@ -91,6 +94,10 @@ class ConsumerState:
     audio_ms: int = 0  # recognised since the start
     busy_s: float = 0.0  # with at least one recording in work, since the start
     failures: dict[str, int] = field(default_factory=dict)  # ended attempts by class, since the start
+    # What was done because memory did not suffice, since the start; see memory_ladder.py.
+    memory_steps: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("batch", "segment", "process", "cpu"), 0)
+    )
     in_work: dict[int, InWork] = field(default_factory=dict)
 
 
@@ -238,7 +245,7 @@ class Consumer:
         try:
             if self._keeper.current is None:
                 self.state.state = "loading"
-            recogniser = self._keeper.ready(self.profiles.model, self.config.engine)
+            recogniser = self._recogniser_for(job)
             self._show_recogniser()
             self._block_s = WHEN_CLEARED_S
             self.state.in_work[job.id] = InWork(
@@ -259,7 +266,25 @@ class Consumer:
             sha256=job.sha256,
             attempt=job.attempts,
             segments_kept=len(job.done),
+            memory_rung=job.rung.name.lower() if job.rung else None,
         )
+
+    def _recogniser_for(self, job: Job) -> Recogniser:
+        """Return a child as the job's rung wants it."""
+        if job.rung:
+            self._count_memory_step("cpu" if job.rung is Rung.CPU else "process")
+        try:
+            return self._keeper.ready(self.profiles.model, self.config.engine, job.rung)
+        except RecogniserNotStartedError as error:
+            if job.rung is not Rung.CPU or self._stopping.is_set():
+                raise
+            # The queue's own device is not in question: it need not wait for this recording.
+            raise OutOfMemoryError(
+                f"It could not be tried on the CPU: {error}", evidence=error.evidence
+            ) from error
+
+    def _count_memory_step(self, step: str) -> None:
+        self.state.memory_steps[step] = self.state.memory_steps.get(step, 0) + 1
 
     def _profile_of_now(self, waiting: Waiting, job: Job) -> Profile:
         """Return what the file's inbox asks for now; work that was begun is finished as it was begun."""
@@ -320,6 +345,8 @@ class Consumer:
         match message:
             case protocol.Note():
                 write_note(message)
+                if message.event == "batch_out_of_memory":
+                    self._count_memory_step(str(message.fields.get("step", "batch")))
             case protocol.Segmented(job, found, complete) if job in in_work:
                 self._queue.save_segmented(job, found, complete=complete)
             case protocol.Recognised(job, segments) if job in in_work:
@@ -330,7 +357,9 @@ class Consumer:
             case protocol.Finished(job) if job in in_work:
                 self._finish(message)
             case protocol.Failed(job, code, text, evidence) if job in in_work:
-                self._endings.append(Ending(in_work.pop(job).job, job_error(code, text, evidence)))
+                last_rung = Rung.FRESH_PROCESS if self.state.device == "cpu" else Rung.CPU
+                ending = Ending(in_work.pop(job).job, job_error(code, text, evidence), last_rung=last_rung)
+                self._endings.append(ending)
         self._unsaved = None
 
     def _finish(self, message: protocol.Finished) -> None:
@@ -376,7 +405,9 @@ class Consumer:
                 self._queue.put_back(ending.job.id)
                 del self._endings[0]
             else:
-                state = self._queue.fail(ending.job.id, ending.error, at_once=ending.at_once)
+                state = self._queue.fail(
+                    ending.job.id, ending.error, at_once=ending.at_once, last_rung=ending.last_rung
+                )
                 del self._endings[0]
                 self._say_failed(ending.job, ending.error, state)
             self._idle_since_s = self._clock.monotonic_s()
@@ -410,7 +441,10 @@ class Consumer:
         works = list(self.state.in_work.values())
         self.state.in_work.clear()
         # Which of several was it? Each is tried again, alone.
-        self._endings += [Ending(work.job, error, at_once=len(works) > 1) for work in works]
+        # The kernel ends who takes the machine's memory, and on the CPU it would be more of that.
+        self._endings += [
+            Ending(work.job, error, at_once=len(works) > 1, last_rung=Rung.FRESH_PROCESS) for work in works
+        ]
 
     def _block(self, error: JobError) -> None:
         """Leave the queue alone for a while; one that starts a process waits longer each time."""

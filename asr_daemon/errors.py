@@ -138,7 +138,8 @@ class OutOfMemoryError(JobError):
     """There was not enough memory to recognise the recording."""
 
     code = "out_of_memory"
-    chinese = "转写时内存不足。"
+    chinese = "转写时内存（或显存）不足。"
+    remedy = "请联系管理员检查内存和显存；够用之后再重试。"
 
 
 class RecogniserHungError(JobError):
@@ -162,6 +163,10 @@ class RecogniserNotStartedError(JobError):
     retry = Retry.WHEN_CLEARED
     chinese = "转写程序暂时无法启动。"
     remedy = "请联系管理员；恢复后会自动转写。"
+
+
+class KilledForMemoryError(OutOfMemoryError, RecogniserCrashedError):
+    """The kernel ended the recogniser process for want of memory."""
 
 
 class InterruptedJobError(JobError):

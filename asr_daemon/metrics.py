@@ -111,8 +111,13 @@ class Figures:
         )
         yield _counter("recogniser_restarts", "Recognisers lost since the start.", state.restarts)
         yield _counter(
+            "recogniser_memory_steps",
+            "What was done since the start because memory did not suffice: halving, fresh process, CPU.",
+            *((count, {"step": step}) for step, count in list(state.memory_steps.items())),
+        )
+        yield _counter(
             "recogniser_out_of_memory",
-            "Recordings that memory did not suffice for, since the start.",
+            "Attempts that ended because memory did not suffice, since the start.",
             state.failures.get("out_of_memory", 0),
         )
 

@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from asr_daemon.errors import InternalError, InterruptedJobError, JobError, OperatorError, Retry
+from asr_daemon.errors import (
+    InternalError,
+    InterruptedJobError,
+    JobError,
+    OperatorError,
+    OutOfMemoryError,
+    Retry,
+)
 from asr_daemon.history.search import index_body
 from asr_daemon.inbox import Candidate, shown_name
 from asr_daemon.itn import Span
+from asr_daemon.memory_ladder import Rung, climb
 from asr_daemon.profile import Profile
 from asr_daemon.transcript import Correction, Segment, Token, Transcript
 
@@ -63,6 +71,7 @@ class Job:
     is_suspect: bool  # it was in work when something broke: it runs alone
     waiting: tuple[Waiting, ...]
     done: tuple[tuple[int, int, int], ...]  # segments committed by an earlier try
+    rung: Rung = Rung.USUAL  # above it, memory did not suffice before
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +220,7 @@ class Queue:
             is_suspect=bool(row["is_suspect"]),
             waiting=waiting,
             done=done,
+            rung=Rung(row["memory_rung"]),
         )
 
     # ------------------------------------------------------------------ while a job runs
@@ -280,19 +290,25 @@ class Queue:
                 model_is_builtin=int(model_is_builtin),
             )
 
-    def fail(self, job: int, error: JobError, *, at_once: bool = False) -> str:
+    def fail(self, job: int, error: JobError, *, at_once: bool = False, last_rung: Rung = Rung.CPU) -> str:
         """End an attempt that failed; return the job's state: queued again, failed or quarantined.
 
         An attempt that brought the recording on, or whose failure is not the recording's, is not spent.
         ``at_once``: several jobs were in work when the recogniser was lost; each is tried again, alone.
+        One that ran out of memory climbs to ``last_rung`` before it is quarantined.
         """
         told = {"job": job, "error_code": error.code, "error_message": str(error)}
         with self._history.transaction() as history:
             row = history.one("get_job", job=job)
             assert row is not None  # noqa: S101 (it was claimed)
-            is_spent = error.retry is not Retry.WHEN_CLEARED and not self._has_progressed(history, job)
+            has_progressed = self._has_progressed(history, job)
+            is_spent = error.retry is not Retry.WHEN_CLEARED and not has_progressed
             strikes = row["strikes"] + int(is_spent)
-            is_last = is_spent and error.retry is Retry.LATER and strikes >= self._max_attempts
+            rung = next_rung = Rung(row["memory_rung"])
+            if isinstance(error, OutOfMemoryError) and not at_once:
+                next_rung = climb(rung, last_rung, has_progressed=has_progressed)
+            climbs = next_rung > rung  # it is tried in another way: at once, and once more at the least
+            is_last = is_spent and error.retry is Retry.LATER and strikes >= self._max_attempts and not climbs
             if error.retry is Retry.NEVER or is_last:
                 state = "failed" if error.retry is Retry.NEVER else "quarantined"
                 self._end_attempt(history, job, error)
@@ -303,7 +319,7 @@ class Queue:
                 wait_s = WHEN_CLEARED_S
             else:
                 self._end_attempt(history, job, error)
-                wait_s = 0.0 if at_once else self._back_off_s(strikes)
+                wait_s = 0.0 if at_once or climbs else self._back_off_s(strikes)
             self._put_back(
                 history,
                 **told,
@@ -311,6 +327,7 @@ class Queue:
                 unspent=int(not is_spent),
                 strike=int(is_spent),
                 is_suspect=int(error.retry is Retry.LATER),
+                rung=int(next_rung),
             )
             return "queued"
 
@@ -326,6 +343,7 @@ class Queue:
             "unspent": 0,
             "strike": 0,
             "is_suspect": 0,
+            "rung": 0,
             "error_code": None,
             "error_message": None,
         }

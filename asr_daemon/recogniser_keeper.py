@@ -18,6 +18,7 @@ from asr_daemon.errors import (
     RecogniserNotStartedError,
     job_error,
 )
+from asr_daemon.memory_ladder import Rung
 from asr_daemon.recogniser import protocol
 
 if TYPE_CHECKING:
@@ -73,30 +74,34 @@ class RecogniserKeeper:
         self._find_ffmpeg = find_ffmpeg
         self._clock = clock
         self._is_stopping = is_stopping
-        self._identity = ""
+        self._loaded = ("", "")  # the model's identity and the device that was asked for
 
-    def ready(self, model: ModelChoice, engine: EngineSection) -> Recogniser:
-        """Return a child that has that model loaded; a child with another one ends first."""
-        identity = model.identity
-        if self.current is not None and self._identity != identity:
+    def ready(self, model: ModelChoice, engine: EngineSection, rung: Rung = Rung.USUAL) -> Recogniser:
+        """Return a child that has that model loaded on the device; any other ends first.
+
+        Above :attr:`Rung.USUAL` it is a fresh one in any case.
+        """
+        wanted = (model.identity, "cpu" if rung is Rung.CPU else engine.device)
+        if self.current is not None and (self._loaded != wanted or rung is not Rung.USUAL):
             self.end()
         if self.current is None:
-            self.current = self._load(model, engine)
-            self._identity = identity
+            self.current = self._load(model, engine, rung)
+            self._loaded = wanted
         return self.current
 
-    def _load(self, model: ModelChoice, engine: EngineSection) -> Recogniser:
+    def _load(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
         setup = protocol.Setup(
             model_name=model.name,
             model_family=model.family,
             model_folder=str(model.folder),
             vad_folder=str(model.vad_folder or ""),
             punctuation_folder=str(model.punctuation_folder or ""),
-            device=engine.device,
-            batch_s=engine.batch_s,
+            device="cpu" if rung is Rung.CPU else engine.device,
+            batch_s=0.0 if rung is Rung.CPU else engine.batch_s,
             threads=engine.threads,
             ffmpeg=self._find_ffmpeg(engine.ffmpeg),
             max_duration_s=engine.max_duration_h * 3600,
+            begins_small=rung is not Rung.USUAL,
         )
         try:
             recogniser = self._start(setup)

@@ -17,6 +17,10 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recogniser.model``, ``.device``      what was loaded last, and where
 ``recogniser.pid``, ``.load_ms``       its process; how long loading took
 ``recogniser.restarts``                how often one was lost since the daemon started
+``recogniser.memory_steps.batch``      how often a batch was halved because memory did not suffice, since then
+``recogniser.memory_steps.segment``    the same, of a single segment
+``recogniser.memory_steps.process``    how often a recording was tried in a fresh process because of it
+``recogniser.memory_steps.cpu``        how often on the CPU
 ``in_work[]``                          the recordings in work
 ``in_work[].job``, ``.inbox``, ``.file`` which
 ``in_work[].duration_s``               its length, once it is known
@@ -98,6 +102,7 @@ def live_status(daemon: Daemon) -> dict[str, Any]:
             "pid": state.pid,
             "load_ms": state.load_ms,
             "restarts": state.restarts,
+            "memory_steps": dict(state.memory_steps),
         },
         "in_work": [
             {

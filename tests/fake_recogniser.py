@@ -1,10 +1,11 @@
 """A recogniser child without a model: it speaks the real protocol and does what each recording tells it to.
 
 A recording is ``FAKE {json}`` on its first line, then anything. Keys: ``segments`` (how many there are),
-``ms`` (each takes that long), ``fail`` (a failure class), ``hang_at``, ``crash_at`` (segment numbers, with
-``signal``), ``crash_after_each`` (dies whenever it has brought the recording one segment on). The rest is
-not decodable. The text of a segment holds the SHA-256 of everything that was read: a transcript shows which
-bytes it is of. ``$FAKE_TRACE`` names a file that gets a line for each segment.
+``ms`` (each takes that long), ``fail`` (a failure class), ``fits`` ("small": memory suffices only for one
+segment at a time; "cpu": only the CPU's does; from segment ``fits_at`` on), ``hang_at``, ``crash_at``
+(segment numbers, with ``signal``), ``crash_after_each`` (dies whenever it has brought the recording one
+segment on). The rest is not decodable. The text of a segment holds the SHA-256 of everything that was
+read: a transcript shows which bytes it is of. ``$FAKE_TRACE`` names a file that gets a line for each segment.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ class Work:
 class FakeRecogniser:
     """One segment after the other, orders heard in between."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, setup: protocol.Setup) -> None:
         self.channel = channel
+        self.setup = setup
         self.works: collections.deque[Work] = collections.deque()
         self.trace = os.environ.get("FAKE_TRACE")
         self.is_stopping = False
@@ -100,6 +102,10 @@ class FakeRecogniser:
         """Say a segment, unless the recording has something else in mind."""
         number, start_ms, end_ms = place
         orders = work.orders
+        if number >= orders.get("fits_at", 0) and not self.fits(orders.get("fits")):
+            self.works.remove(work)
+            self.channel.send(protocol.Failed(work.order.job, "out_of_memory", "too little", f"at {number}"))
+            return
         if orders.get("hang_at") == number:
             print("about to hang", file=sys.stderr, flush=True)
             while True:
@@ -117,6 +123,13 @@ class FakeRecogniser:
         )
         if orders.get("crash_after_each"):
             self.crash(orders)
+
+    def fits(self, where: str | None) -> bool:
+        """Whether memory suffices, for what fits only there."""
+        return {
+            "small": self.setup.begins_small,
+            "cpu": self.setup.device == "cpu",
+        }.get(where or "", True)
 
     def crash(self, orders: dict[str, Any]) -> None:
         """End by a signal."""
@@ -137,8 +150,9 @@ def main() -> int:
             return 1
         if os.environ.get("FAKE_START") == "crash":
             os.abort()
-        channel.send(protocol.Ready("fake", received[0].model_name, 1))
-        FakeRecogniser(channel).run()
+        setup = received[0]
+        channel.send(protocol.Ready("cpu" if setup.device == "cpu" else "fake", setup.model_name, 1))
+        FakeRecogniser(channel, setup).run()
     except (EOFError, OSError):
         return 0
     return 0

@@ -29,6 +29,8 @@ def status_view(status: dict[str, Any]) -> Group:
         )
     if status["inboxes"]:
         parts += [Text(), _inboxes(status["inboxes"])]
+    if (recogniser := status["recogniser"]) and any(recogniser["memory_steps"].values()):
+        parts.append(Text(_memory(recogniser["memory_steps"]), style="yellow"))
     parts += [Text(), _queue(status)]
     if status["in_work"]:
         parts.append(_in_work(status["in_work"]))
@@ -50,6 +52,17 @@ def _headline(status: dict[str, Any]) -> Text:
     if recogniser["problem"]:
         line += f": {recogniser['problem']}"
     return Text(line)
+
+
+def _memory(steps: dict[str, int]) -> str:
+    done = {
+        "batch": "batches halved",
+        "segment": "segments halved",
+        "process": "recordings tried in a fresh process",
+        "cpu": "recordings tried on the CPU",
+    }
+    told = ", ".join(f"{steps[step]} {what}" for step, what in done.items() if steps[step])
+    return f"Memory did not suffice: {told}. See engine.batch_s."
 
 
 def _table(*columns: str) -> Table:

@@ -130,3 +130,9 @@ _FIRST_TABLES = (
 def jobs_by_finished(db: Database) -> None:
     """Find ended work by its age: retention looks for it every day."""
     db.execute("CREATE INDEX jobs_by_finished ON jobs (finished_at)")
+
+
+@migrations(name="0003_jobs_memory_rung")
+def jobs_memory_rung(db: Database) -> None:
+    """Remember how far up the ladder a recording is that memory did not suffice for (memory_ladder.py)."""
+    db.execute("ALTER TABLE jobs ADD COLUMN memory_rung INTEGER NOT NULL DEFAULT 0")

@@ -101,7 +101,7 @@ SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY inbo
 
 -- put_back_job: try again, later
 UPDATE jobs SET state = 'queued', not_before = :not_before, put_back_at = :now, attempts = attempts - :unspent,
-    strikes = strikes + :strike, is_suspect = max(is_suspect, :is_suspect),
+    strikes = strikes + :strike, is_suspect = max(is_suspect, :is_suspect), memory_rung = max(memory_rung, :rung),
     error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)
 WHERE id = :job
 
@@ -119,7 +119,7 @@ WHERE id = :job
 SELECT id, attempts FROM jobs WHERE state = 'running'
 
 -- reset_job: forget failures, begin anew
-UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, not_before = NULL,
+UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, memory_rung = 0, not_before = NULL,
     error_code = NULL, error_message = NULL, finished_at = NULL, segmented = 0, queued_at = :now
 WHERE id = :job
 

@@ -7,13 +7,11 @@ Enters: prepared segments of one request. Leaves: one :class:`Spoken` a segment,
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.recogniser import memory
 from asr_daemon.recogniser.families.family import MIN_SAMPLES, Spoken
 from asr_daemon.recogniser.families.words import join
 
@@ -38,6 +36,7 @@ class Decoder:
         self._family = family
         self._limit = limit
         self._note = note
+        self.memory_error = ""  # the last one's words
 
     def prepare(self, samples: NDArray[np.float32]) -> Input | None:
         """Make ``float32 [n_samples], 16 kHz mono`` ready; None where it is too short. From any thread."""
@@ -60,14 +59,14 @@ class Decoder:
         """Recognise; out of memory, in halves of the batch, down to one, then in halves of the segment."""
         try:
             found = self._together(segments, request)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            self._limit.shrink()
-            fields = {"segments": len(segments), "bound_s": self._limit.bound_s, "error": str(error)}
-            self._note("warning", "batch_out_of_memory", fields)
+        except Exception as error:
+            if not memory.is_out_of_memory(error):
+                raise
+            self._say_out_of_memory(len(segments), error)
         else:
             self._limit.fitted()
             return found
-        _free_memory()  # outside the handler: the traceback holds the tensors
+        memory.give_back()  # outside the handler: the traceback holds the tensors
         if len(segments) > 1:
             half = len(segments) // 2
             return [
@@ -80,14 +79,25 @@ class Decoder:
         before, after = (self._within_memory([part], request)[0] for part in (first, second))
         return [_joined(before, after, first.length_samples * 1000 // SAMPLE_RATE_HZ)]
 
+    def _say_out_of_memory(self, segments: int, error: Exception) -> None:
+        self._limit.shrink()
+        self.memory_error = str(error) or type(error).__name__
+        fields: dict[str, object] = {
+            "step": "batch" if segments > 1 else "segment",  # which of them is halved
+            "segments": segments,
+            "bound_s": self._limit.bound_s,
+            "error": self.memory_error,
+        }
+        self._note("warning", "batch_out_of_memory", fields)
+
     def _together(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         if len(segments) == 1:
             return [self._alone(segments[0], request)]
         try:
             found = self._family.transcribe(segments, request)
-        except (torch.OutOfMemoryError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 (any model error costs a second try, one segment at a time)
+        except Exception as error:  # any model error costs a second try, one segment at a time
+            if memory.is_out_of_memory(error):
+                raise
             fields = {"segments": len(segments), "error": f"{type(error).__name__}: {error}"}
             self._note("warning", "batch_failed", fields)
             alone = [self._alone(segment, request) for segment in segments]
@@ -105,9 +115,9 @@ class Decoder:
     def _alone(self, segment: Input, request: Request) -> Spoken:
         try:
             return self._family.transcribe([segment], request)[0]
-        except (torch.OutOfMemoryError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 (costs this segment alone, and is said)
+        except Exception as error:  # costs this segment alone, and is said
+            if memory.is_out_of_memory(error):
+                raise
             fields = {"samples": segment.length_samples, "error": f"{type(error).__name__}: {error}"}
             self._note("error", "segment_failed", fields)
             return Spoken("", flags=("failed",))
@@ -122,9 +132,3 @@ def _joined(first: Spoken, second: Spoken, offset_ms: int) -> Spoken:
     if first.text or second.text:
         flags.pop("empty", None)
     return Spoken(join([first.text, second.text]), (*first.tokens, *moved), tuple(flags))
-
-
-def _free_memory() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

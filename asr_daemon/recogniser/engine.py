@@ -47,7 +47,7 @@ class Engine:
         self._note = note
         self._normalises = setup.model_family in NORMALISING_FAMILIES
         self._family = _load_family(setup, self.device, self.threads)
-        self.limit = BatchLimit(batch_s)
+        self.limit = BatchLimit(batch_s, begins_small=setup.begins_small)
         self.decoder = Decoder(self._family, self.limit, note)
         self._fsmn: FsmnNetwork | None = None
         self._silero: SileroNetwork | None = None

@@ -9,12 +9,10 @@ from __future__ import annotations
 import collections
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.audio import Decoding
-from asr_daemon.errors import InternalError, JobError
 from asr_daemon.recogniser.level import LevelMeter
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Cutter
@@ -74,11 +72,8 @@ class Feeder:
                 return
             try:
                 self._feed(job)
-            except JobError as error:
-                job.fail(error)
-                self._pool.drop(job)
             except Exception as error:  # noqa: BLE001 (the border of a job)
-                job.fail(InternalError(f"{type(error).__name__}: {error}", evidence=traceback.format_exc()))
+                job.fail(error)
                 self._pool.drop(job)
             finally:
                 job.close_recording()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from typing import TYPE_CHECKING
 
+from asr_daemon.errors import InternalError, JobError, OutOfMemoryError
 from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.memory import is_out_of_memory
 from asr_daemon.recogniser.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asr_daemon.errors import JobError
     from asr_daemon.recogniser.postprocess import Postprocessor
     from asr_daemon.recogniser.protocol import Message
     from asr_daemon.transcript import Segment
@@ -94,9 +96,10 @@ class Job:
             self._progress()
             self._finish_if_done()
 
-    def fail(self, error: JobError) -> None:
-        """End the job with that error."""
-        self._tell(Failed(self.id, error.code, str(error), error.evidence))
+    def fail(self, error: Exception) -> None:
+        """End the job with that error; call it where the error was caught."""
+        told = error if isinstance(error, JobError) else _as_job_error(error)
+        self._tell(Failed(self.id, told.code, str(told), told.evidence))
         self.end()
 
     def spent(self, stage: str, seconds: float) -> None:
@@ -131,3 +134,8 @@ class Job:
         with self._lock:
             if self._is_open:
                 self._send(message)
+
+
+def _as_job_error(error: Exception) -> JobError:
+    kind = OutOfMemoryError if is_out_of_memory(error) else InternalError
+    return kind(f"{type(error).__name__}: {error}", evidence=traceback.format_exc())

@@ -9,8 +9,8 @@ LEAST_S = 1.0
 class BatchLimit:
     """The bound of a batch in padded seconds; used by one thread."""
 
-    def __init__(self, full_s: float) -> None:
-        self.bound_s = full_s
+    def __init__(self, full_s: float, *, begins_small: bool = False) -> None:
+        self.bound_s = min(LEAST_S, full_s) if begins_small else full_s
         self._full_s = full_s
         self._successes = 0
 

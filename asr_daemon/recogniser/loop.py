@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING
 
-from asr_daemon.errors import InternalError, JobError, OutOfMemoryError
+from asr_daemon.errors import OutOfMemoryError
 from asr_daemon.recogniser.feeder import Feeder
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.pool import Pool
@@ -65,9 +64,8 @@ class Loop:
         try:
             spoken = self._engine.decoder.transcribe([one.ready for one in batch], batch[0].request)
         except Exception as error:  # noqa: BLE001 (the border of the jobs in this batch)
-            failure = _as_job_error(error)
             for job in {one.job for one in batch}:
-                job.fail(failure)
+                job.fail(error)
                 self._pool.drop(job)
             return
         asr_s = time.perf_counter() - began
@@ -78,7 +76,7 @@ class Loop:
             share = sum(len(one.stretch.samples) for one, _ in mine) / total_samples
             job.spent("asr", asr_s * share)
             if any("out_of_memory" in said.flags for _, said in mine):
-                job.fail(OutOfMemoryError("Not even a second of it fits into memory."))
+                job.fail(self._out_of_memory())
                 self._pool.drop(job)
                 continue
             segments = [
@@ -87,6 +85,13 @@ class Loop:
             ]
             job.spent("text", time.perf_counter() - began)
             job.recognised(sorted(segments, key=lambda segment: segment.index))
+
+    def _out_of_memory(self) -> OutOfMemoryError:
+        engine = self._engine
+        return OutOfMemoryError(
+            f"Not even a second of it fits into the memory of {engine.device}.",
+            evidence=engine.decoder.memory_error,
+        )
 
     def _read(self) -> None:
         """Take orders until the daemon is gone; without it there is nobody to work for."""
@@ -122,10 +127,3 @@ class Loop:
     def note(self, level: str, event: str, fields: dict[str, object]) -> None:
         """Send a line for the daemon's log."""
         self._channel.send(Note(level, event, fields))
-
-
-def _as_job_error(error: Exception) -> JobError:
-    evidence = traceback.format_exc()
-    if isinstance(error, JobError):
-        return error
-    return InternalError(f"{type(error).__name__}: {error}", evidence=evidence)

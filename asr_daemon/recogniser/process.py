@@ -18,9 +18,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_daemon.errors import RecogniserCrashedError
+from asr_daemon.errors import KilledForMemoryError, RecogniserCrashedError
 from asr_daemon.recogniser.channel import Channel
-from asr_daemon.recogniser.protocol import Stop
+from asr_daemon.recogniser.kernel_kills import KernelKills
+from asr_daemon.recogniser.protocol import Recognise, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,10 +37,19 @@ _EVIDENCE_LINES = 30
 class RecogniserProcess:
     """One run of the child. Send from any thread; receive from one."""
 
-    def __init__(self, channel: Channel, command: list[str], fd: int, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        command: list[str],
+        fd: int,
+        on_line: Callable[[str], None],
+        read_kills: Callable[[], KernelKills],
+    ) -> None:
         """Start ``command``, which talks on ``fd``; callers use :meth:`spawn`."""
         self._channel = channel
         self._on_line = on_line
+        self._read_kills = read_kills
+        self._kills_before = read_kills()
         self._words: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
         # The kernel ends the child with the *thread* that started it: hence one that lives as long as it.
@@ -58,6 +68,7 @@ class RecogniserProcess:
         setup: Setup,
         on_line: Callable[[str], None] = lambda _line: None,
         program: tuple[str, ...] = PROGRAM,
+        read_kills: Callable[[], KernelKills] = KernelKills.read,
     ) -> RecogniserProcess:
         """Start the child and send it the setup; it answers Ready or Broken when the model is loaded.
 
@@ -68,7 +79,7 @@ class RecogniserProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             command = [sys.executable, *program, "--fd", str(theirs.fileno())]
-            started = cls(Channel(ours), command, theirs.fileno(), on_line)
+            started = cls(Channel(ours), command, theirs.fileno(), on_line, read_kills)
         started.send(setup)
         return started
 
@@ -97,6 +108,8 @@ class RecogniserProcess:
 
     def send(self, message: Message, fd: int | None = None) -> None:
         """Send a message, a recording's descriptor with it; raises :class:`RecogniserCrashedError`."""
+        if isinstance(message, Recognise):
+            self._kills_before = self._read_kills()
         try:
             self._channel.send(message, fd)
         except OSError:
@@ -165,16 +178,20 @@ class RecogniserProcess:
             status = self._process.returncode
         self._keeper.join(timeout=5)
         how = f"was ended by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+        kind = RecogniserCrashedError
+        if status == -signal.SIGKILL:
+            verdict = self._read_kills().since(self._kills_before)
+            kind = KilledForMemoryError if verdict.is_for_memory else RecogniserCrashedError
+            how = f"{how} ({verdict.value})"
         words = "\n".join(list(self._words)[-_EVIDENCE_LINES:])
-        return RecogniserCrashedError(f"The recogniser process {how}.", evidence=f"{how}\n{words}")
+        return kind(f"The recogniser process {how}.", evidence=f"{how}\n{words}")
 
 
 def _signal_name(number: int) -> str:
     try:
-        name = signal.Signals(number).name
+        return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-    return f"{name} (out of memory, or a person)" if name == "SIGKILL" else name
 
 
 def _child_environment() -> dict[str, str]:

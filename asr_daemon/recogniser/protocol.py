@@ -36,6 +36,7 @@ class Setup:
     threads: int  # torch threads; 0 chooses from the cores allowed to the process
     ffmpeg: str  # absolute path of the program
     max_duration_s: float
+    begins_small: bool = False  # memory did not suffice before: one segment a batch at first
 
 
 @dataclass(frozen=True, slots=True)

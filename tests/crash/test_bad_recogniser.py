@@ -117,3 +117,29 @@ def test_recogniser_dies_with_the_daemon(tmp_path: Path) -> None:
         eventually(daemon.recognised, what="its first segment")
         daemon.kill()
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), what="its end")
+
+
+def test_recordings_that_memory_does_not_suffice_for_go_up_the_ladder(tmp_path: Path) -> None:
+    """One fits into a fresh process, one from its third segment on only onto the CPU; none is done twice."""
+    daemon = AttackedDaemon(tmp_path)
+    wanted = {
+        "a.wav": recording(1, segments=2),
+        "large.wav": recording(2, segments=3, fits="small"),
+        "huge.wav": recording(3, segments=4, fits="cpu", fits_at=2),
+        "z.wav": recording(4, segments=2),
+    }
+    with daemon:
+        for name, content in wanted.items():
+            (daemon.inbox / name).write_bytes(content)
+        daemon.start()
+        daemon.wait_until_done(4)
+        daemon.check_exactly_once(wanted)
+        assert set(daemon.recognised().values()) == {1}
+        steps = daemon.live()["recogniser"]["memory_steps"]
+        assert (steps["process"], steps["cpu"]) == (2, 1)
+        begun = [(event["file"], event.get("memory_rung")) for event in daemon.events("recognition_started")]
+        assert [rung for file, rung in begun if file == "huge.wav"] == [None, "fresh_process", "cpu"]
+        drop(daemon.inbox / "last.wav", recording(5))
+        daemon.wait_until_done(5)
+        assert daemon.live()["recogniser"]["device"] == "fake", "the others are not left on the CPU"
+        assert daemon.stop() == 0

@@ -2,172 +2,19 @@
 
 from __future__ import annotations
 
-import collections
-import os
 import sqlite3
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from way import PROFILE, Way, make_config, segment
+from room import Model, Room, well
+from way import PROFILE, make_config, segment
 
-from asr_daemon.consumer import Consumer
-from asr_daemon.deliver import Deliverer
-from asr_daemon.errors import JobError, ModelMissingError, RecogniserCrashedError
+from asr_daemon.errors import ModelMissingError, RecogniserCrashedError
 from asr_daemon.profile import Profile
 from asr_daemon.recogniser import protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from way import HandClock
-
-Script = "Callable[[protocol.Recognise, bytes], list[object]]"
-
-
-@dataclass
-class Model:
-    """A model that is there, or not."""
-
-    identity: str = "model@1"
-    name: str = "model"
-    label: str = "model"
-    family: str = "seaco_paraformer"
-    folder: str = "/model"
-    vad_folder: str = ""
-    punctuation_folder: str = ""
-    is_builtin: bool = False
-
-
-@dataclass
-class Profiles:
-    """Profiles of one inbox."""
-
-    model_or_error: Model | JobError = field(default_factory=Model)
-    hotwords: tuple[str, ...] = ()
-
-    @property
-    def model(self) -> Model:
-        """The model, or why there is none."""
-        if isinstance(self.model_or_error, JobError):
-            raise self.model_or_error
-        return self.model_or_error
-
-    def profile(self, inbox: str) -> Profile:
-        """Return the inbox's profile of now; the command line's has no hotwords."""
-        model = "missing" if isinstance(self.model_or_error, JobError) else self.model_or_error.identity
-        return Profile(model, hotwords=self.hotwords if inbox else ())
-
-
-class Scripted:
-    """A recogniser that answers each order with the script's messages; an error among them is its end."""
-
-    pid = 4711
-
-    def __init__(self, time: HandClock, script: Script, first: object) -> None:
-        self.time = time
-        self.script = script
-        self.said: collections.deque[object] = collections.deque([first])
-        self.orders: list[protocol.Recognise] = []
-        self.is_alive = True
-
-    def send(self, message: protocol.Message, fd: int | None = None) -> None:
-        """Take an order."""
-        if not self.is_alive:
-            raise RecogniserCrashedError
-        assert isinstance(message, protocol.Recognise)
-        assert fd is not None
-        self.orders.append(message)
-        self.said += self.script(message, os.pread(fd, 1000, 0))
-
-    def receive(self, timeout_s: float) -> protocol.Message | None:
-        """Say the next thing; silence lets the time pass."""
-        if not self.said:
-            self.time.pass_s(timeout_s)
-            return None
-        message = self.said.popleft()
-        if isinstance(message, Exception):
-            self.is_alive = False
-            raise message
-        return message  # type: ignore[return-value]
-
-    def kill(self) -> None:
-        """End."""
-        self.is_alive = False
-
-    def stop(self, timeout_s: float) -> bool:
-        """End obediently."""
-        self.is_alive = False
-        return True
-
-
-def well(order: protocol.Recognise, content: bytes) -> list[object]:
-    """Recognise two segments."""
-    done = {number for number, _, _ in order.done}
-    texts = tuple(segment(number, f"{content.decode()}{number}") for number in range(2) if number not in done)
-    places = tuple((number, number * 1000, number * 1000 + 1000) for number in range(2))
-    return [
-        protocol.Segmented(order.job, places, complete=True),
-        protocol.Recognised(order.job, texts),
-        protocol.Finished(order.job, 2000, 2),
-    ]
-
-
-class Room:
-    """A consumer in its surroundings; ``script`` may be changed at any time."""
-
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.way = Way(folder, **settings)  # type: ignore[arg-type]
-        self.time = self.way.time
-        self.profiles = Profiles()
-        self.script: Script = well
-        self.first: object = protocol.Ready("cpu", "model", 1)
-        self.started: list[Scripted] = []
-        self.setups: list[protocol.Setup] = []
-        self.deliverer = Deliverer(self.way.config, self.way.history, self.time.clock)
-        self.consumer = Consumer(
-            self.way.config,
-            self.way.queue,
-            self.profiles,  # type: ignore[arg-type]
-            self.deliverer,
-            self.time.clock,
-            self.start,  # type: ignore[arg-type]
-            lambda given: given or "/usr/bin/ffmpeg",
-        )
-        self.consumer.wake.set = self.consumer.wake.clear = lambda: None  # type: ignore[method-assign]
-        self.consumer.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]
-
-    def start(self, setup: protocol.Setup) -> Scripted:
-        """Start a recogniser."""
-        self.setups.append(setup)
-        self.started.append(Scripted(self.time, self.answer, self.first))
-        return self.started[-1]
-
-    def answer(self, order: protocol.Recognise, content: bytes) -> list[object]:
-        """Answer by the script of now."""
-        return self.script(order, content)  # type: ignore[operator]
-
-    def run(self, *, steps: int = 400, pause_s: float = 0.0) -> None:
-        """Let the consumer work until it has nothing to do, or for so many steps."""
-        for _ in range(steps):
-            self.consumer.step()
-            self.time.pass_s(pause_s)
-            if (
-                not self.consumer.state.in_work
-                and not self.way.history.all("interrupted_jobs")
-                and not pause_s
-            ):
-                return
-
-    def states(self) -> dict[str, str]:
-        """Return the state of each file's job."""
-        rows = self.way.history.all("history", inbox=None, state=None, since=None, limit=1000)
-        return {row["name"]: row["job_state"] for row in rows}
-
-    @property
-    def orders(self) -> list[protocol.Recognise]:
-        """Everything that any recogniser was told."""
-        return [order for recogniser in self.started for order in recogniser.orders]
 
 
 @pytest.fixture

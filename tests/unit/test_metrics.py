@@ -97,6 +97,17 @@ def test_failures_are_counted_by_class(watched: Watched) -> None:
     assert figures["recogniser_out_of_memory_total",] == 0
 
 
+def test_steps_for_want_of_memory_are_counted_by_kind(watched: Watched) -> None:
+    """Each rung has its counter from the start, so that an increase is seen."""
+    watched.daemon.consumer.state.memory_steps["cpu"] += 2
+    figures = watched.figures()
+    steps = {
+        step: figures["recogniser_memory_steps_total", step]
+        for step in ("batch", "segment", "process", "cpu")
+    }
+    assert steps == {"batch": 0, "segment": 0, "process": 0, "cpu": 2}
+
+
 def test_sound_and_speed(watched: Watched) -> None:
     """Seconds recognised, seconds with work in hand, and their ratio."""
     watched.put()

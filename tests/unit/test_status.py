@@ -91,7 +91,7 @@ def collected(config: Config) -> dict[str, Any]:
 
 def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
     """Documentation and answer name the same keys, no more and no fewer."""
-    parents = {"model", "queue", "backup"}
+    parents = {"model", "queue", "backup", "recogniser.memory_steps"}
     assert keys_of(collected(running.config)) - parents == documented() - parents
 
 
@@ -126,6 +126,20 @@ def test_people_see_what_is_wrong_with_the_backups(running: Running) -> None:
     text = " ".join(shown.get().split())
     assert "the last backup failed: 2026-03-14 no room" in text
     assert "the restore drill of x failed: bad" in text
+
+
+def test_people_see_that_memory_does_not_suffice(running: Running) -> None:
+    """What was done about it is a line of `status`; without any there is none."""
+
+    def shown() -> str:
+        people = console()
+        with people.capture() as captured:
+            people.print(status_view(collected(running.config)))
+        return " ".join(captured.get().split())
+
+    assert "Memory" not in shown()
+    running.daemon.consumer.state.memory_steps |= {"batch": 3, "cpu": 1}
+    assert "Memory did not suffice: 3 batches halved, 1 recordings tried on the CPU." in shown()
 
 
 def test_a_folder_of_backups_that_is_closed_does_not_break_status(running: Running) -> None:

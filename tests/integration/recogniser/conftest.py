@@ -12,7 +12,7 @@ import pytest
 from asr_daemon.audio import find_ffmpeg
 from asr_daemon.models.catalogue import resolve
 from asr_daemon.profile import Profile
-from asr_daemon.recogniser.process import RecogniserProcess
+from asr_daemon.recogniser.process import PROGRAM, RecogniserProcess
 from asr_daemon.recogniser.protocol import (
     Failed,
     Finished,
@@ -73,10 +73,10 @@ class Outcome:
 class Driver:
     """Plays the daemon to one child."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, program: tuple[str, ...] = PROGRAM) -> None:
         self.lines: list[str] = []
         self.notes: list[Note] = []
-        self.child = RecogniserProcess.spawn(setup, self.lines.append)
+        self.child = RecogniserProcess.spawn(setup, self.lines.append, program)
         self.first = self.child.receive(180)
         self._jobs = 0
         self.outcomes: dict[int, Outcome] = {}

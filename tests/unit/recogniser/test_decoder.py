@@ -127,6 +127,37 @@ def test_out_of_memory_halves_the_batch_down_to_one() -> None:
     assert limit.bound_s < 80
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"
+        ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+        MemoryError(),
+    ],
+    ids=["cuda", "cpu", "mps", "cublas", "python"],
+)
+def test_every_kind_of_want_of_memory_is_known_as_one(error: Exception) -> None:
+    """Whatever a device raises is halved, and no text is lost as it would be with another error."""
+
+    class Device(SmallDevice):
+        def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
+            try:
+                return super().transcribe(segments, request)
+            except torch.OutOfMemoryError:
+                raise error from None
+
+    noted: list[dict[str, object]] = []
+    decoder = Decoder(Device(16_000), BatchLimit(80), lambda _level, _event, fields: noted.append(fields))
+    answers = decoder.transcribe([Input([0] * n, n) for n in (16_000, 16_000, 32_000)], Request())
+    assert [spoken.text for spoken in answers] == ["16000", "16000", "16000 16000"]
+    assert [fields["step"] for fields in noted] == ["batch", "batch", "segment"]
+    assert decoder.memory_error == (str(error) or "MemoryError")
+
+
 def test_a_segment_that_does_not_fit_is_recognised_in_halves() -> None:
     """The halves become one segment again, times and all, and it is flagged."""
     decoder = Decoder(SmallDevice(100_000), BatchLimit(80), lambda *_: None)
@@ -156,3 +187,13 @@ def test_the_bound_grows_back() -> None:
     assert bounds == sorted(bounds)
     assert bounds[18] == 1.0
     assert bounds[-1] == 80
+
+
+def test_after_want_of_memory_a_fresh_process_begins_with_a_segment_and_grows() -> None:
+    """The bound starts at its least, whatever the full one is."""
+    limit = BatchLimit(80, begins_small=True)
+    assert limit.bound_s == 1.0
+    for _ in range(20):
+        limit.fitted()
+    assert limit.bound_s == 2.0
+    assert BatchLimit(0.5, begins_small=True).bound_s == 0.5
