@@ -14,8 +14,22 @@ import click
 
 from asr_daemon.cli import check, hotwords, itn, look, run, service, steer, transcribe
 from asr_daemon.cli.context import Context
-from asr_daemon.errors import OperatorError
+from asr_daemon.config import Config
+from asr_daemon.errors import ConfigurationError, OperatorError
 from asr_daemon.versions import version_text
+
+
+def _show_versions(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    """Print the versions and end; a configuration with problems is named, the defaults then answer."""
+    if not wanted or context.resilient_parsing:
+        return
+    try:
+        config = Context(context.params.get("config_path")).config()
+    except ConfigurationError as error:
+        click.echo(f"asr-daemon: {error}", err=True)
+        config = Config()
+    click.echo(version_text(config))
+    context.exit()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -24,10 +38,17 @@ from asr_daemon.versions import version_text
     "--config",
     "config_path",
     type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,  # read before --version, wherever it stands
     help="The configuration. Without it: $ASR_DAEMON_CONFIG, /etc/asr-daemon/config.toml, then the defaults.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(prog_name="asr-daemon", message=version_text())
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=_show_versions,
+    help="Show the versions of this program, of what it uses, and the model.",
+)
 @click.pass_context
 def cli(context: click.Context, config_path: Path | None, debug: bool) -> None:
     """Watch folders and write beside every recording its transcript.
