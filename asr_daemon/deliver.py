@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,12 @@ import structlog
 
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, job_error
+from asr_daemon.outputs import FAILURE, Outputs
 from asr_daemon.presence import InboxPresence, check_presence
 from asr_daemon.queue import COMMAND_LINE
 from asr_daemon.rendering import document_of
 from asr_daemon.writers import RENDERERS
 from asr_daemon.writers.failure import render_failure
-from asr_daemon.writers.names import failure_path, output_path, same_name_key
 from asr_daemon.writers.publish import publish, write_error
 
 if TYPE_CHECKING:
@@ -37,15 +36,6 @@ if TYPE_CHECKING:
     from asr_daemon.history import History
 
 log = structlog.get_logger()
-FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A file that is about to be written."""
-
-    target: Path
-    is_ours: bool  # what lies there is ours and may be replaced
 
 
 class Deliverer:
@@ -64,6 +54,7 @@ class Deliverer:
         self._clock = clock
         self._on_gone = on_gone
         self._beat = beat
+        self._outputs = Outputs(history, clock)
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
 
     # ------------------------------------------------------------------ which
@@ -144,7 +135,7 @@ class Deliverer:
         path = Path(os.fsdecode(row["path"]))
         self.require_inbox(inbox)
         if not os.path.lexists(path):
-            self._withdraw_failure(row)
+            self._outputs.withdraw(row["id"], {FAILURE}, inbox.path)
             self._settle(row, "gone")
             self._on_gone(inbox.name, path)
             bound.info("recording_gone")
@@ -159,7 +150,7 @@ class Deliverer:
         document = document_of(self._history, row)
         texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
         written, problem = self._write(inbox, row, path, texts)
-        self._withdraw_failure(row)
+        self._outputs.withdraw(row["id"], {FAILURE}, inbox.path)
         self._settle(row, "done", problem, written)
         bound.info(
             "transcript_written",
@@ -186,24 +177,13 @@ class Deliverer:
         text = render_failure(path.name, error, moment.astimezone())
         written, _ = self._write(inbox, row, path, {FAILURE: text})
         with self._history.transaction() as history:
-            self._confirm(history, written)
-
-    def _withdraw_failure(self, row: sqlite3.Row) -> None:
-        for output in self._history.all("recording_outputs", recording=row["id"]):
-            if output["format"] == FAILURE:
-                path = Path(os.fsdecode(output["path"]))
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise write_error(path, error) from None
-                with self._history.transaction() as history:
-                    history.run("forget_output", path=output["path"])
+            self._outputs.confirm(history, written)
 
     def _settle(
         self, row: sqlite3.Row, state: str, problem: str | None = None, written: Iterable[Path] = ()
     ) -> None:
         with self._history.transaction() as history:
-            self._confirm(history, written)
+            self._outputs.confirm(history, written)
             history.run(
                 "set_recording_state",
                 recording=row["id"],
@@ -211,10 +191,6 @@ class Deliverer:
                 problem=problem,
                 written_at=self._clock.stamp() if state == "done" else None,
             )
-
-    def _confirm(self, history: History, written: Iterable[Path]) -> None:
-        for path in written:
-            history.run("confirm_output", path=os.fsencode(path), now=self._clock.stamp())
 
     # ------------------------------------------------------------------ its files
 
@@ -235,64 +211,15 @@ class Deliverer:
             return self._publish(row, stand_in, data, root), f"{error}; it lies in {stand_in.parent}"
 
     def _publish(self, row: sqlite3.Row, recording: Path, data: dict[str, bytes], root: Path) -> list[Path]:
-        left = dict(data)
-        written = []
-        while left:
-            plans = self._plan(row["id"], recording, left)
-            for kind, plan in plans.items():
-                try:
-                    publish(plan.target, left[kind], root=root, replace=plan.is_ours)
-                except FileExistsError:  # somebody took that name this very moment: another one
-                    with self._history.transaction() as history:
-                        history.run("forget_output", path=os.fsencode(plan.target))
-                    continue
-                written.append(plan.target)
-                del left[kind]
-        return written
-
-    def _plan(self, recording: int, path: Path, data: dict[str, bytes]) -> dict[str, Planned]:
-        """Choose, and remember, the name of each file: the one that it has, or one that is free."""
-        with self._history.transaction() as history:
-            own = {
-                row["format"]: row
-                for row in history.all("recording_outputs", recording=recording)
-                if Path(os.fsdecode(row["path"])).parent == path.parent
-            }
-            plans = {}
-            for kind, content in data.items():
-                row = own.get(kind)
-                if row is not None:
-                    target = Path(os.fsdecode(row["path"]))
-                    is_ours = row["written_at"] is not None or _holds(target, content)
-                    if is_ours or not os.path.lexists(target):
-                        plans[kind] = Planned(target, is_ours)
-                        continue
-                    history.run("forget_output", path=row["path"])  # planned, and taken before a crash
-                plans[kind] = Planned(self._free_name(history, path, kind), is_ours=False)
-                history.run(
-                    "plan_output",
-                    path=os.fsencode(plans[kind].target),
-                    same_name=_same_name(plans[kind].target),
-                    recording=recording,
-                    format=kind,
-                )
-            return plans
-
-    def _free_name(self, history: History, path: Path, kind: str) -> Path:
-        def is_taken(candidate: Path) -> bool:
-            owner = history.one("output_owner", same_name=_same_name(candidate))
-            return owner is not None or os.path.lexists(candidate)
-
-        return failure_path(path, is_taken) if kind == FAILURE else output_path(path, f".{kind}", is_taken)
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    """Return whether that file has this very content."""
-    try:
-        return path.lstat().st_size == len(content) and path.read_bytes() == content
-    except OSError:
-        return False
-
-
-def _same_name(path: Path) -> bytes:
-    return same_name_key(path).encode("utf-8", "surrogateescape")
+        """Write all of them, then take away what an earlier round wrote under another stem."""
+        while True:
+            plans = self._outputs.plan(row["id"], recording, root, data)
+            try:
+                for kind, plan in plans.items():
+                    publish(plan.target, data[kind], root=root, replace=plan.is_ours)
+            except FileExistsError:  # somebody took that name this very moment: another stem
+                self._outputs.forget(plan.target)
+                continue
+            written = [plan.target for plan in plans.values()]
+            self._outputs.withdraw(row["id"], data, root, keep=written)
+            return written

@@ -136,3 +136,10 @@ def jobs_by_finished(db: Database) -> None:
 def jobs_memory_rung(db: Database) -> None:
     """Remember how far up the ladder a recording is that memory did not suffice for (memory_ladder.py)."""
     db.execute("ALTER TABLE jobs ADD COLUMN memory_rung INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations(name="0004_outputs_sha256")
+def outputs_sha256(db: Database) -> None:
+    """Remember what was written: a transcript that differs now was edited by a person, and is theirs."""
+    db.execute("ALTER TABLE outputs ADD COLUMN written_sha256 TEXT")
+    db.execute("ALTER TABLE outputs ADD COLUMN planned_sha256 TEXT")

@@ -9,25 +9,27 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 NAME_BYTES = 255  # the longest name of nearly every file system
 FAILURE_SUFFIX = ".转写失败.txt"
 
 
-def output_path(recording: Path, suffix: str, is_taken: Callable[[Path], bool]) -> Path:
-    """Return where the output with that suffix (``.txt``) goes, beside the recording.
+def output_paths(
+    recording: Path, suffixes: Mapping[str, str], is_free: Callable[[str, Path], bool]
+) -> dict[str, Path]:
+    """Return where the outputs of each kind (``{"txt": ".txt"}``) go, beside the recording, under one stem.
 
-    ``NAME.txt``; where that is taken (by another recording, or by a file that is not ours) ``NAME.mp3.txt``,
-    then ``NAME.mp3.2.txt`` and so on.
+    ``NAME.txt`` and ``NAME.srt``; where one of them is taken (by another recording, or by a file that is not
+    ours) ``NAME.mp3.txt`` and ``NAME.mp3.srt``, then ``NAME.mp3.2.txt`` and so on.
     """
-    return next(path for path in _paths(recording, suffix) if not is_taken(path))
-
-
-def failure_path(recording: Path, is_taken: Callable[[Path], bool]) -> Path:
-    """Return where the failure file goes: ``NAME.转写失败.txt``, or the next that is free as above."""
-    return output_path(recording, FAILURE_SUFFIX, is_taken)
+    stem, middles = _stem(recording)
+    for middle in middles:
+        paths = {kind: recording.parent / fitting(stem, middle + suffix) for kind, suffix in suffixes.items()}
+        if all(is_free(kind, path) for kind, path in paths.items()):
+            return paths
+    raise AssertionError  # pragma: no cover (there is always another)
 
 
 def same_name_key(path: Path) -> str:
@@ -39,14 +41,13 @@ def same_name_key(path: Path) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
 
 
-def _paths(recording: Path, suffix: str) -> Iterator[Path]:
-    stem, dot, own_suffix = recording.name.rpartition(".")
+def _stem(recording: Path) -> tuple[str, Iterator[str]]:
+    """Return the recording's stem, and what may come behind it, first choice first."""
+    stem, dot, suffix = recording.name.rpartition(".")
     if not stem:
-        stem, dot, own_suffix = recording.name, "", ""
-    yield recording.parent / fitting(stem, suffix)
-    yield recording.parent / fitting(stem, f"{dot}{own_suffix}{suffix}")
-    for number in itertools.count(2):
-        yield recording.parent / fitting(stem, f"{dot}{own_suffix}.{number}{suffix}")
+        stem, dot, suffix = recording.name, "", ""
+    own = dot + suffix
+    return stem, itertools.chain(("", own), (f"{own}.{number}" for number in itertools.count(2)))
 
 
 def fitting(stem: str, ending: str) -> str:

@@ -13,6 +13,7 @@ from asr_daemon import deliver as deliver_module
 from asr_daemon.config import Config
 from asr_daemon.deliver import Deliverer
 from asr_daemon.errors import DiskFullError, InboxReadOnlyError, NotDecodableError, WriteFailedError
+from asr_daemon.outputs import Outputs
 from asr_daemon.presence import InboxPresence, check_presence
 from asr_daemon.writers.publish import publish
 
@@ -249,6 +250,76 @@ def test_changed_recording_replaces_its_own_transcript(desk: Desk) -> None:
     assert desk.deliverer.deliver(new)
     assert desk.files() == {"a.wav", "a.txt"}
     assert (desk.way.inbox / "a.txt").read_bytes() != before
+
+
+def again(desk: Desk, text: str) -> int:
+    """Copy another version over a.wav and finish its work; return its recording."""
+    new = desk.way.put("a.wav", text.encode())
+    desk.way.finish(desk.way.claim().id, text)
+    return new
+
+
+def test_formats_of_a_recording_keep_one_stem(tmp_path: Path) -> None:
+    """Where a.srt is somebody's own, neither format is called a.*; both lie together under the next stem."""
+    desk = Desk(tmp_path, formats=("txt", "srt"))
+    (desk.way.inbox / "a.srt").write_text("我自己写的", encoding="utf-8")
+    assert desk.deliverer.deliver(desk.finished("a.wav"))
+    assert desk.files() == {"a.wav", "a.srt", "a.wav.txt", "a.wav.srt"}
+    assert (desk.way.inbox / "a.srt").read_text(encoding="utf-8") == "我自己写的"
+
+
+def test_edited_transcript_is_never_overwritten(tmp_path: Path) -> None:
+    """Transcribed again, it stays as the person left it; the new one lies beside it, all formats together."""
+    desk = Desk(tmp_path, formats=("txt", "srt"))
+    desk.deliverer.deliver(desk.finished("a.wav", b"short"))
+    edited = desk.way.inbox / "a.txt"
+    edited.write_text(edited.read_text(encoding="utf-8") + "会后补记", encoding="utf-8")
+    kept = edited.read_bytes()
+    for text in ("更长的内容", "再长一点的内容"):
+        assert desk.deliverer.deliver(again(desk, text))
+        assert desk.files() == {"a.wav", "a.txt", "a.wav.txt", "a.wav.srt"}, "a.srt was ours, and is stale"
+        assert edited.read_bytes() == kept
+        assert text in (desk.way.inbox / "a.wav.txt").read_text(encoding="utf-8")
+        assert text in (desk.way.inbox / "a.wav.srt").read_text(encoding="utf-8")
+
+
+def test_transcript_of_an_older_release_counts_as_edited(desk: Desk) -> None:
+    """What was in it is not known: it is kept."""
+    desk.deliverer.deliver(desk.finished("a.wav", b"short"))
+    desk.way.history.db.execute("UPDATE outputs SET planned_sha256 = NULL, written_sha256 = NULL")
+    assert desk.deliverer.deliver(again(desk, "更长的内容"))
+    assert desk.files() == {"a.wav", "a.txt", "a.wav.txt"}
+
+
+def test_crash_between_write_and_withdrawal_leaves_one_transcript(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the new set lay there and the old was not yet taken away: the next round does that."""
+    desk = Desk(tmp_path, formats=("txt", "srt"))
+    desk.deliverer.deliver(desk.finished("a.wav", b"short"))
+    (desk.way.inbox / "a.txt").write_text("会后补记", encoding="utf-8")
+    new = again(desk, "更长的内容")
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outputs, "withdraw", die)
+        with pytest.raises(KeyboardInterrupt):
+            desk.deliverer.deliver(new)
+    assert {"a.srt", "a.wav.txt", "a.wav.srt"} <= desk.files()
+    assert desk.deliverer.deliver(new)
+    assert desk.files() == {"a.wav", "a.txt", "a.wav.txt", "a.wav.srt"}
+
+
+def test_transcript_that_a_restored_history_does_not_know_is_taken_up(desk: Desk) -> None:
+    """A backup older than the transcript: it is the same one, and no second is written."""
+    recording = desk.finished("a.wav")
+    desk.deliverer.deliver(recording)
+    desk.way.history.db.execute("DELETE FROM outputs")
+    desk.way.history.db.execute("UPDATE recordings SET state = 'waiting'")
+    assert desk.deliverer.deliver(recording)
+    assert desk.files() == {"a.wav", "a.txt"}
 
 
 def test_link_in_the_way_is_not_followed(desk: Desk, tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_recording_that_came_back_without_its_transcripts_is_due_again(way: Way)
     recording = way.put()
     way.finish(way.claim().id, "你好")
     path = os.fsencode(way.inbox / "a.txt")
-    way.history.run("plan_output", path=path, same_name=path, recording=recording, format="txt")
+    way.history.run("plan_output", path=path, same_name=path, recording=recording, format="txt", sha256="")
     way.history.run("set_recording_state", recording=recording, state="done", problem=None, written_at="x")
     assert way.put() == recording
     assert way.recording(recording)["state"] == "waiting"

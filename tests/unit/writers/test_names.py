@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_daemon.writers.names import NAME_BYTES, failure_path, output_path, same_name_key
+from asr_daemon.writers.names import FAILURE_SUFFIX, NAME_BYTES, output_paths, same_name_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def output_path(recording: Path, suffix: str, taken: Collection[Path]) -> Path:
+    """Return the name of an output of one kind."""
+    return output_paths(recording, {"it": suffix}, lambda _, path: path not in taken)["it"]
 
 
 def name_all(names: list[str], suffix: str = ".txt") -> list[str]:
     """Return the output names of recordings in one folder, one after the other."""
     taken: list[Path] = []
     for name in names:
-        taken.append(output_path(Path("/in") / name, suffix, taken.__contains__))
+        taken.append(output_path(Path("/in") / name, suffix, taken))
     return [path.name for path in taken]
 
 
@@ -23,26 +32,34 @@ def test_a_second_recording_of_the_name_keeps_its_full_name() -> None:
     """``a.wav`` and ``a.mp3`` do not share a transcript; whoever comes third gets a number."""
     assert name_all(["a.wav", "a.mp3", "b.wav"]) == ["a.txt", "a.mp3.txt", "b.txt"]
     taken = {Path("/in/a.txt"), Path("/in/a.wav.txt"), Path("/in/a.wav.2.txt")}
-    assert output_path(Path("/in/a.wav"), ".txt", taken.__contains__).name == "a.wav.3.txt"
+    assert output_path(Path("/in/a.wav"), ".txt", taken).name == "a.wav.3.txt"
+
+
+def test_all_formats_of_a_recording_have_one_stem() -> None:
+    """Where one of the names is taken, all go to the next: nobody has to guess which belong together."""
+    suffixes = {"txt": ".txt", "srt": ".srt"}
+    taken = {Path("/in/a.srt"), Path("/in/a.wav.txt")}
+    paths = output_paths(Path("/in/a.wav"), suffixes, lambda _, path: path not in taken)
+    assert {kind: path.name for kind, path in paths.items()} == {"txt": "a.wav.2.txt", "srt": "a.wav.2.srt"}
 
 
 def test_failure_files_follow_the_same_rule() -> None:
     """A failure file does not hide another recording's."""
     taken = {Path("/in/a.转写失败.txt")}
-    assert failure_path(Path("/in/a.wav"), set().__contains__).name == "a.转写失败.txt"
-    assert failure_path(Path("/in/a.wav"), taken.__contains__).name == "a.wav.转写失败.txt"
+    assert output_path(Path("/in/a.wav"), FAILURE_SUFFIX, ()).name == "a.转写失败.txt"
+    assert output_path(Path("/in/a.wav"), FAILURE_SUFFIX, taken).name == "a.wav.转写失败.txt"
 
 
 def test_names_too_long_are_cut_between_characters() -> None:
     """A name of 255 bytes leaves no room for a longer suffix: it is cut and gets a hash."""
     recording = Path("/in") / ("录" * 83 + "ab.wav")
     assert len(os.fsencode(recording.name)) == 255
-    assert output_path(recording, ".txt", set().__contains__).name == "录" * 83 + "ab.txt"
-    failure = failure_path(recording, set().__contains__).name
+    assert output_path(recording, ".txt", ()).name == "录" * 83 + "ab.txt"
+    failure = output_path(recording, FAILURE_SUFFIX, ()).name
     assert len(os.fsencode(failure)) <= NAME_BYTES
     assert failure.endswith(".转写失败.txt")
     failure.encode()  # whole characters only
-    assert failure_path(Path("/in") / ("录" * 83 + "ac.wav"), set().__contains__).name != failure
+    assert output_path(Path("/in") / ("录" * 83 + "ac.wav"), FAILURE_SUFFIX, ()).name != failure
 
 
 RAW_NAMES = st.binary(min_size=1, max_size=251).filter(lambda raw: b"/" not in raw and b"\0" not in raw)
