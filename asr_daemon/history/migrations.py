@@ -143,3 +143,14 @@ def outputs_sha256(db: Database) -> None:
     """Remember what was written: a transcript that differs now was edited by a person, and is theirs."""
     db.execute("ALTER TABLE outputs ADD COLUMN written_sha256 TEXT")
     db.execute("ALTER TABLE outputs ADD COLUMN planned_sha256 TEXT")
+
+
+@migrations(name="0004_indexes_for_thousands_of_recordings")
+def indexes_for_thousands_of_recordings(db: Database) -> None:
+    """Ask who waits for a job, and what of an inbox is to be archived, without reading all the others."""
+    db.execute("DROP INDEX recordings_by_job")
+    db.execute("CREATE INDEX recordings_by_job ON recordings (job_id, state)")
+    db.execute(
+        "CREATE INDEX recordings_to_archive ON recordings (inbox)"
+        " WHERE state = 'done' AND archived_at IS NULL"
+    )

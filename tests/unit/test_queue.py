@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import os
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from asr_daemon.errors import (
     RecogniserHungError,
     RecordingGoneError,
 )
+from asr_daemon.inbox import Candidate
 from asr_daemon.profile import Profile
 from asr_daemon.queue import INTERRUPTIONS_FACTOR, WHEN_CLEARED_S, NotFoundError
 
@@ -297,3 +299,33 @@ def test_what_somebody_waits_for_goes_first(way: Way) -> None:
         way.put(f"{name}.wav", name.encode())
     way.queue.put("", way.candidate("c.wav", b"c"), hashlib.sha256(b"c").hexdigest(), PROFILE, priority=-1)
     assert way.claim().waiting[0].path.name == "c.wav"
+
+
+MASS = 200  # and then four times as many
+
+
+def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
+    """What is asked of one job costs the same however many wait; what is asked of all grows as they do."""
+    nobody_there = {"now": way.time.clock.stamp(), "fresh_only": 0, "away": '["inbox"]'}
+    queries: dict[str, tuple[dict[str, object], int]] = {
+        "queue_counts": ({}, 4),
+        "oldest_queued": ({}, 4),
+        "next_job": (nobody_there, 4),
+        "job_recordings": ({"job": 1}, 1),
+        "undelivered_of_job": ({"job": 1}, 1),
+    }
+    steps: collections.Counter[str] = collections.Counter()
+    few: dict[str, int] = {}
+    for batch in (range(MASS), range(MASS, 4 * MASS)):
+        few = dict(steps)
+        steps.clear()
+        for number in batch:
+            content = b"%d" % number
+            candidate = Candidate(way.inbox / f"{number}.wav", len(content), 1, number, 1)
+            way.queue.put("inbox", candidate, hashlib.sha256(content).hexdigest(), PROFILE)
+        for query, (values, _) in queries.items():
+            way.history.db.conn.set_progress_handler(lambda name=query: steps.update([name]), 10)
+            way.history.all(query, **values)
+        way.history.db.conn.set_progress_handler(None, 0)
+    for query, (_, growth) in queries.items():
+        assert steps[query] <= 1.5 * growth * few.get(query, 0) + 10, query

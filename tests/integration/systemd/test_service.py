@@ -247,8 +247,8 @@ def test_an_upgrade_keeps_the_configuration_and_takes_a_backup(service: Sandbox)
 MAKE_OLDER = """
 import sqlite3, sys
 history = sqlite3.connect(sys.argv[1])
-history.execute("DROP INDEX jobs_by_finished")
-history.execute("DELETE FROM _sqlite_migrations WHERE name = '0002_jobs_by_finished'")
+history.execute("DROP INDEX recordings_to_archive")
+history.execute("DELETE FROM _sqlite_migrations WHERE name = '0004_indexes_for_thousands_of_recordings'")
 history.commit()
 history.close()
 """
