@@ -202,6 +202,7 @@ SELECT path, format, written_sha256, planned_sha256 FROM outputs WHERE recording
 
 -- archivable: finished files of inboxes that have an archive
 SELECT id, path, inbox, size_bytes, mtime_ns, written_at FROM recordings
+INDEXED BY recordings_to_archive  -- else those that lie in the archive are read, too, every other second
 WHERE state = 'done' AND archived_at IS NULL AND job_id IS NOT NULL
   AND inbox IN (SELECT value FROM json_each(:inboxes))
 ORDER BY id

@@ -327,5 +327,10 @@ def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
             way.history.db.conn.set_progress_handler(lambda name=query: steps.update([name]), 10)
             way.history.all(query, **values)
         way.history.db.conn.set_progress_handler(None, 0)
+    way.history.db.execute("UPDATE recordings SET state = 'done', archived_at = 'x'")
+    way.history.db.conn.set_progress_handler(lambda: steps.update(["archivable"]), 10)
+    way.history.all("archivable", inboxes='["inbox"]')
+    way.history.db.conn.set_progress_handler(None, 0)
+    assert steps["archivable"] < MASS / 10, "those in the archive are not looked through"
     for query, (_, growth) in queries.items():
         assert steps[query] <= 1.5 * growth * few.get(query, 0) + 10, query
