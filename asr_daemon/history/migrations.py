@@ -145,7 +145,7 @@ def outputs_sha256(db: Database) -> None:
     db.execute("ALTER TABLE outputs ADD COLUMN planned_sha256 TEXT")
 
 
-@migrations(name="0004_indexes_for_thousands_of_recordings")
+@migrations(name="0005_indexes_for_thousands_of_recordings")
 def indexes_for_thousands_of_recordings(db: Database) -> None:
     """Ask who waits for a job, and what of an inbox is to be archived, without reading all the others."""
     db.execute("DROP INDEX recordings_by_job")

@@ -248,7 +248,7 @@ MAKE_OLDER = """
 import sqlite3, sys
 history = sqlite3.connect(sys.argv[1])
 history.execute("DROP INDEX recordings_to_archive")
-history.execute("DELETE FROM _sqlite_migrations WHERE name = '0004_indexes_for_thousands_of_recordings'")
+history.execute("DELETE FROM _sqlite_migrations WHERE name = '0005_indexes_for_thousands_of_recordings'")
 history.commit()
 history.close()
 """
