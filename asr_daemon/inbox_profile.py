@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,8 +15,6 @@ from asr_daemon.profile import Profile
 from asr_daemon.queue import COMMAND_LINE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from asr_daemon.config import Config, InboxSection
 
 log = structlog.get_logger()
@@ -34,8 +33,10 @@ class InboxProfiles:
         """The model that recordings are recognised with.
 
         Raises :class:`~asr_daemon.errors.ModelMissingError` while it is not there; looks again each time.
+        One that is there stays chosen until the configuration is read anew.
         """
-        if self._model is None:
+        if self._model is None or not Path(self._model.folder).is_dir():
+            self._model = None
             engine = self._config.engine
             self._model = resolve(engine.model, self._config.models_dir, engine.device)
         return self._model

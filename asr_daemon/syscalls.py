@@ -18,6 +18,8 @@ SYS_OPENAT2 = 437  # the same number on every architecture
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+AT_FDCWD = -100
 IN_DELETE = 0x200
 # What a seccomp filter or an old kernel answers in place of doing it; EAGAIN: a rename went on meanwhile.
 NOT_OFFERED = frozenset({errno.ENOSYS, errno.EPERM, errno.E2BIG, errno.EINVAL, errno.EAGAIN})
@@ -112,6 +114,31 @@ def rename_without_replacing(source: str, target: str, *, source_fd: int, target
         os.stat(target, dir_fd=target_fd, follow_symlinks=False)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
     os.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders of one file system change their names.
+
+    Atomic by ``renameat2(RENAME_EXCHANGE)``; on file systems without it (NFS, SMB) by three renames, between
+    which ``other`` is not there for a moment.
+    """
+    if hasattr(_libc, "renameat2"):
+        done = _libc.renameat2(
+            ctypes.c_int(AT_FDCWD),
+            ctypes.c_char_p(os.fsencode(one)),
+            ctypes.c_int(AT_FDCWD),
+            ctypes.c_char_p(os.fsencode(other)),
+            ctypes.c_uint(RENAME_EXCHANGE),
+        )
+        if done == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in NO_SUCH_RENAME:
+            raise OSError(number, os.strerror(number), os.fspath(one), None, os.fspath(other))
+    aside = one.with_name(f"{one.name}.aside")
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
 
 
 def probe_inotify(folder: Path) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.models.known import KNOWN, folder_name, pull_command
+from asr_daemon.models.manifest import hash_file, model_files, read_manifest
 
 Family = Literal["seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"]
 
@@ -67,7 +69,11 @@ class ModelChoice:
 
     @property
     def identity(self) -> str:
-        """The name and a digest of every file that takes part: part of each recognition's profile."""
+        """The name and a digest of every file that takes part: part of each recognition's profile.
+
+        Where there is a manifest its digests are taken: before it loads, the recogniser compares the files
+        with it. Raises :class:`ModelMissingError` where the files cannot be read.
+        """
         digest = hashlib.sha256()
         for folder in (self.folder, self.vad_folder, self.punctuation_folder):
             digest.update(f"{_folder_digest(Path(folder)) if folder else '-'}\n".encode())
@@ -85,14 +91,26 @@ def resolve(model_setting: str, models_dir: Path, device: str) -> ModelChoice:
         return _best(models_dir, device)
     if setting in ("builtin", BUILTIN_NAME):
         return _builtin()
-    folder = Path(setting).expanduser() if "/" in setting else models_dir / setting
+    folder = Path(setting).expanduser() if "/" in setting else find_folder(setting, models_dir)
     if not folder.is_absolute():
         raise ModelMissingError(
             f"engine.model: {setting} is neither a name in {models_dir} nor an absolute folder."
         )
     if not folder.is_dir():
-        raise ModelMissingError(f"The model folder {folder} does not exist.")
+        raise ModelMissingError(f"The model folder {folder} does not exist. {_how_to_get(setting)}")
     return _read(folder, models_dir)
+
+
+def find_folder(name: str, models_dir: Path) -> Path:
+    """Return where the model of that name lies, or would: known names in any case, others as they are."""
+    as_said = models_dir / name
+    return as_said if as_said.is_dir() else models_dir / folder_name(name)
+
+
+def _how_to_get(name: str) -> str:
+    if command := pull_command(name):
+        return f"`{command}` brings it; on a machine without network, `asr-daemon models import FILE`."
+    return f"Models that can be pulled: {', '.join(known.name for known in KNOWN)}."
 
 
 def _best(models_dir: Path, device: str) -> ModelChoice:
@@ -113,7 +131,7 @@ def _builtin() -> ModelChoice:
 
 def _read(folder: Path, models_dir: Path) -> ModelChoice:
     """Return the choice of a real model folder, with the VAD and punctuation that lie beside it."""
-    named = _model_class(folder)
+    named = model_class(folder)
     family = FAMILIES.get(named)
     if family is None or family not in SERVED:
         served = ", ".join(name for name, kind in FAMILIES.items() if kind in SERVED)
@@ -133,7 +151,7 @@ def _read(folder: Path, models_dir: Path) -> ModelChoice:
     )
 
 
-def _model_class(folder: Path) -> str:
+def model_class(folder: Path) -> str:
     """Return what config.yaml says; raises :class:`ModelMissingError` where it cannot be read."""
     try:
         text = (folder / "config.yaml").read_text(encoding="utf-8")
@@ -146,7 +164,7 @@ def _model_class(folder: Path) -> str:
 
 
 def _family(folder: Path) -> Family | None:
-    return FAMILIES.get(_model_class(folder))
+    return FAMILIES.get(model_class(folder))
 
 
 def _beside(folder: Path, models_dir: Path, name: str) -> str:
@@ -158,19 +176,27 @@ def _beside(folder: Path, models_dir: Path, name: str) -> str:
 
 
 def _folder_digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    manifest = read_manifest(folder)
     digest = hashlib.sha256()
-    for path in files:
-        stat = path.stat()
-        content = _file_digest(path, stat.st_size, stat.st_mtime_ns)
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{stat.st_size}\0{content}\n".encode())
+    if manifest is not None:
+        entries = [
+            (file, record.size_bytes, record.sha256) for file, record in sorted(manifest.files.items())
+        ]
+    else:
+        try:
+            entries = [(file, *_size_and_digest(path)) for file, path in model_files(folder).items()]
+        except OSError as error:
+            raise ModelMissingError(f"{error.filename} cannot be read: {error.strerror}.") from None
+    for file, size_bytes, content in entries:
+        digest.update(f"{file}\0{size_bytes}\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def _size_and_digest(path: Path) -> tuple[int, str]:
+    found = path.stat()
+    return found.st_size, _file_digest(path, found.st_size, found.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
-def _file_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:  # noqa: ARG001 (they make the cache's key)
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _file_digest(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
+    return hash_file(path)

@@ -12,9 +12,11 @@ import sys
 import time
 import traceback
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import JobError
+from asr_daemon.models.soundness import require_sound
 from asr_daemon.recogniser.channel import Channel
 from asr_daemon.recogniser.process import DAEMON_PID
 from asr_daemon.recogniser.protocol import Broken, Note, Ready, Setup
@@ -70,6 +72,9 @@ def _work(channel: Channel, setup: Setup) -> int:
 
 
 def _load(channel: Channel, setup: Setup) -> Engine:
+    for folder in (setup.model_folder, setup.vad_folder, setup.punctuation_folder):
+        if folder:
+            require_sound(Path(folder))
     from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415 (torch and funasr: seconds)
 
     return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))

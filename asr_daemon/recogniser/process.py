@@ -32,6 +32,7 @@ DAEMON_PID = "ASR_DAEMON_PID"  # in the child's environment: whom it must not ou
 PROGRAM = ("-m", "asr_daemon.recogniser")
 _KEPT_LINES = 200
 _EVIDENCE_LINES = 30
+_READS_ANYTHING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 class RecogniserProcess:
@@ -195,13 +196,18 @@ def _signal_name(number: int) -> str:
 
 
 def _child_environment() -> dict[str, str]:
-    """Return the daemon's environment; waiting threads sleep there, as spinning ones cost others tenfold."""
+    """Return the daemon's environment; waiting threads sleep there, as spinning ones cost others tenfold.
+
+    A checkpoint is a pickle: torch is made to take weights out of it and nothing else, wherever it is called.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != _READS_ANYTHING}
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
         "PYTHONUNBUFFERED": "1",
-        **os.environ,
+        **inherited,
         DAEMON_PID: str(os.getpid()),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
     }

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import pickle
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from asr_daemon.errors import DeviceMissingError, ModelMissingError
+
+PACKAGED = "silero-vad"  # the one model that is no folder: it lies in a package of its own
 
 
 def load(model: str, device: str, threads: int, **more: Any) -> Any:
@@ -16,6 +20,8 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
     Raises :class:`ModelMissingError` where it cannot be built, :class:`DeviceMissingError` where FunASR
     would silently have taken another device.
     """
+    if model != PACKAGED and not Path(model).is_dir():  # FunASR would ask its hub for it
+        raise ModelMissingError(f"The model folder {model} does not exist.")
     auto_model = importlib.import_module("funasr").AutoModel
     try:
         loaded = auto_model(
@@ -24,15 +30,24 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
             ncpu=threads,  # FunASR sets torch's thread count from it, for the whole process
             disable_update=True,  # else it asks the package index
             disable_pbar=True,
+            trust_remote_code=False,  # else a config.yaml that says true is believed
             log_level="WARNING",
             **more,
         )
     except (torch.OutOfMemoryError, MemoryError):
         raise
+    except pickle.UnpicklingError as error:
+        raise ModelMissingError(
+            f"The weights in {model} are refused: they are damaged, or would run code when they are read."
+        ) from error
     except Exception as error:
         raise ModelMissingError(
             f"The model {model} could not be loaded: {type(error).__name__}: {error}"
         ) from error
+    if model != PACKAGED and not loaded.kwargs.get("init_param"):  # FunASR goes on with random weights
+        raise ModelMissingError(
+            f"The model {model} names no weights: configuration.json and files do not fit."
+        )
     used = str(loaded.kwargs["device"])
     if used.split(":", maxsplit=1)[0] != device.split(":", maxsplit=1)[0]:
         raise DeviceMissingError(f"The device {device} was asked for, but FunASR would use {used}.")
