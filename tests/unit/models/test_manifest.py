@@ -160,7 +160,7 @@ def test_known_names_lead_to_the_folders_that_auto_looks_for(tmp_path: Path) -> 
 
 
 def test_a_known_name_is_taken_in_any_case(tmp_path: Path) -> None:
-    """ "Paraformer-ZH" means the folder paraformer-zh; a folder of that very name goes before."""
+    """Paraformer-ZH means the folder paraformer-zh; a folder of that very name goes before."""
     folder = lay(tmp_path, "paraformer-zh")
     assert resolve("Paraformer-ZH", tmp_path, "cpu").folder == str(folder)
     shutil.move(folder, tmp_path / "Paraformer-ZH")
