@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from asr_daemon.activation import METRICS_SOCKET, passed_socket
 from asr_daemon.archiving import Archiver
 from asr_daemon.audio import find_ffmpeg
 from asr_daemon.backup import BackupError, take_backup
@@ -259,7 +260,7 @@ class Daemon:
     def close(self) -> None:
         """Undo :meth:`open`."""
         if self._metrics is not None:
-            self._metrics.close()
+            self._metrics.port.close()
         self.history.close()
         self._folder.__exit__()
 
@@ -334,10 +335,10 @@ class Daemon:
         if self._metrics is None and (settings.port or settings.textfile):
             from asr_daemon.metrics import Metrics  # noqa: PLC0415
 
-            self._metrics = Metrics(self)
+            self._metrics = Metrics(self, passed_socket(METRICS_SOCKET))
         if self._metrics is None:
             return
-        self._metrics.configure(settings)
+        self._metrics.port.configure(settings.port)
         if settings.textfile is not None:
             self._metrics.write(settings.textfile)
 

@@ -13,24 +13,24 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from asr_daemon import __version__
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.inbox_profile import inbox_label
+from asr_daemon.metrics_port import MetricsPort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import socket
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from asr_daemon.config import MetricsSection
     from asr_daemon.daemon import Daemon
 
 log = structlog.get_logger()
 
-LOOPBACK = "127.0.0.1"
 PREFIX = "asr_daemon_"
 Labels = dict[str, str]
 
@@ -150,33 +150,10 @@ class Figures:
 class Metrics:
     """Shows the figures as the configuration says; belongs to the daemon."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, passed: socket.socket | None = None) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(Figures(daemon))
-        self._stop_serving: Callable[[], None] = lambda: None
-        self._port = 0
-
-    def configure(self, settings: MetricsSection) -> None:
-        """Open, move or close the port; one that is taken is said, and stops nobody."""
-        if settings.port == self._port:
-            return
-        self.close()
-        if not settings.port:
-            return
-        try:
-            server, thread = start_http_server(settings.port, addr=LOOPBACK, registry=self._registry)
-        except OSError as error:
-            log.error("metrics_port_refused", port=settings.port, problem=error.strerror)
-            return
-        self._port = settings.port
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join(1.0)
-
-        self._stop_serving = stop
-        log.info("metrics_served", address=LOOPBACK, port=settings.port)
+        self.port = MetricsPort(self._registry, passed)
 
     def write(self, path: Path) -> None:
         """Write the figures to a file, whole or not at all, readable for node_exporter's user.
@@ -192,11 +169,6 @@ class Metrics:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Close the port."""
-        self._stop_serving()
-        self._stop_serving, self._port = lambda: None, 0
 
 
 def _gauge(name: str, text: str, *values: Any) -> Metric:

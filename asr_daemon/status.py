@@ -130,7 +130,7 @@ def status_line(daemon: Daemon) -> str:
         for work in list(state.in_work.values())[:2]
     ]
     if state.state in ("blocked", "paused", "loading"):
-        parts.append(f"{state.state} {state.reason}".strip())
+        parts.append(f"{state.state}: {state.reason}" if state.reason else state.state)
     parts.append(f"{counts.get('queued', 0)} waiting")
     return " · ".join(parts)
 

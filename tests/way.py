@@ -1,4 +1,4 @@
-"""What the unit tests of queue, consumer and delivery share: a hand-turned clock, a history, files."""
+"""What the unit tests share from the queue to the status: a hand-turned clock, a history, files, a daemon."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.clock import Clock
 from asr_daemon.config import Config
+from asr_daemon.daemon import Daemon
 from asr_daemon.history import History, open_history
 from asr_daemon.inbox import Candidate
 from asr_daemon.profile import Profile
@@ -103,6 +104,23 @@ class Way:
         row = self.history.one("get_recording", recording=number)
         assert row is not None
         return dict(row)
+
+
+class OpenDaemon(Way):
+    """The same way in a daemon that is opened, with nothing of it running."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.inbox, self.time = folder, folder / "inbox", HandClock()
+        self.inbox.mkdir()
+        self.config = make_config(folder)
+        self.daemon = Daemon(self.config, clock=self.time.clock)
+        self.daemon.open()
+        self.history, self.queue = self.daemon.history, self.daemon.queue
+
+    def close(self) -> None:
+        """End."""
+        self.daemon.intake.stop()
+        self.daemon.close()
 
 
 def make_config(folder: Path, *, max_attempts: int = 3, **inbox: object) -> Config:

@@ -11,7 +11,7 @@ from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.history import open_history_read_only
-from asr_daemon.install.service import BOOTED, CARD, DROP_INS, UNIT, Installation, expected_files
+from asr_daemon.install.service import BOOTED, CARD, DROP_INS, SOCKET, UNIT, Installation, expected_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from asr_daemon.doctor.finding import Machine
 
 CLOCK_WAS_WRONG_S = 86_400.0
+_WHY_DIFFERENT = {
+    UNIT: "it was installed by another release or environment",
+    SOCKET: "metrics.port changed",
+}
 
 
 def service_user(config_path: Path | None, machine: Machine) -> ServiceUser:
@@ -50,9 +54,12 @@ def look_at_service(config_path: Path | None, user: ServiceUser, machine: Machin
         return
     assert config_path is not None  # noqa: S101 (the unit names it)
     wanted = Installation(user=user.called, root=machine.root, config_path=config_path)
-    differing = [path for path, text in expected_files(wanted).items() if _text(machine.place(path)) != text]
+    expected = expected_files(wanted)
+    differing = [path for path, text in expected.items() if _text(machine.place(path)) != text]
+    if SOCKET not in expected and machine.place(SOCKET).exists():
+        differing.append(SOCKET)
     for path in differing:
-        why = "it was installed by another release or environment" if path == UNIT else "inboxes came or went"
+        why = _WHY_DIFFERENT.get(path, "inboxes came or went")
         yield Finding("warning", key, f"{path} does not fit this package and configuration: {why}", again)
     if not differing:
         yield Finding("ok", key, f"{UNIT} fits this package and configuration")

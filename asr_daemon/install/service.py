@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_USER = "asr-daemon"
 UNIT = Path("/etc/systemd/system/asr-daemon.service")
 DROP_INS = Path("/etc/systemd/system/asr-daemon.service.d")
+SOCKET = Path("/etc/systemd/system/asr-daemon.socket")
 SYSUSERS = Path("/etc/sysusers.d/asr-daemon.conf")
 TMPFILES = Path("/etc/tmpfiles.d/asr-daemon.conf")
 PROGRAM = Path("/usr/local/bin/asr-daemon")
@@ -73,8 +74,11 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
     steps.command("systemd-sysusers", str(SYSUSERS))
     steps.write(TMPFILES, _for_user(shipped_text("systemd/asr-daemon.tmpfiles.conf"), wanted.user))
     steps.command("systemd-tmpfiles", "--create", str(TMPFILES))
-    for path, text in expected_files(wanted).items():
+    expected = expected_files(wanted)
+    for path, text in expected.items():
         steps.write(path, text)
+    if SOCKET not in expected:
+        _remove_socket(steps)
     if wanted.has_card and config.engine.device != "cpu":
         steps.write(DROP_INS / "gpu.conf", shipped_text("systemd/asr-daemon.service.d/gpu.conf"))
     elif config.engine.device == "cpu":
@@ -92,15 +96,18 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
 
 
 def expected_files(wanted: Installation) -> dict[Path, str]:
-    """Return unit and drop-in as this package would write them for the configuration of now.
+    """Return unit, drop-in and socket as this package would write them for the configuration of now.
 
     Raises :class:`~asr_daemon.errors.ConfigurationError`.
     """
     config = _config_in_force(wanted.steps(), wanted.config_path)
-    return {
+    files = {
         UNIT: _unit(wanted),
         DROP_INS / "inboxes.conf": drop_in(config, wanted.environment, wanted.config_path),
     }
+    if config.metrics.port:
+        files[SOCKET] = _socket(config.metrics.port)
+    return files
 
 
 def uninstall(wanted: Installation) -> list[StepRecord]:
@@ -109,8 +116,10 @@ def uninstall(wanted: Installation) -> list[StepRecord]:
     steps.require_root()
     if steps.place(UNIT).exists() and _is_booted(steps):
         steps.command("systemctl", "disable", "--now", UNIT.name)
+    _remove_socket(steps)
     for path in (DROP_INS / "inboxes.conf", DROP_INS / "gpu.conf", UNIT, TMPFILES, SYSUSERS):
         steps.remove(path)
+    steps.unlink(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)
     steps.note(
         f"kept: {wanted.config_path}, {STATE_DIR} (history, backups, models) and the user {wanted.user}"
@@ -145,6 +154,18 @@ def _unit(wanted: Installation) -> str:
     text = re.sub(r"(?m)^ExecStart=.*$", lambda _: line, text)
     text = re.sub(r"(?m)^(User|Group)=.*$", rf"\g<1>={wanted.user}", text)
     return f"{_STAMP}{asr_daemon.__version__}\n{text}"
+
+
+def _socket(port: int) -> str:
+    text = shipped_text("systemd/asr-daemon.socket")
+    return re.sub(r"(?m)^(ListenStream=.*:)\d+$", rf"\g<1>{port}", text)
+
+
+def _remove_socket(steps: Steps) -> None:
+    if steps.place(SOCKET).exists():
+        if _is_booted(steps):
+            steps.command("systemctl", "stop", SOCKET.name)
+        steps.remove(SOCKET)
 
 
 def _for_user(text: str, user: str) -> str:

@@ -19,7 +19,7 @@ from asr_daemon.doctor import Finding, Machine, examine
 from asr_daemon.doctor.host import look_at_sqlite
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.history import open_history
-from asr_daemon.install.service import DROP_INS, UNIT, Installation, expected_files
+from asr_daemon.install.service import DROP_INS, SOCKET, UNIT, Installation, expected_files
 from asr_daemon.journal import Journal
 
 if TYPE_CHECKING:
@@ -264,7 +264,11 @@ def test_little_memory(host: Host) -> None:
         ((3, 50, 7), False, ""),
         ((3, 51, 2), True, "WAL-reset"),
         ((3, 51, 3), False, ""),
-        ((3, 38, 2), True, "Bloom"),
+        ((3, 38, 3), True, "Bloom"),
+        ((3, 38, 4), True, "WAL-reset"),
+        ((3, 47, 0), True, "queries with IN"),
+        ((3, 47, 1), True, "WAL-reset"),
+        ((3, 51, 1), True, "queries with EXISTS"),
         ((3, 52, 0), True, "withdrawn"),
         ((3, 53, 4), False, ""),
     ],
@@ -273,6 +277,9 @@ def test_known_bugs_of_sqlite(version: tuple[int, ...], is_bad: bool, text: str)
     """Each release's bugs, with those that were mended in an older branch told apart."""
     problems = [finding for finding in look_at_sqlite(version) if finding.level != "ok"]
     assert bool(problems) == is_bad
+    texts = [finding.text for finding in problems]
+    assert ("Bloom" in text) == any("Bloom" in each for each in texts)
+    assert ("IN" in text) == any("with IN" in each for each in texts)
     assert any(text in finding.text for finding in problems) or not is_bad
 
 
@@ -329,14 +336,25 @@ def test_unit_that_fits(host: Host) -> None:
     assert Installed(host, pwd.getpwuid(os.geteuid()).pw_name).problems() == []
 
 
-@pytest.mark.parametrize("changed", [UNIT, DROP_INS / "inboxes.conf"])
+@pytest.mark.parametrize("changed", [UNIT, DROP_INS / "inboxes.conf", SOCKET])
 def test_unit_of_another_release_or_configuration(host: Host, changed: Path) -> None:
     """An upgraded package, or a new inbox, without `install`: said, with the command."""
     installed = Installed(host, pwd.getpwuid(os.geteuid()).pw_name)
     place = host.machine.place(changed)
-    place.write_text(place.read_text() + "# of yesterday\n")
+    with place.open("a") as file:  # the socket is of a configuration that had a port
+        file.write("# of yesterday\n")
     (found,) = installed.problems()
     assert str(changed) in found.text
+    assert "asr-daemon install" in found.fix
+
+
+def test_port_that_the_service_has_no_socket_for(host: Host) -> None:
+    """`metrics.port` was set, and `install` not run again: nobody listens there."""
+    installed = Installed(host, pwd.getpwuid(os.geteuid()).pw_name)
+    with host.machine.place(installed.config_path).open("a") as file:
+        file.write("[metrics]\nport = 9123\n")
+    (found,) = installed.problems()
+    assert (str(SOCKET) in found.text, "metrics.port" in found.text) == (True, True)
     assert "asr-daemon install" in found.fix
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OPT = Environment(("/opt/asr-daemon/bin/asr-daemon",), (Path("/opt/asr-daemon"), Path("/usr")))
 CONFIG = Path("/etc/asr-daemon/config.toml")
 UNIT = "etc/systemd/system/asr-daemon.service"
+SOCKET = "etc/systemd/system/asr-daemon.socket"
 INBOXES = "etc/systemd/system/asr-daemon.service.d/inboxes.conf"
 
 
@@ -171,6 +172,26 @@ def test_a_program_of_that_name_is_not_replaced(tmp_path: Path) -> None:
     assert program.read_text() == "mine"
 
 
+# ------------------------------------------------------------------ the port for Prometheus
+
+
+def test_a_port_gets_its_socket_and_loses_it_again(tmp_path: Path) -> None:
+    """With `metrics.port` systemd listens there, on loopback; without, nothing does."""
+    install(wanted(tmp_path))
+    socket, config = tmp_path / SOCKET, tmp_path / "etc/asr-daemon/config.toml"
+    assert not socket.exists()
+    text = config.read_text()
+    config.write_text(text.replace("port = 0", "port = 9123"))
+    install(wanted(tmp_path))
+    assert "\nListenStream=127.0.0.1:9123\n" in socket.read_text()
+    config.write_text(text)
+    assert done(install(wanted(tmp_path)), Outcome.REMOVED) == ["/" + SOCKET]
+    config.write_text(text.replace("port = 0", "port = 9123"))
+    install(wanted(tmp_path))
+    uninstall(wanted(tmp_path))
+    assert not socket.exists()
+
+
 # ------------------------------------------------------------------ uninstall
 
 
@@ -183,7 +204,7 @@ def test_uninstalling_keeps_history_configuration_and_local_changes(tmp_path: Pa
     own = tmp_path / "etc/systemd/system/asr-daemon.service.d/override.conf"
     own.write_text("[Service]\nNice=0\n")
     records = uninstall(wanted(tmp_path))
-    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir())
     assert left == [
         "etc/asr-daemon/config.toml",
         "etc/systemd/system/asr-daemon.service.d/override.conf",

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import socket
 import stat
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from way import HandClock, Way, make_config
+from way import OpenDaemon
 
-from asr_daemon.config import MetricsSection
 from asr_daemon.consumer import InWork
-from asr_daemon.daemon import Daemon
 from asr_daemon.errors import NotDecodableError
-from asr_daemon.metrics import LOOPBACK, Metrics
+from asr_daemon.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +22,11 @@ README = Path(__file__).parents[2] / "README.md"
 Figures = dict[tuple[str, ...], float]
 
 
-class Watched(Way):
-    """A daemon that is opened, with a clock turned by hand, and its figures."""
+class Watched(OpenDaemon):
+    """A daemon that is opened, and its figures."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.inbox, self.time = folder, folder / "inbox", HandClock()
-        self.inbox.mkdir()
-        self.config = make_config(folder)
-        self.daemon = Daemon(self.config, clock=self.time.clock)
-        self.daemon.open()
-        self.history, self.queue = self.daemon.history, self.daemon.queue
+        super().__init__(folder)
         self.metrics = Metrics(self.daemon)
 
     def figures(self) -> Figures:
@@ -59,8 +50,8 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     """Return the opened daemon."""
     watched = Watched(tmp_path)
     yield watched
-    watched.metrics.close()
-    watched.daemon.close()
+    watched.metrics.port.close()
+    watched.close()
 
 
 def test_queue_and_the_age_of_its_oldest(watched: Watched) -> None:
@@ -140,33 +131,6 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_there(watched: Watched)
     figures = watched.figures()
     assert ("disk_free_bytes", "inbox inbox") not in figures
     assert ("disk_free_bytes", "state") in figures
-
-
-def test_port_is_on_loopback_only_and_closes_again(watched: Watched) -> None:
-    """Served under /metrics on 127.0.0.1, gone after a reload that says so; the next port is taken up."""
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        port = free.getsockname()[1]
-    watched.metrics.configure(MetricsSection(port=port))
-    with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=10) as answer:
-        assert ("queue_jobs", "queued") in parsed(answer.read().decode())
-    sockets = [line.split()[1] for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()]
-    listening = [address for address in sockets if address.endswith(f":{port:04X}")]
-    assert listening
-    assert all(address.startswith("0100007F:") for address in listening)
-    watched.metrics.configure(MetricsSection())
-    with socket.socket() as again:
-        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        again.bind((LOOPBACK, port))
-
-
-def test_port_that_is_taken_stops_nobody(watched: Watched) -> None:
-    """It is said in the log; the daemon goes on."""
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, 0))
-        taken.listen()
-        watched.metrics.configure(MetricsSection(port=taken.getsockname()[1]))
-    assert watched.figures()
 
 
 def test_file_is_readable_for_node_exporter_and_whole(watched: Watched) -> None:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from way import START, HandClock, Way, make_config
+from way import START, OpenDaemon, make_config
 
 from asr_daemon import status
 from asr_daemon.backup.drill import Drill
@@ -15,7 +15,6 @@ from asr_daemon.cli.console import console
 from asr_daemon.cli.status_view import status_view
 from asr_daemon.consumer import InWork
 from asr_daemon.control import ControlServer
-from asr_daemon.daemon import Daemon
 from asr_daemon.errors import NotDecodableError
 
 if TYPE_CHECKING:
@@ -47,16 +46,11 @@ def keys_of(value: Any, prefix: str = "") -> set[str]:
     return ({prefix} if prefix else set()).union(*inner)
 
 
-class Running(Way):
+class Running(OpenDaemon):
     """A daemon that answers, with something of everything to show."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.inbox, self.time = folder, folder / "inbox", HandClock()
-        self.inbox.mkdir()
-        self.config = make_config(folder)
-        self.daemon = Daemon(self.config, clock=self.time.clock)
-        self.daemon.open()
-        self.history, self.queue = self.daemon.history, self.daemon.queue
+        super().__init__(folder)
         self.daemon.intake.watch()
         self.control = ControlServer(self.config.socket_path, self.daemon.steering.answer)
         self.put("bad.wav", b"bad")
@@ -71,8 +65,7 @@ class Running(Way):
     def close(self) -> None:
         """End."""
         self.control.close()
-        self.daemon.intake.stop()
-        self.daemon.close()
+        super().close()
 
 
 @pytest.fixture
@@ -114,6 +107,16 @@ def test_progress_and_problems_are_told(running: Running) -> None:
     assert told["errors"][0]["code"] == "not_decodable"
     assert told["backup"]["problems"] == []
     assert told["backup"]["drill"]["problem"] == ""
+
+
+def test_systemctl_status_shows_one_line(running: Running) -> None:
+    """What is in work, how far it is, how many wait behind it; and what holds the queue."""
+    assert status.status_line(running.daemon) == "work.wav 25% · 0 waiting"
+    running.put("next.wav", b"next")
+    state = running.daemon.consumer.state
+    state.in_work.clear()
+    state.state, state.reason = "blocked", "no model"
+    assert status.status_line(running.daemon) == "blocked: no model · 1 waiting"
 
 
 def test_people_see_what_is_wrong_with_the_backups(running: Running) -> None:

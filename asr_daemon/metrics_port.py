@@ -1,0 +1,100 @@
+"""The loopback port where Prometheus asks for the figures: systemd's socket, or one of our own.
+
+Enters: the port of the configuration, the socket that systemd passed. Leaves: answers to ``GET /metrics``. A
+port that cannot be had is said in the log, once, and stops nobody.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from socketserver import BaseServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import structlog
+from prometheus_client import make_wsgi_app
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+log = structlog.get_logger()
+
+LOOPBACK = "127.0.0.1"
+_AGAIN = "run `asr-daemon install`, then `systemctl restart asr-daemon`"
+
+
+class MetricsPort:
+    """Opens, moves and closes the port."""
+
+    def __init__(self, registry: CollectorRegistry, passed: socket.socket | None = None) -> None:
+        self._app = make_wsgi_app(registry)
+        self._passed = passed
+        self._port = 0
+        self._refused = ""
+        self._server: _Server | None = None
+
+    def configure(self, port: int) -> None:
+        """Serve there and nowhere else; 0: nowhere. May be called again and again."""
+        if port == self._port and not self._refused:
+            return
+        self.close()
+        self._port = port
+        if not port:
+            self._refused = ""
+            return
+        try:
+            listener = self._listener(port)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            if problem != self._refused:
+                log.error("metrics_port_refused", port=port, problem=problem)
+            self._refused = problem
+            return
+        self._refused = ""
+        self._server = _Server(listener, self._app)
+        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+        log.info("metrics_served", address=LOOPBACK, port=port)
+
+    def close(self) -> None:
+        """Serve nowhere; systemd's socket stays its own."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+        self._server, self._port = None, 0
+
+    def _listener(self, port: int) -> socket.socket:
+        """Return a listening socket on that port. Raises :class:`OSError`."""
+        if self._passed is not None:
+            listens_on = self._passed.getsockname()[1]
+            if listens_on != port:
+                raise OSError(errno.EADDRNOTAVAIL, f"systemd listens on port {listens_on}: {_AGAIN}")
+            return self._passed.dup()
+        try:
+            return socket.create_server((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:  # RestrictAddressFamilies= of the unit
+                raise OSError(error.errno, f"the service has no network of its own: {_AGAIN}") from error
+            raise
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers on a socket that listens already."""
+
+    daemon_threads = True
+
+    def __init__(self, listener: socket.socket, app: Any) -> None:
+        # Not TCPServer's own: it makes a socket of the family that the unit forbids.
+        BaseServer.__init__(self, listener.getsockname(), _Handler)
+        self.socket = listener
+        self.server_name, self.server_port = listener.getsockname()
+        self.setup_environ()
+        self.set_app(app)
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0  # seconds that a silent client may keep a thread
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+        """Write no line for each time that Prometheus asks."""
