@@ -4,8 +4,9 @@ A recording is ``FAKE {json}`` on its first line, then anything. Keys: ``segment
 ``ms`` (each takes that long), ``fail`` (a failure class), ``fits`` ("small": memory suffices only for one
 segment at a time; "cpu": only the CPU's does; from segment ``fits_at`` on), ``hang_at``, ``crash_at``
 (segment numbers, with ``signal``), ``crash_after_each`` (dies whenever it has brought the recording one
-segment on). The rest is not decodable. The text of a segment holds the SHA-256 of everything that was
-read: a transcript shows which bytes it is of. ``$FAKE_TRACE`` names a file that gets a line for each segment.
+segment on), ``take_mib`` (memory that it takes at each segment). The rest is not decodable. The text of a
+segment holds the SHA-256 of everything that was read: a transcript shows which bytes it is of.
+``$FAKE_TRACE`` names a file that gets a line for each segment.
 """
 
 from __future__ import annotations
@@ -112,6 +113,9 @@ class FakeRecogniser:
                 signal.pause()
         if orders.get("crash_at") == number:
             self.crash(orders)
+        if mib := orders.get("take_mib"):
+            print("about to take memory", file=sys.stderr, flush=True)
+            bytearray(b"x") * (mib << 20)
         time.sleep(orders.get("ms", 0) / 1000)
         text = f"第{number}段{work.sha256}"
         tokens = (Token(text, start_ms, end_ms),)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DAEMON_PID = "ASR_DAEMON_PID"  # in the child's environment: whom it must not outlive
 PROGRAM = ("-m", "asr_daemon.recogniser")
+EXPENDABLE = 500  # of 1000: see oom_score_adj in proc(5)
 _KEPT_LINES = 200
 _EVIDENCE_LINES = 30
 _READS_ANYTHING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
@@ -161,6 +162,7 @@ class RecogniserProcess:
         except OSError as error:
             self._started.put(error)
             return
+        _make_expendable(process.pid)
         self._started.put(process)
         assert process.stderr is not None  # noqa: S101 (PIPE above)
         with process.stderr:
@@ -186,6 +188,12 @@ class RecogniserProcess:
             how = f"{how} ({verdict.value})"
         words = "\n".join(list(self._words)[-_EVIDENCE_LINES:])
         return kind(f"The recogniser process {how}.", evidence=f"{how}\n{words}")
+
+
+def _make_expendable(pid: int) -> None:
+    """Let the kernel, where memory runs out, end the child before the daemon and others of its size."""
+    with contextlib.suppress(OSError):  # it has ended already
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(EXPENDABLE), encoding="ascii")
 
 
 def _signal_name(number: int) -> str:
