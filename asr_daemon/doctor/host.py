@@ -44,15 +44,27 @@ KNOWN_BUGS = (
         "rare; the daemon alone writes through one connection)",
         "let nothing else write history.db; use a Python with SQLite 3.44.6, 3.50.7, 3.51.3 or newer",
     ),
-    Bug(  # https://www.sqlite.org/releaselog/3_38_1.html and the two that follow
+    Bug(  # https://www.sqlite.org/releaselog/3_38_1.html to 3_38_4.html
         (3, 38, 0),
         ((3, 38, 4),),
-        "may answer queries wrongly (Bloom filters, new in 3.38.0)",
-        "use a Python with SQLite 3.38.4 or newer",
+        "may answer queries wrongly, or never (Bloom filters, new in 3.38.0)",
+        "use a Python with SQLite 3.38.5 or newer",
     ),
-    Bug(  # https://www.sqlite.org/releaselog/3_51_3.html
+    Bug(  # https://www.sqlite.org/releaselog/3_47_1.html
+        (3, 47, 0),
+        ((3, 47, 1),),
+        "may answer queries with IN wrongly",
+        "use a Python with SQLite 3.47.1 or newer",
+    ),
+    Bug(  # https://www.sqlite.org/releaselog/3_51_1.html, 3_51_2.html
+        (3, 51, 0),
+        ((3, 51, 2),),
+        "may answer queries with EXISTS wrongly, and may lock itself up",
+        "use a Python with SQLite 3.51.3 or newer",
+    ),
+    Bug(  # https://www.sqlite.org/changes.html#version_3_52_0; its features went into 3.53.0
         (3, 52, 0),
-        ((3, 52, 1),),
+        ((3, 53, 0),),
         "was withdrawn by its makers",
         "use a Python with SQLite 3.51.3 or 3.53.0",
     ),

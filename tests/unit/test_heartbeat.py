@@ -6,9 +6,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from way import HandClock, make_config
+from way import HandClock, OpenDaemon
 
-from asr_daemon.daemon import Daemon
 from asr_daemon.errors import HistoryFailedError
 from asr_daemon.heartbeat import PATIENCE_S, Heartbeats
 from asr_daemon.schedule import Schedule
@@ -16,6 +15,8 @@ from asr_daemon.schedule import Schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from asr_daemon.daemon import Daemon
 
 
 def test_a_thread_without_a_step_is_stuck_and_one_with_is_not() -> None:
@@ -45,7 +46,7 @@ def test_work_that_all_wait_for_is_progress_of_all() -> None:
     assert beats.stuck() == {}
 
 
-class Manager:
+class Manager(OpenDaemon):
     """A service manager's socket, and a daemon whose threads are beaten for by hand."""
 
     def __init__(self, folder: Path, environment: pytest.MonkeyPatch) -> None:
@@ -53,9 +54,7 @@ class Manager:
         self.socket.bind(str(folder / "notify"))
         self.socket.setblocking(False)
         environment.setenv("NOTIFY_SOCKET", str(folder / "notify"))
-        self.time = HandClock()
-        self.daemon = Daemon(make_config(folder), clock=self.time.clock)
-        self.daemon.open()
+        super().__init__(folder)
         for name in ("intake", "consumer", "schedule"):
             self.daemon.heartbeats.watch(name)
 
@@ -73,10 +72,9 @@ class Manager:
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     """Return the manager with an opened daemon."""
-    (tmp_path / "inbox").mkdir()
     manager = Manager(tmp_path, monkeypatch)
     yield manager
-    manager.daemon.close()
+    manager.close()
     manager.socket.close()
 
 
