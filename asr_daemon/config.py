@@ -219,12 +219,21 @@ class Config(Section):
 
 
 def find_config(explicit: Path | None) -> Path | None:
-    """Return the file to read: the given one, ``$ASR_DAEMON_CONFIG``, the system's, or none."""
+    """Return the file to read: the given one, ``$ASR_DAEMON_CONFIG``, the system's, or none.
+
+    One that is there and closed to who asks is not passed over: the defaults would show another history.
+    """
     if explicit is not None:
         return explicit
     if given := os.environ.get("ASR_DAEMON_CONFIG"):
         return Path(given)
-    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
+    try:
+        SYSTEM_CONFIG.stat()
+    except PermissionError:
+        return SYSTEM_CONFIG
+    except OSError:
+        return None
+    return SYSTEM_CONFIG
 
 
 def load_config(path: Path | None) -> Config:
@@ -236,6 +245,8 @@ def load_config(path: Path | None) -> Config:
         return Config()
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError:
+        raise ConfigurationError([f"{path}: you may not read it: use sudo, or name a file with -c"]) from None
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

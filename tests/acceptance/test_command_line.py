@@ -7,6 +7,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 
 from asr_daemon.cli import cli
 from asr_daemon.history.search import match_phrase
-from support import SAMPLES, DaemonUnderTest, eventually, reference, run_command
+from support import SAMPLES, WITHOUT_RIGHTS, DaemonUnderTest, eventually, reference, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -260,6 +262,38 @@ def test_unknown_key_stops_run_with_one_sentence(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "engine.devcie: no such key; did you mean device?" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+# Runs a command on a machine whose system-wide configuration lies there.
+WITH_SYSTEM_CONFIG = """
+import sys
+from pathlib import Path
+from asr_daemon import cli, config
+config.SYSTEM_CONFIG = Path(sys.argv.pop(1))
+sys.exit(cli.main())
+"""
+
+
+def test_configuration_that_is_closed_to_who_asks_is_one_sentence(tmp_path: Path) -> None:
+    """The installed configuration is for root and the service: others are told so, and shown no defaults."""
+    closed = tmp_path / "etc"
+    closed.mkdir()
+    (closed / "config.toml").write_text("", encoding="utf-8")
+    closed.chmod(0)
+    asked = subprocess.run(
+        [
+            *(WITHOUT_RIGHTS if os.geteuid() == 0 else ()),
+            *(sys.executable, "-c", WITH_SYSTEM_CONFIG, str(closed / "config.toml"), "status"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    closed.chmod(0o700)
+    assert asked.returncode == 2
+    assert asked.stderr.strip() == (
+        f"asr-daemon: {closed / 'config.toml'}: you may not read it: use sudo, or name a file with -c"
+    )
 
 
 def test_itn_normalises_arguments_and_lines() -> None:
