@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
 from asr_daemon.hotwords import HotwordFileError, read_hotwords
+from asr_daemon.install.access import shared_group
 from asr_daemon.mounts import events_are_reliable, filesystem_type, is_network
 
 if TYPE_CHECKING:
@@ -152,7 +154,7 @@ def _own_folder(key: str, folder: Path, user: ServiceUser) -> Iterator[Finding]:
             "error",
             key,
             f"the folder {folder} is not there, and {user.called} cannot make it: {why}",
-            f"install -d -o {user.called} -m 750 {folder}",
+            f"install -d -o {user.called} -m 750 {shlex.quote(str(folder))}",
         )
     else:
         yield Finding("ok", key, f"{folder} will be made")
@@ -164,12 +166,11 @@ def _usable(key: str, folder: Path, need: Need, user: ServiceUser) -> Iterator[F
         return
     (why,) = probe([Wanted(folder, need)], user)
     if why:
-        yield Finding(
-            "error",
-            key,
-            f"{folder} cannot be written by {user.called}: {why}",
-            f"setfacl -R -m u:{user.called}:rwX -m d:u:{user.called}:rwX {folder}",
-        )
+        fix = f"setfacl -R -m u:{user.called}:rwX -m d:u:{user.called}:rwX {shlex.quote(str(folder))}"
+        group = shared_group(folder)
+        if user.name and group and group not in user.groups:
+            fix = f"asr-daemon install (it takes the service into the group {group}), or {fix}"
+        yield Finding("error", key, f"{folder} cannot be written by {user.called}: {why}", fix)
     else:
         yield Finding("ok", key, f"{folder} ({filesystem_type(folder)})")
 

@@ -62,8 +62,7 @@ def advice(config: Config, user: str) -> Iterator[str]:
         except OSError:
             yield f"inbox {inbox.name}: {inbox.path} is not there (yet)"
             continue
-        opened = found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0)
-        if not opened and not _has_acl(inbox.path):
+        if not found.st_mode & stat.S_IWOTH and not shared_group(inbox.path) and not _has_acl(inbox.path):
             yield (
                 f"inbox {inbox.name}: give {user} the right to write there, for instance: "
                 f"setfacl -R -m u:{user}:rwX -m d:u:{user}:rwX {shlex.quote(str(inbox.path))}"
@@ -133,14 +132,17 @@ def _lies_below(path: Path, roots: Iterable[Path]) -> bool:
 
 
 def _shared_groups(config: Config) -> list[str]:
-    """Return the groups through which inboxes are shared, root's own left out."""
-    groups = set()
-    for inbox in config.inbox:
-        with contextlib.suppress(OSError, KeyError):
-            found = inbox.path.stat()
-            if found.st_mode & stat.S_IWGRP and found.st_gid != 0:
-                groups.add(grp.getgrgid(found.st_gid).gr_name)
-    return sorted(groups)
+    """Return the groups through which inboxes are shared."""
+    return sorted({group for inbox in config.inbox if (group := shared_group(inbox.path))})
+
+
+def shared_group(folder: Path) -> str:
+    """Return the group that may write into the folder; "" where there is none, or only root's own."""
+    with contextlib.suppress(OSError, KeyError):
+        found = folder.stat()
+        if found.st_mode & stat.S_IWGRP and found.st_gid != 0:
+            return grp.getgrgid(found.st_gid).gr_name
+    return ""
 
 
 def _has_acl(path: Path) -> bool:

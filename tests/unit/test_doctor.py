@@ -157,11 +157,16 @@ def test_rights_are_those_of_the_services_user(public: Path) -> None:
     assert list(opened.iterdir()) == []
 
 
+def another_group() -> grp.struct_group:
+    """Return a group that nobody is in, nor "nobody"."""
+    own = pwd.getpwnam(NOBODY).pw_gid
+    return next(entry for entry in grp.getgrall() if entry.gr_gid not in (0, own) and not entry.gr_mem)
+
+
 @as_root
 def test_groups_of_the_service_open_a_departments_folder(public: Path) -> None:
     """SupplementaryGroups= counts as it does for the service."""
-    own = pwd.getpwnam(NOBODY).pw_gid
-    group = next(entry for entry in grp.getgrall() if entry.gr_gid not in (0, own) and not entry.gr_mem)
+    group = another_group()
     shared = public / "shared"
     shared.mkdir()
     os.chown(shared, 0, group.gr_gid)
@@ -178,12 +183,17 @@ def test_check_as_root_speaks_for_the_installed_user(host: Host, public: Path) -
     closed.mkdir(mode=0o755)
     installed = Installed(host, NOBODY)
     host.section("inbox", path=closed)
-    found = examine(host.config, installed.config_path, host.machine)
-    (error,) = [
-        finding for finding in found if finding.key == "inbox 'inbox': path" and finding.level == "error"
-    ]
-    assert "cannot be written by nobody" in error.text
-    assert "setfacl" in error.fix
+
+    def error() -> Finding:
+        found = examine(host.config, installed.config_path, host.machine)
+        return next(each for each in found if each.key == "inbox 'inbox': path" and each.level == "error")
+
+    assert "cannot be written by nobody" in error().text
+    assert error().fix.startswith("setfacl")
+    group = another_group()
+    os.chown(closed, 0, group.gr_gid)
+    closed.chmod(0o770)
+    assert f"asr-daemon install (it takes the service into the group {group.gr_name})" in error().fix
 
 
 # ------------------------------------------------------------------ engine
