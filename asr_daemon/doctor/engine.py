@@ -1,23 +1,21 @@
-"""The recogniser's needs: model, ffmpeg, device, memory."""
+"""The recogniser's needs: models (their own module), ffmpeg, device, memory."""
 
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.audio import find_ffmpeg
 from asr_daemon.doctor.finding import COMMAND_TIMEOUT_S, Finding
-from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
+from asr_daemon.doctor.models import look_at_models
 from asr_daemon.errors import AsrDaemonError
-from asr_daemon.models.catalogue import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr_daemon.config import Config
     from asr_daemon.doctor.finding import Machine
-    from asr_daemon.models.catalogue import ModelChoice
+    from asr_daemon.doctor.rights import ServiceUser
 
 MIB = 1 << 20
 LITTLE_MEMORY_MIB = 4096  # Paraformer on a processor needs about 3 GiB
@@ -31,55 +29,10 @@ _SMI = (
 
 def look_at_engine(config: Config, user: ServiceUser, machine: Machine) -> Iterator[Finding]:
     """Say what keeps the recogniser from working, or from working well."""
-    yield from _model(config, user)
+    yield from look_at_models(config, user)
     yield from _ffmpeg(config)
     yield from _device(config, machine)
     yield from _memory(machine)
-
-
-def _model(config: Config, user: ServiceUser) -> Iterator[Finding]:
-    key = "engine.model"
-    try:
-        model = resolve(config.engine.model, config.models_dir, config.engine.device)
-    except AsrDaemonError as error:
-        yield Finding("error", key, str(error), "put the model's folder there; see models.dir")
-        return
-    if model.is_builtin:
-        yield Finding(
-            "warning",
-            key,
-            f"{model.label}: small, trained on synthetic voices, only for trying out",
-            f"put paraformer-zh, fsmn-vad and ct-punc into {config.models_dir}",
-        )
-        return
-    yield Finding("ok", key, f"{model.label} ({model.family}) in {model.folder}")
-    yield from _companions(model)
-    folders = [Path(each) for each in (model.folder, model.vad_folder, model.punctuation_folder) if each]
-    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    for path, why in zip(files, probe([Wanted(path, "read") for path in files], user), strict=True):
-        if why:
-            yield Finding(
-                "error", key, f"{user.called} cannot read {path}: {why}", f"chmod -R o+rX {path.parent}"
-            )
-        elif path.stat().st_size == 0:
-            yield Finding("error", key, f"{path} is empty: it was not fetched whole", "fetch the model anew")
-
-
-def _companions(model: ModelChoice) -> Iterator[Finding]:
-    if not model.vad_folder:
-        yield Finding(
-            "warning",
-            "engine.model",
-            f"no fsmn-vad beside {model.name}: silero-vad finds the speech",
-            "put the folder fsmn-vad beside it",
-        )
-    if not model.punctuation_folder and not model.normalises:
-        yield Finding(
-            "warning",
-            "engine.model",
-            f"no ct-punc beside {model.name}: transcripts have little punctuation",
-            "put the folder ct-punc beside it",
-        )
 
 
 def _ffmpeg(config: Config) -> Iterator[Finding]:

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from model_folders import Silent
 from way import START, make_config
 
+from asr_daemon.clock import Clock
 from asr_daemon.doctor import Finding, Machine, examine
 from asr_daemon.doctor.host import look_at_sqlite
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.history import open_history
 from asr_daemon.install.service import DROP_INS, SOCKET, UNIT, Installation, expected_files
 from asr_daemon.journal import Journal
+from asr_daemon.models.bringing import Bringer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,12 +212,34 @@ def model(host: Host, **files: str) -> None:
 
 
 def test_model_without_its_companions(host: Host) -> None:
-    """What lies beside a model, and what does not, is named."""
+    """What lies beside a model, and what does not, is named, with the command that brings it."""
     model(host)
-    texts = [finding.text for finding in host.problems("engine.model")]
-    assert len(texts) == 2
-    assert "fsmn-vad" in texts[0]
-    assert "ct-punc" in texts[1]
+    vad, punctuation, unverified = host.problems("engine.model")
+    assert "fsmn-vad" in vad.text
+    assert vad.fix == "asr-daemon models pull fsmn-vad"
+    assert "ct-punc" in punctuation.text
+    assert "by hand" in unverified.text
+    assert "asr-daemon models adopt" in unverified.fix
+
+
+def test_model_against_its_manifest(host: Host) -> None:
+    """An adopted model is confirmed byte by byte; a changed one is an error that names file and command."""
+    model(host)
+    folder = host.folder / "models" / "paraformer-zh"
+    Bringer(folder.parent, Clock().now, Silent()).adopt(folder)
+    assert [finding.level for finding in host.problems("engine.model")] == ["warning", "warning"]
+    confirmed = [f.text for f in examine(host.config, machine=host.machine) if "as in the manifest" in f.text]
+    assert confirmed == [f"{folder}: 2 files as in the manifest (brought by hand)"]
+    (folder / "model.pt").write_text("Weights")
+    (error,) = [finding for finding in host.problems("engine.model") if finding.level == "error"]
+    assert "model.pt differs" in error.text
+    assert "asr-daemon models pull paraformer-zh" in error.fix
+
+
+def test_model_that_is_missing(host: Host) -> None:
+    """The fix is the command."""
+    host.section("engine", model="sensevoice-small")
+    assert host.problem("engine.model").fix == "asr-daemon models pull sensevoice-small"
 
 
 def test_model_that_was_not_fetched_whole(host: Host) -> None:
