@@ -7,6 +7,7 @@ queue waiting and is no recording's fault: :class:`~asr_daemon.errors.ModelMissi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -19,6 +20,7 @@ from asr_daemon.errors import (
     job_error,
 )
 from asr_daemon.memory_ladder import Rung
+from asr_daemon.models.catalogue import stamp
 from asr_daemon.recogniser import protocol
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 LOAD_TIMEOUT_S = 600.0
 POLL_S = 0.5
 END_WITHIN_S = 5.0
+BROKEN_AGAIN_S = 300.0  # how soon a model that is as it was is tried again all the same
 
 
 class Recogniser(Protocol):
@@ -55,6 +58,15 @@ class Recogniser(Protocol):
         """Ask it to end, kill it after the time; return whether it obeyed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A model that could not be loaded, and what its files looked like."""
+
+    stamp: tuple[object, ...]
+    until_s: float
+    error: ModelMissingError
+
+
 class RecogniserKeeper:
     """Starts and ends the child; belongs to the consumer's thread."""
 
@@ -74,6 +86,7 @@ class RecogniserKeeper:
         self._find_ffmpeg = find_ffmpeg
         self._clock = clock
         self._is_stopping = is_stopping
+        self._broken: _Broken | None = None
         self._loaded = ("", "")  # the model's identity and the device that was asked for
 
     def ready(self, model: ModelChoice, engine: EngineSection, rung: Rung = Rung.USUAL) -> Recogniser:
@@ -85,9 +98,22 @@ class RecogniserKeeper:
         if self.current is not None and (self._loaded != wanted or rung is not Rung.USUAL):
             self.end()
         if self.current is None:
-            self.current = self._load(model, engine, rung)
+            self.current = self._load_unless_broken(model, engine, rung)
             self._loaded = wanted
         return self.current
+
+    def _load_unless_broken(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
+        """Load; a model that was found damaged is read again (gigabytes) once a file of it has changed."""
+        now_s, seen = self._clock.monotonic_s(), stamp(model)
+        if self._broken is not None and self._broken.stamp == seen and now_s < self._broken.until_s:
+            raise self._broken.error
+        self._broken = None
+        try:
+            return self._load(model, engine, rung)
+        except ModelMissingError as error:
+            if seen:
+                self._broken = _Broken(seen, now_s + BROKEN_AGAIN_S, error)
+            raise
 
     def _load(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
         setup = protocol.Setup(

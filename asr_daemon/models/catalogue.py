@@ -16,7 +16,7 @@ from typing import Literal
 
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.known import KNOWN, folder_name, pull_command
-from asr_daemon.models.manifest import hash_file, model_files, read_manifest
+from asr_daemon.models.manifest import MANIFEST_NAME, hash_file, model_files, read_manifest
 
 Family = Literal["seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"]
 
@@ -78,6 +78,18 @@ class ModelChoice:
         for folder in (self.folder, self.vad_folder, self.punctuation_folder):
             digest.update(f"{_folder_digest(Path(folder)) if folder else '-'}\n".encode())
         return f"{self.name}@{digest.hexdigest()[:16]}"
+
+
+def stamp(choice: ModelChoice) -> tuple[tuple[str, int, int, int], ...]:
+    """Return what changes with the model's files: (path, size, mtime, inode) of each; () if unseen."""
+    folders = [Path(each) for each in (choice.folder, choice.vad_folder, choice.punctuation_folder) if each]
+    try:
+        files = [path for folder in folders for path in model_files(folder).values()]
+        paths = [*files, *(folder / MANIFEST_NAME for folder in folders)]
+        found = [(path, path.stat()) for path in paths if path.exists()]
+    except OSError:
+        return ()
+    return tuple((str(path), each.st_size, each.st_mtime_ns, each.st_ino) for path, each in found)
 
 
 def resolve(model_setting: str, models_dir: Path, device: str) -> ModelChoice:

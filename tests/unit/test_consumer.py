@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
+from model_folders import lay
 from room import Model, Room, well
 from way import PROFILE, make_config, segment
 
@@ -172,6 +173,33 @@ def test_recogniser_that_cannot_start_blocks_the_queue_and_spends_nothing(room: 
     assert room.states() == {"a.wav": "done", "b.wav": "done"}
     assert room.consumer.state.state in ("idle", "working")
     assert room.consumer.state.reason == ""
+
+
+def test_damaged_model_is_read_again_when_a_file_of_it_changed(room: Room, tmp_path: Path) -> None:
+    """Comparing gigabytes is not repeated every few seconds; a file that changed is noticed at once."""
+    folder = lay(tmp_path / "models", "paraformer-zh")
+    room.profiles.model_or_error = Model(folder=str(folder))
+    room.first = protocol.Broken("model_missing", "model.pt differs")
+    room.way.put("a.wav", b"A")
+    room.run(steps=40, pause_s=5.0)
+    assert room.consumer.state.reason == "model.pt differs"
+    assert len(room.started) == 1
+    assert room.way.job(1)["attempts"] == 0
+    room.first = protocol.Ready("cpu", "model", 1)
+    (folder / "model.pt").write_bytes(b"another")
+    room.run(steps=10, pause_s=5.0)
+    assert room.states() == {"a.wav": "done"}
+
+
+def test_damaged_model_is_tried_again_in_the_end(room: Room, tmp_path: Path) -> None:
+    """What hid behind the files (a share that stuttered, a library) may have passed, too."""
+    room.profiles.model_or_error = Model(folder=str(lay(tmp_path / "models", "paraformer-zh")))
+    room.first = protocol.Broken("model_missing", "model.pt cannot be read")
+    room.way.put("a.wav", b"A")
+    room.run(steps=5, pause_s=5.0)
+    room.first = protocol.Ready("cpu", "model", 1)
+    room.run(steps=80, pause_s=5.0)
+    assert room.states() == {"a.wav": "done"}
 
 
 def test_missing_model_blocks_and_the_real_one_takes_over(room: Room) -> None:
