@@ -50,6 +50,7 @@ FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,eac3,flac,flv,g722,gsm,matroska,webm,mov,mp4,m4a,"
     "3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,oma,rm,tta,w64,wav,wv"
 )
+FFMPEG_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 UNKNOWN_WAVE_BYTES = 0xFFFF_FF00  # a recorder that died leaves about the maximum in the header
 
 _NO_AUDIO = ("does not contain any stream", "matches no streams")
@@ -168,11 +169,8 @@ class Decoding:
             listener.join()
 
     def _start(self, mix: tuple[str, ...]) -> subprocess.Popen[bytes] | None:
-        source = f"/dev/fd/{self._fd}"  # ffmpeg opens it anew: own offset, seekable, renamed or not
         command = [
-            str(self._ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-threads", "1",
-            "-protocol_whitelist", "file", "-format_whitelist", FORMATS,
-            "-i", f"file:{source}", "-vn", "-sn", "-dn", "-map_metadata", "-1",
+            *open_arguments(self._ffmpeg, self._fd), "-vn", "-sn", "-dn", "-map_metadata", "-1",
             *(mix or ("-af", "aresample=rematrix_maxval=1", "-ac", "1")),  # never louder than one channel
             "-ar", str(SAMPLE_RATE_HZ), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
         ]  # fmt: skip
@@ -185,16 +183,9 @@ class Decoding:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(self._fd,),
-                env={"PATH": os.defpath, "LC_ALL": "C"},
+                env=FFMPEG_ENVIRONMENT,
             )
-        cpu_s = int(120 + self._max_samples / SAMPLE_RATE_HZ / 5)
-        for limit, most in (
-            (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
-            (resource.RLIMIT_CPU, cpu_s),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            _limit(self._process.pid, limit, most)
+        bind_ffmpeg(self._process.pid, cpu_s=int(120 + self._max_samples / SAMPLE_RATE_HZ / 5))
         return self._process
 
     def _listen(self, stderr: IO[bytes]) -> None:
@@ -222,6 +213,26 @@ class Decoding:
             return ReadFailedError(f"Reading the recording failed: {trouble}.", evidence=evidence)
         status = self._process.returncode if self._process else None
         return NotDecodableError(evidence=f"{evidence}\n(ffmpeg ended with {status})")
+
+
+def open_arguments(ffmpeg: Path, fd: int) -> list[str]:
+    """Return the command with which ffmpeg opens a recording, and may open nothing else."""
+    return [
+        str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-threads", "1",
+        "-protocol_whitelist", "file", "-format_whitelist", FORMATS,
+        "-i", f"file:/dev/fd/{fd}",  # it opens it anew: own offset, seekable, renamed or not
+    ]  # fmt: skip
+
+
+def bind_ffmpeg(pid: int, cpu_s: int) -> None:
+    """Limit the memory and the processor time of a running ffmpeg; it writes no file."""
+    for limit, most in (
+        (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _limit(pid, limit, most)
 
 
 def _limit(pid: int, limit: int, most: int) -> None:

@@ -114,11 +114,13 @@ class Consumer:
         start_recogniser: Callable[[protocol.Setup], Recogniser],
         find_ffmpeg: Callable[[str], str],
         beat: Callable[[], None] = lambda: None,
+        describe: Callable[[int], str] = lambda _fd: "",
     ) -> None:
         self.config = config
         self.profiles = profiles
         self.state = ConsumerState()
         self._beat = beat
+        self._describe = describe
         self.wake = threading.Event()
         self._queue = queue
         self._deliverer = deliverer
@@ -334,7 +336,8 @@ class Consumer:
             self._take(message)
         silent_s = self._listened_s - self._heard_s
         if self.state.in_work and silent_s > self.config.engine.stall_s:
-            self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s"))
+            evidence = self._keeper.abort()
+            self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s", evidence=evidence))
 
     def _take(self, message: protocol.Message) -> None:
         """Commit what was said; a message that cannot be committed now is kept, and taken again."""
@@ -426,10 +429,24 @@ class Consumer:
             attempt=job.attempts,
             state=state,
         )
+        if state == "quarantined":
+            self._keep_description(job)
         if isinstance(error, (ModelMissingError, DeviceMissingError, RecogniserNotStartedError)):
             self._block(error)
         if state != "queued" or isinstance(error, RecordingGoneError):
             self._deliverer.deliver_job(job.id)
+
+    def _keep_description(self, job: Job) -> None:
+        """Keep, with the quarantined recording's evidence, what it looks like from outside."""
+        try:
+            _, descriptor = self._open(list(job.waiting))
+        except JobError:  # it is gone, or cannot be read: that is said elsewhere
+            return
+        try:
+            words = self._describe(descriptor)
+        finally:
+            os.close(descriptor)
+        self._queue.add_evidence(job.id, words)
 
     def _lose(self, error: JobError) -> None:
         """The recogniser is lost: end what is left of it; its jobs go back to the queue."""

@@ -30,6 +30,7 @@ from asr_daemon.config import load_config
 from asr_daemon.consumer import Consumer
 from asr_daemon.control import ControlServer
 from asr_daemon.deliver import Deliverer
+from asr_daemon.description import describe
 from asr_daemon.errors import (
     AsrDaemonError,
     ConfigurationError,
@@ -130,6 +131,7 @@ class Daemon:
             self._start_recogniser,
             _ffmpeg,
             beat=functools.partial(self.heartbeats.beat, "consumer"),
+            describe=lambda fd: describe(fd, self.config.engine.ffmpeg),
         )
         self.intake = Intake(
             config,

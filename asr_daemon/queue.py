@@ -331,6 +331,11 @@ class Queue:
             )
             return "queued"
 
+    def add_evidence(self, job: int, evidence: str) -> None:
+        """Keep more of what is known of the newest attempt's failure."""
+        with self._history.transaction() as history:
+            history.run("add_evidence", job=job, evidence=evidence)
+
     def put_back(self, job: int) -> None:
         """Return a claimed job untried: its attempt is not spent."""
         with self._history.transaction() as history:

@@ -54,6 +54,9 @@ class Recogniser(Protocol):
     def kill(self) -> None:
         """End it at once."""
 
+    def abort(self) -> str:
+        """End it at once, but for a few lines on where it is; return its last words."""
+
     def stop(self, timeout_s: float) -> bool:
         """Ask it to end, kill it after the time; return whether it obeyed."""
 
@@ -174,6 +177,10 @@ class RecogniserKeeper:
         recogniser, self.current, self.pid = self.current, None, None
         if recogniser is not None:
             recogniser.kill()
+
+    def abort(self) -> str:
+        """End one that hangs; return where it did."""
+        return self.current.abort() if self.current is not None else ""
 
     def end(self) -> None:
         """End it after what it has in hand."""

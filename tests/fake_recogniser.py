@@ -147,6 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     child._die_with_the_daemon()
+    child.tell_where_it_crashed()
     channel = Channel(socket.socket(fileno=parser.parse_args().fd))
     try:
         received = channel.receive()

@@ -93,6 +93,11 @@ class Scripted:
         """End."""
         self.is_alive = False
 
+    def abort(self) -> str:
+        """End, and say where it hung."""
+        self.is_alive = False
+        return "hung in forward"
+
     def stop(self, timeout_s: float) -> bool:
         """End obediently."""
         self.is_alive = False

@@ -89,6 +89,10 @@ SELECT :job, (SELECT count(*) + 1 FROM attempts WHERE job_id = :job),
 UPDATE attempts SET ended_at = :now, error_code = :error_code, error_message = :error_message, evidence = :evidence
 WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
 
+-- add_evidence: more is known of why the newest attempt failed
+UPDATE attempts SET evidence = trim(coalesce(evidence, '') || char(10) || :evidence, char(10))
+WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
+
 -- attempt_progress: whether the newest attempt brought its job on
 SELECT (SELECT count(*) FROM segments WHERE job_id = :job AND raw_text IS NOT NULL) > segments AS has_progressed
 FROM attempts WHERE job_id = :job ORDER BY id DESC LIMIT 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import faulthandler
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fd", type=int, required=True, help="the daemon's socket")
     given = parser.parse_args(arguments)
     _die_with_the_daemon()
+    tell_where_it_crashed()
     _quieten()
     channel = Channel(socket.socket(fileno=given.fd))
     try:
@@ -88,6 +91,12 @@ def _die_with_the_daemon() -> None:
         if daemon is not None and os.getppid() != int(daemon):  # it died before the kernel was asked
             os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the daemon's to handle
+
+
+def tell_where_it_crashed() -> None:
+    """On SIGSEGV, SIGABRT and their like write Python's stacks to stderr, the daemon's evidence; no core."""
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _quieten() -> None:

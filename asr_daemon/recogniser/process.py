@@ -32,7 +32,8 @@ DAEMON_PID = "ASR_DAEMON_PID"  # in the child's environment: whom it must not ou
 PROGRAM = ("-m", "asr_daemon.recogniser")
 EXPENDABLE = 500  # of 1000: see oom_score_adj in proc(5)
 _KEPT_LINES = 200
-_EVIDENCE_LINES = 30
+_EVIDENCE_LINES = 60  # a traceback is among them
+ABORT_WITHIN_S = 3.0
 _READS_ANYTHING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
@@ -136,6 +137,15 @@ class RecogniserProcess:
         self._keeper.join(timeout=5)
         self._channel.close()
 
+    def abort(self) -> str:
+        """End a child that hangs by SIGABRT, on which it says where it is; return its last words."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(ABORT_WITHIN_S)
+        self.kill()
+        return self._last_words()
+
     def stop(self, timeout_s: float) -> bool:
         """Ask the child to end after the batch in hand; kill it after the time-out. Return if it obeyed."""
         with contextlib.suppress(OSError):  # it may have ended already
@@ -186,8 +196,10 @@ class RecogniserProcess:
             verdict = self._read_kills().since(self._kills_before)
             kind = KilledForMemoryError if verdict.is_for_memory else RecogniserCrashedError
             how = f"{how} ({verdict.value})"
-        words = "\n".join(list(self._words)[-_EVIDENCE_LINES:])
-        return kind(f"The recogniser process {how}.", evidence=f"{how}\n{words}")
+        return kind(f"The recogniser process {how}.", evidence=f"{how}\n{self._last_words()}")
+
+    def _last_words(self) -> str:
+        return "\n".join(list(self._words)[-_EVIDENCE_LINES:])
 
 
 def _make_expendable(pid: int) -> None:

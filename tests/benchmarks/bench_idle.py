@@ -32,11 +32,12 @@ def fill(daemon: AttackedDaemon, count: int) -> None:
     history = open_history(daemon.history_path)
     with history.transaction():
         history.db.execute("INSERT INTO profiles VALUES ('p', '{}', 'x')")
-        history.db.execute(
-            "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at)"
-            " VALUES (1, 's', 'p', 'done', 'x')"
-        )
         for number in range(count):
+            history.db.execute(
+                "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at, finished_at)"
+                " VALUES (?, ?, 'p', 'done', 'x', 'x')",
+                (number + 1, f"{number:064x}"),
+            )
             folder = daemon.inbox / f"{number // 1000:03}"
             folder.mkdir(exist_ok=True)
             path = folder / f"会议录音-{number:06}.wav"
@@ -46,7 +47,7 @@ def fill(daemon: AttackedDaemon, count: int) -> None:
             history.db.execute(
                 "INSERT INTO recordings"
                 " (inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, found_at)"
-                " VALUES ('inbox', ?, ?, ?, ?, ?, ?, 1, 'done', 'x')",
+                " VALUES ('inbox', ?, ?, ?, ?, ?, ?, ?, 'done', 'x')",
                 (
                     os.fsencode(path),
                     path.name,
@@ -54,6 +55,7 @@ def fill(daemon: AttackedDaemon, count: int) -> None:
                     found.st_mtime_ns,
                     found.st_ino,
                     found.st_dev,
+                    number + 1,
                 ),
             )
     history.close()

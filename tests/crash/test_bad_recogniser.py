@@ -19,17 +19,24 @@ IMPATIENT = "max_attempts = 2\n[engine]\nstall_s = 1.0"
 @pytest.mark.parametrize(
     ("orders", "code", "evidence"),
     [
-        ({"crash_at": 1, "signal": int(signal.SIGSEGV)}, "recogniser_crashed", "SIGSEGV"),
-        ({"crash_at": 1, "signal": int(signal.SIGKILL)}, "recogniser_crashed", "SIGKILL"),
-        ({"crash_at": 0, "signal": int(signal.SIGABRT)}, "recogniser_crashed", "about to crash"),
-        ({"hang_at": 0}, "recogniser_hung", None),
-        ({"fail": "out_of_memory"}, "out_of_memory", "its last words"),
+        (
+            {"crash_at": 1, "signal": int(signal.SIGSEGV)},
+            "recogniser_crashed",
+            ("SIGSEGV", "about to crash", "Segmentation fault", "in crash"),
+        ),
+        ({"crash_at": 1, "signal": int(signal.SIGKILL)}, "recogniser_crashed", ("SIGKILL", "about to crash")),
+        ({"crash_at": 0, "signal": int(signal.SIGABRT)}, "recogniser_crashed", ("SIGABRT", "in crash")),
+        ({"hang_at": 0}, "recogniser_hung", ("about to hang", "in recognise")),
+        ({"fail": "out_of_memory"}, "out_of_memory", ("its last words",)),
     ],
 )
 def test_guilty_recording_is_quarantined_and_those_behind_it_go_on(
-    tmp_path: Path, orders: dict[str, object], code: str, evidence: str | None
+    tmp_path: Path, orders: dict[str, object], code: str, evidence: tuple[str, ...]
 ) -> None:
-    """After max_attempts: a failure file in the share, the attempts with their last words in the history."""
+    """After max_attempts: a failure file in the share, and in `show` the attempts with their evidence.
+
+    Last words, where in the program it was (but for SIGKILL, which lets nobody speak), and ffmpeg's words.
+    """
     daemon = AttackedDaemon(tmp_path, extra=IMPATIENT)
     wanted = {f"{number}.wav": recording(number, segments=2) for number in range(4)}
     with daemon:
@@ -48,8 +55,13 @@ def test_guilty_recording_is_quarantined_and_those_behind_it_go_on(
         attempts = daemon.rows("attempts_of_job", job=job)
         assert len(attempts) >= 2
         assert {attempt["error_code"] for attempt in attempts} == {code}
-        if evidence:
-            assert all(evidence in attempt["evidence"] for attempt in attempts)
+        ((recording_id,),) = daemon.query("SELECT id FROM recordings WHERE name = '00-bad.wav'")
+        shown = daemon.command("show", str(recording_id)).stderr
+        assert "ffmpeg says:" in shown
+        assert "Invalid data found" in shown
+        for words in evidence:
+            assert all(words in attempt["evidence"] for attempt in attempts)
+            assert shown.count(words) >= len(attempts), shown
         note.unlink()
         eventually(note.exists, what="the second round of attempts, and the file that says so again")
         (daemon.inbox / "00-bad.wav").unlink()
