@@ -42,7 +42,9 @@ class AttackedDaemon(DaemonUnderTest):
     def __init__(self, folder: Path, *, inboxes: dict[str, str] | None = None, extra: str = "") -> None:
         """Take a folder; the default inbox is called "inbox" and writes txt alone."""
         super().__init__(folder, inboxes=inboxes or {"inbox": 'formats = ["txt"]'}, extra=extra)
-        self.program = (os.fspath(HERE / "run_daemon_with_fake_recogniser.py"),)
+        self.program = tuple(
+            os.fspath(HERE / name) for name in ("run_daemon_with_recogniser.py", "fake_recogniser.py")
+        )
         self.trace_path = folder / "trace.txt"
         self.environment = {"FAKE_TRACE": os.fspath(self.trace_path)}
 

@@ -1,4 +1,4 @@
-"""``asr-daemon run`` with the fake recogniser as its child: ``python THIS run -c config.toml``."""
+"""``asr-daemon run`` with another recogniser as its child: ``python THIS PROGRAM.py run -c config.toml``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from asr_daemon.daemon import Daemon
 def main() -> None:
     """Run in the foreground."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("recogniser", type=Path)
     parser.add_argument("command", choices=["run"])
     parser.add_argument("-c", "--config", type=Path, required=True)
-    path = parser.parse_args().config
-    config = load_config(path)
+    given = parser.parse_args()
+    config = load_config(given.config)
     log.configure(config.daemon.log, config.daemon.log_level)
-    fake = Path(__file__).with_name("fake_recogniser.py")
-    Daemon(config, path, recogniser_program=(str(fake),)).run()
+    Daemon(config, given.config, recogniser_program=(str(given.recogniser),)).run()
 
 
 if __name__ == "__main__":
