@@ -37,3 +37,11 @@ def lay(
         (models_dir / name / path).parent.mkdir(parents=True, exist_ok=True)
         (models_dir / name / path).write_bytes(content)
     return models_dir / name
+
+
+def there(models_dir: Path) -> set[str]:
+    """Return what lies in a models folder, and what is on its way into it."""
+    incoming = models_dir / ".incoming"
+    names = {path.name for path in models_dir.iterdir()} - {incoming.name}
+    waiting = {path.name for path in incoming.iterdir()} - {"lock"} if incoming.is_dir() else set()
+    return names | {f"incoming/{name}" for name in waiting}

@@ -79,10 +79,10 @@ class Bringer:
         if not self.force and (here := _same(target, hub, source)) is not None:
             return Brought(target, here, was_there=True)
         store.require_replaceable(target, force=self.force)
-        with store.open_store(self.models_dir), requests.Session() as session:
+        with store.open_store(self.models_dir) as incoming, requests.Session() as session:
             snapshot = look_up(session, hub, source, known)
             _refuse_other_weights(known, source, snapshot)
-            staging = self._staging(known.folder, hub, source)
+            staging = _staging(incoming, known.folder, hub, source)
             self._fetch(session, snapshot, staging)
             manifest = Manifest(
                 known.folder,
@@ -97,16 +97,6 @@ class Bringer:
                 raise FetchError(_other_weights(known, source))
             store.install(staging, target, manifest)
         return Brought(target, manifest)
-
-    def _staging(self, folder: str, hub: Hub, source: Source) -> Path:
-        """Return the folder of what is on its way; one of another revision is given up."""
-        begins = f".pull-{folder}@"
-        staging = self.models_dir / f"{begins}{hub}-{quote(source.revision, safe='')}"
-        for other in self.models_dir.glob(f"{begins}*"):
-            if other != staging:
-                store.discard(other)
-        staging.mkdir(exist_ok=True)
-        return staging
 
     def _fetch(self, session: requests.Session, snapshot: Snapshot, staging: Path) -> None:
         wanted = {file.path for file in snapshot.files}
@@ -125,8 +115,8 @@ class Bringer:
         """Take a model from a folder or an archive; without a name it keeps its own."""
         if not path.exists():
             raise OperatorError(f"{path} is not there")
-        with store.open_store(self.models_dir):
-            staging = self.models_dir / ".import"
+        with store.open_store(self.models_dir) as incoming:
+            staging = incoming / "import"
             store.discard(staging)
             staging.mkdir()
             try:
@@ -209,6 +199,17 @@ def _source(known: KnownModel, hub: Hub, revision: str) -> Source:
         others = ", ".join(other for other in HUBS if other in known.sources)
         raise OperatorError(f"{known.name} is not on {hub} ({known.not_on}): take --hub {others}")
     return replace(source, revision=revision, weights_sha256="") if revision else source
+
+
+def _staging(incoming: Path, folder: str, hub: Hub, source: Source) -> Path:
+    """Return the folder of what is on its way; one of another revision is given up."""
+    begins = f"{folder}@"
+    staging = incoming / f"{begins}{hub}-{quote(source.revision, safe='')}"
+    for other in incoming.glob(f"{begins}*"):
+        if other != staging:
+            store.discard(other)
+    staging.mkdir(exist_ok=True)
+    return staging
 
 
 def _same(target: Path, hub: Hub, source: Source) -> Manifest | None:

@@ -1,7 +1,7 @@
 """The models folder as a place to put models into: each whole and verified, or not at all.
 
-What is on its way lies in a folder whose name begins with a dot, on the same file system, where no one takes
-it for a model; it is renamed when every byte of it was compared and is on the disk. Fails with
+What is on its way lies two folders deep, in ``.incoming``, on the same file system, where no one takes it for
+a model; it is renamed when every byte of it was compared and is on the disk. Fails with
 :class:`~asr_daemon.errors.OperatorError`: a folder that may not be written, a full disk, a model in the way.
 """
 
@@ -29,23 +29,28 @@ if TYPE_CHECKING:
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _FORBIDDEN = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
 _RESERVED = frozenset(("auto", "builtin", "paraformer-tiny-zh"))
-_LOCK = ".lock"
+_INCOMING = ".incoming"
+_LOCK = "lock"
 _SPARE_BYTES = 64 << 20  # left free beside what is fetched
 
 
 @contextlib.contextmanager
-def open_store(models_dir: Path) -> Iterator[None]:
-    """Have the models folder to oneself while it is changed; failures of its disk become one sentence."""
+def open_store(models_dir: Path) -> Iterator[Path]:
+    """Have the models folder to oneself while it is changed; yield where to put what is on its way.
+
+    Failures of the disk become one sentence.
+    """
     with disk_sentences(models_dir):
-        models_dir.mkdir(parents=True, exist_ok=True)
-        with (models_dir / _LOCK).open("w", encoding="ascii") as lock:
+        incoming = models_dir / _INCOMING
+        incoming.mkdir(parents=True, exist_ok=True)
+        with (incoming / _LOCK).open("w", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise OperatorError(
                     f"another `models` command is changing {models_dir}: wait for it"
                 ) from None
-            yield
+            yield incoming
 
 
 @contextlib.contextmanager

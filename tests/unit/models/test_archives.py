@@ -10,7 +10,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from model_folders import Silent, lay
+from model_folders import Silent, lay, there
 
 from asr_daemon.clock import Clock
 from asr_daemon.errors import OperatorError
@@ -31,11 +31,6 @@ CONFIG = b"model: SeacoParaformer\n"
 def bringer(models_dir: Path, *, force: bool = False) -> Bringer:
     """Return what imports."""
     return Bringer(models_dir, Clock().now, Silent(), force=force)
-
-
-def there(models_dir: Path) -> set[str]:
-    """Return what lies in the models folder, dot files included."""
-    return {path.name for path in models_dir.iterdir()} - {".lock"}
 
 
 @pytest.fixture

@@ -57,13 +57,14 @@ def test_list_shows_what_is_here_and_what_could_be(shell: Shell) -> None:
     lay(shell.models, "our-own", "Paraformer")
     shell("adopt", "our-own")
     (shell.models / "our-own" / "model.pt").write_bytes(b"")
-    (shell.models / ".pull-x@modelscope-1").mkdir()
+    lay(shell.models / ".incoming", "ct-punc@modelscope-1", "CTTransformer")
     shown = shell("list").output
     assert "paraformer-tiny-zh" in shown
     assert "unverified, placed by hand: asr-daemon models adopt paraformer-zh" in shown
     assert "DAMAGED: model.pt has 0 bytes" in shown
     assert "not here: asr-daemon models pull sensevoice-small" in shown
-    assert ".pull" not in shown
+    assert "@modelscope" not in shown
+    assert ".incoming" not in shown
     entries = {entry["name"]: entry for entry in json.loads(shell("list", "--json").output)}
     assert entries["paraformer-zh"]["used_for"] == "recognition"
     assert entries["fsmn-vad"]["used_for"] == "voice activity"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from local_hub import COMMIT, LocalHub
-from model_folders import Silent, lay
+from model_folders import Silent, lay, there
 
 from asr_daemon.clock import Clock
 from asr_daemon.errors import OperatorError
@@ -69,11 +69,6 @@ def known(weights: bytes = WEIGHTS, revision: str = COMMIT) -> KnownModel:
 def bringer(models_dir: Path, *, force: bool = False) -> Bringer:
     """Return what pulls."""
     return Bringer(models_dir, Clock().now, Silent(), force=force)
-
-
-def there(models_dir: Path) -> set[str]:
-    """Return what lies in the models folder, dot files included."""
-    return {path.name for path in models_dir.iterdir()} - {".lock"}
 
 
 @pytest.mark.parametrize("name", HUBS)
@@ -162,7 +157,7 @@ def test_a_busy_hub_is_asked_again_and_a_dead_one_is_given_up(tmp_path: Path, hu
     assert "\n" not in str(caught.value)
     assert len(hub.asked_for("model.pt")) == 1 + fetching.TRIES
     (staging,) = there(tmp_path / "two")
-    assert staging.startswith(".pull-paraformer-zh@")
+    assert staging.startswith("incoming/paraformer-zh@")
     hub.on_request = lambda _path: None
     hub.busy = 0
     bringer(tmp_path / "two").pull(known(), "modelscope")
@@ -238,7 +233,7 @@ def test_hubs_that_do_not_answer_are_one_sentence(
 def test_another_revision_replaces_and_its_remains_go(tmp_path: Path, hub: LocalHub) -> None:
     """An upgrade takes the old one's place in one step; half of a given-up revision does not stay."""
     bringer(tmp_path).pull(known(), "modelscope")
-    (tmp_path / ".pull-paraformer-zh@modelscope-older").mkdir()
+    (tmp_path / ".incoming" / "paraformer-zh@modelscope-older").mkdir()
     hub.revision = "v2"
     hub.files["sub/tokens.json"] = hub.listed["sub/tokens.json"] = b'["a", "b"]'
     brought = bringer(tmp_path).pull(known(revision="v2"), "modelscope")
