@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.activation import METRICS_SOCKET, passed_socket
+from asr_daemon.answering import Answering
 from asr_daemon.archiving import Archiver
 from asr_daemon.audio import find_ffmpeg
 from asr_daemon.backup import BackupError, take_backup
@@ -118,7 +119,10 @@ class Daemon:
             self.history, self.clock, max_attempts=daemon.max_attempts, retry_after_s=daemon.retry_after_s
         )
         self.profiles = InboxProfiles(config)
-        self.deliverer = Deliverer(config, self.history, self.clock, self._on_gone, self.heartbeats.beat)
+        self.answering = Answering()
+        self.deliverer = Deliverer(
+            config, self.history, self.clock, self._on_gone, self.heartbeats.beat, self.answering
+        )
         self.archiver = Archiver(
             config, self.history, self.clock, self.deliverer.require_inbox, self._on_gone
         )
@@ -142,6 +146,7 @@ class Daemon:
             self.clock,
             on_queued=self.consumer.wake.set,
             beat=functools.partial(self.heartbeats.beat, "intake"),
+            answering=self.answering,
         )
         self.upkeep = Upkeep(
             config,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.answering import Answering
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, job_error
 from asr_daemon.outputs import FAILURE, Outputs
@@ -48,12 +49,14 @@ class Deliverer:
         clock: Clock,
         on_gone: Callable[[str, Path], None] = lambda _inbox, _path: None,
         beat: Callable[[], None] = lambda: None,
+        answering: Answering | None = None,
     ) -> None:
         self.config = config
         self._history = history
         self._clock = clock
         self._on_gone = on_gone
         self._beat = beat
+        self._answering = answering or Answering()
         self._outputs = Outputs(history, clock)
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
 
@@ -126,10 +129,10 @@ class Deliverer:
     # ------------------------------------------------------------------ one recording
 
     def require_inbox(self, inbox: InboxSection) -> None:
-        """Raise :class:`~asr_daemon.errors.InboxGoneError` where the inbox is not really there."""
+        """Raise InboxGoneError where the inbox is not there, or does not answer."""
         remembered = self._history.one("get_setting", key=f"presence:{inbox.path}")
         known = InboxPresence.from_json(remembered["value"]) if remembered else None
-        check_presence(inbox.path, known)
+        self._answering.ask(inbox.path, lambda: check_presence(inbox.path, known))
 
     def _deliver_to(self, inbox: InboxSection, row: sqlite3.Row, bound: structlog.stdlib.BoundLogger) -> None:
         path = Path(os.fsdecode(row["path"]))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon import inbox as inboxes
+from asr_daemon.answering import Answering
 from asr_daemon.clock import to_stamp
 from asr_daemon.errors import (
     InboxGoneError,
@@ -80,6 +81,7 @@ class Intake:
         clock: Clock,
         on_queued: Callable[[], None],
         beat: Callable[[], None] = lambda: None,
+        answering: Answering | None = None,
     ) -> None:
         self.config = config
         self.profiles = profiles
@@ -90,6 +92,7 @@ class Intake:
         self._clock = clock
         self._on_queued = on_queued
         self._beat = beat
+        self._answering = answering or Answering()
         self._settler = Settler(clock.monotonic_s, look=inboxes.look_at)
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -119,8 +122,22 @@ class Intake:
             for row in self._history.each("known_signatures", inbox=section.name):
                 watched.seen.add_look(os.fsdecode(row["path"]), row["size_bytes"], row["mtime_ns"])
             self.inboxes[section.name] = watched
+            self._begin_watching(watched)
+
+    def _begin_watching(self, watched: WatchedInbox) -> None:
+        """Begin; where the share does not answer, the tick does once it answers."""
+        if self._answers(watched):
             watched.watch.start()
-            self.wake(section.name, None)
+            self.wake(watched.section.name, None)
+
+    def _answers(self, watched: WatchedInbox) -> bool:
+        folder = watched.section.path
+        try:
+            self._answering.ask(folder, functools.partial(os.path.lexists, folder))
+        except InboxGoneError as error:
+            self._complain(watched, str(error))
+            return False
+        return True
 
     def _let_strangers_go(self) -> None:
         """Wait no more for recordings of an inbox that is not configured; if it returns, they are found."""
@@ -170,7 +187,10 @@ class Intake:
         """Wake for the rescans that are due, and look after the observers; the scheduler calls it."""
         now = self._clock.monotonic_s()
         for name, watched in list(self.inboxes.items()):
-            watched.watch.check()
+            if watched.watch.state.mode == "stopped":
+                self._begin_watching(watched)
+            elif self._answers(watched):
+                watched.watch.check()
             period_s = watched.watch.rescan_period_s(self.config.daemon.rescan_s, watched.scan_cpu_s)
             if watched.scanned_s is not None and now - watched.scanned_s >= period_s:
                 self.wake(name, None)
@@ -261,7 +281,7 @@ class Intake:
 
     def _check_presence(self, watched: WatchedInbox) -> None:
         section = watched.section
-        presence = check_presence(section.path, watched.presence)
+        presence = self._answering.ask(section.path, lambda: check_presence(section.path, watched.presence))
         if presence != watched.presence:
             watched.presence = presence
             self._queue.set_setting(f"presence:{section.path}", presence.to_json())

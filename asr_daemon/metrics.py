@@ -8,6 +8,7 @@ fire. Names begin with ``asr_daemon_``, times are seconds, sizes bytes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from asr_daemon import __version__
 from asr_daemon.clock import from_stamp
-from asr_daemon.errors import AsrDaemonError
+from asr_daemon.errors import AsrDaemonError, InboxGoneError
 from asr_daemon.inbox_profile import inbox_label
 from asr_daemon.metrics_port import MetricsPort
 
@@ -141,8 +142,9 @@ class Figures:
         folders += [(f"inbox {inbox.name}", inbox.path) for inbox in config.inbox]
         free = []
         for name, folder in folders:
-            with contextlib.suppress(OSError):
-                free.append((shutil.disk_usage(folder).free, {"folder": name}))
+            with contextlib.suppress(OSError, InboxGoneError):
+                room = self._daemon.answering.ask(folder, functools.partial(shutil.disk_usage, folder))
+                free.append((room.free, {"folder": name}))
         yield _gauge("disk_free_bytes", "Room on the disk of a folder.", *free)
         yield _gauge("history_size_bytes", "The history's size.", config.history_path.stat().st_size)
 

@@ -1,0 +1,70 @@
+"""Whether a share answers at all: on a hard mount whose server is away, every call waits for ever.
+
+Enters: a call on a folder. Leaves: its result, or :class:`~asr_daemon.errors.InboxGoneError` after some
+seconds. The call is made in a thread of its own, which is left behind where it waits; until it comes back,
+everybody else who asks for that folder hears so at once. Each step on an inbox asks first: a share that hangs
+holds up nobody else's recordings. (One that begins to hang between the question and the step holds up that
+thread; systemd's watchdog then starts the daemon anew, and from then on it is known.)
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from asr_daemon.errors import InboxGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+WITHIN_S = 5.0  # a share that is merely slow answers sooner
+
+
+class _Call(Generic[T]):
+    """One call, in its thread."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self.over = threading.Event()
+        threading.Thread(target=self._run, name="share", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._call()
+        except BaseException as error:  # noqa: BLE001 (raised where the result is asked for)
+            self._error = error
+        self.over.set()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]
+
+
+class Answering:
+    """Which folders do not answer; any thread may ask."""
+
+    def __init__(self, within_s: float = WITHIN_S) -> None:
+        self._within_s = within_s
+        self._hung: dict[Path, threading.Event] = {}
+
+    def ask(self, folder: Path, call: Callable[[], T]) -> T:
+        """Return what the call on that folder returns, or raise what it raises.
+
+        Raises :class:`InboxGoneError` where there is no answer in time, at once where an earlier one is due.
+        """
+        hung = self._hung.get(folder)
+        if hung is None or hung.is_set():
+            begun = _Call(call)
+            if begun.over.wait(self._within_s):
+                self._hung.pop(folder, None)
+                return begun.result()
+            self._hung[folder] = begun.over
+        raise InboxGoneError(
+            f"the share of {folder} does not answer: its server is away; bring it back, or unmount it "
+            f"(umount -f -l)"
+        )

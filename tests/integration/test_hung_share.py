@@ -1,0 +1,73 @@
+"""A share whose server is away, on a hard mount: every call on it waits for ever. The others go on."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from attack import AttackedDaemon, check_transcript, drop, recording
+
+from support import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow  # what does not answer is given five seconds, in several places
+
+INBOXES = {"away": 'formats = ["txt"]', "here": 'formats = ["txt"]'}
+
+
+@contextlib.contextmanager
+def hung(folder: Path) -> Iterator[None]:
+    """Mount a file system over a folder whose server never says a word."""
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        pytest.skip("needs /dev/fuse")
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0,allow_other"
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        if libc.mount(b"nobody", os.fsencode(folder), b"fuse", 0, options.encode()):
+            pytest.skip(f"cannot mount here: {os.strerror(ctypes.get_errno())}")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "-l", folder], check=True)
+    finally:
+        os.close(server)  # whoever waits there gets an error now
+
+
+def problem_of(daemon: AttackedDaemon, name: str) -> str:
+    """Return what `status` says of an inbox."""
+    return next(inbox["problem"] for inbox in daemon.live()["inboxes"] if inbox["name"] == name)
+
+
+@pytest.mark.parametrize("when", ["at the start", "while it runs"])
+def test_share_that_hangs_holds_up_no_other(tmp_path: Path, when: str) -> None:
+    """It is said in `status` and in the log; what waits there is transcribed when the share is back."""
+    daemon = AttackedDaemon(tmp_path, inboxes=INBOXES)
+    away, here = tmp_path / "away", tmp_path / "here"
+    with daemon:
+        if when == "while it runs":
+            daemon.start()
+        drop(away / "a.wav", recording(1))
+        if when == "while it runs":
+            eventually((away / "a.txt").exists, what="a transcript there")
+        with hung(away):
+            if when == "at the start":
+                daemon.start()
+            eventually(lambda: "does not answer" in problem_of(daemon, "away"), what="that it is said")
+            drop(here / "b.wav", recording(2))
+            check_transcript(daemon.wait_for("here/b.txt"), recording(2))
+            assert problem_of(daemon, "here") == ""
+            assert [event["inbox"] for event in daemon.events("inbox_problem")] == ["away"]
+        eventually(lambda: problem_of(daemon, "away") == "", what="its return")
+        drop(away / "c.wav", recording(3))
+        check_transcript(daemon.wait_for("away/c.txt"), recording(3))
+        check_transcript(daemon.wait_for("away/a.txt"), recording(1))
+        assert daemon.stop() == 0
