@@ -31,6 +31,10 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``queue.queued``, ``.running``         pieces of work (a content under a profile) in each state
 ``queue.done``, ``.failed``            as above
 ``queue.quarantined``                  as above (``queue`` is {} before the first start)
+``estimate``                           null without a daemon, without work, and before anything was finished
+``estimate.audio_s``                   sound that is still to be recognised, about: queued and in work
+``estimate.rtfx``                      seconds of sound a second, of the last work
+``estimate.remaining_s``               how long it will take, about, if nothing is added
 ``paused``                             whether `pause` holds the queue
 ``errors[]``                           the last problems, newest first
 ``errors[].recording``                 its number in `history`
@@ -72,9 +76,10 @@ from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
 from asr_daemon.backup.health import BackupHealth, backup_health
-from asr_daemon.clock import to_stamp
+from asr_daemon.clock import from_stamp, to_stamp
 from asr_daemon.control import NotRunningError, ask
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.estimate import Ahead, Done, Underway, estimate
 from asr_daemon.history import open_history_read_only
 from asr_daemon.inbox_profile import inbox_label
 from asr_daemon.models.catalogue import resolve
@@ -86,6 +91,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 RECENT_ERRORS = 5
+RECENT_WORK = 100  # finished recordings that the estimate goes by
 
 
 def live_status(daemon: Daemon) -> dict[str, Any]:
@@ -153,12 +159,13 @@ def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
     status["in_work"] = live.get("in_work", [])
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
-    status["queue"], status["errors"], status["paused"] = {}, [], False
+    status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
     status["backup"] = _backup(backup_health(config, lambda _key: "", now))
     if config.history_path.exists():
         history = open_history_read_only(config.history_path)
         status["queue"] = _queue_counts(history)
         status["errors"] = _errors(history)
+        status["estimate"] = _estimate(history, status["in_work"], now) if live else None
         counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
         status["paused"] = _setting(history, "paused") == "1"
         status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
@@ -188,6 +195,33 @@ def _model(config: Config) -> dict[str, Any]:
 def _queue_counts(history: History) -> dict[str, int]:
     counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
     return {state: counts.get(state, 0) for state in ("queued", "running", "done", "failed", "quarantined")}
+
+
+def _estimate(history: History, in_work: list[dict[str, Any]], now: datetime) -> dict[str, float] | None:
+    ahead = [Ahead(row["job"], row["name"], row["size_bytes"]) for row in history.all("work_ahead")]
+    if not ahead:
+        return None
+    underway = {
+        work["job"]: Underway(work["duration_s"], work["recognised_s"], work["elapsed_s"]) for work in in_work
+    }
+    done = [
+        Done(
+            row["name"],
+            row["size_bytes"],
+            row["duration_ms"] / 1000,
+            from_stamp(row["started_at"]).timestamp(),
+            from_stamp(row["finished_at"]).timestamp(),
+        )
+        for row in history.all("work_done", limit=RECENT_WORK)
+    ]
+    found = estimate(ahead, underway, done, now.timestamp())
+    if found is None:
+        return None
+    return {
+        "audio_s": round(found.audio_s, 1),
+        "rtfx": round(found.rtfx, 2),
+        "remaining_s": round(found.remaining_s, 1),
+    }
 
 
 def _errors(history: History) -> list[dict[str, Any]]:

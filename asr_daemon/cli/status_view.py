@@ -13,6 +13,7 @@ from rich.text import Text
 from asr_daemon.clock import from_stamp
 
 BAR_WIDTH = 30
+HOUR_MIN, DAY_MIN = 60, 24 * 60
 
 
 def status_view(status: dict[str, Any]) -> Group:
@@ -86,7 +87,20 @@ def _queue(status: dict[str, Any]) -> Text:
     queue = status["queue"]
     if not queue:
         return Text("nothing was queued yet")
-    return Text("queue: " + ", ".join(f"{queue[state]} {state}" for state in queue))
+    line = "queue: " + ", ".join(f"{queue[state]} {state}" for state in queue)
+    if left := status["estimate"]:
+        line += f"; about {_about(left['remaining_s'])} left for about {_about(left['audio_s'])} of sound"
+    return Text(line)
+
+
+def _about(seconds: float) -> str:
+    """Return a length of time as exactly as an estimate deserves."""
+    minutes = max(1, round(seconds / 60))
+    if minutes < HOUR_MIN:
+        return f"{minutes} min"
+    if minutes < 2 * DAY_MIN:
+        return f"{minutes // HOUR_MIN} h {minutes % HOUR_MIN // 10 * 10} min"
+    return f"{round(minutes / DAY_MIN)} days"
 
 
 def _in_work(in_work: list[dict[str, Any]]) -> Table:

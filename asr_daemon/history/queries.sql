@@ -302,3 +302,14 @@ PRAGMA page_size
 
 -- settings: everything that outlives a restart
 SELECT key, value FROM settings
+
+-- work_ahead: pieces of work that are queued or in work, with one of the files that wait for them
+SELECT jobs.id AS job, recordings.name, recordings.size_bytes FROM jobs
+JOIN recordings ON recordings.job_id = jobs.id AND recordings.state = 'waiting'
+WHERE jobs.state IN ('queued', 'running') GROUP BY jobs.id
+
+-- work_done: what was finished last, with one of its files
+SELECT recordings.name, recordings.size_bytes, jobs.duration_ms, jobs.started_at, jobs.finished_at FROM jobs
+JOIN recordings ON recordings.id = (SELECT min(id) FROM recordings WHERE job_id = jobs.id)
+WHERE jobs.state = 'done' AND jobs.duration_ms > 0 AND jobs.started_at IS NOT NULL AND jobs.finished_at IS NOT NULL
+ORDER BY jobs.finished_at DESC LIMIT :limit
