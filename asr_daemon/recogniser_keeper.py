@@ -146,7 +146,13 @@ class RecogniserKeeper:
             raise
         self.pid = recogniser.pid
         self.model, self.device, self.load_ms = model.label, answer.device, answer.load_ms
-        log.info("model_loaded", model=model.label, device=answer.device, load_ms=answer.load_ms)
+        log.info(
+            "model_loaded",
+            model=model.label,
+            device=answer.device,
+            load_ms=answer.load_ms,
+            bound_s=answer.bound_s,
+        )
         return recogniser
 
     def _await_ready(self, recogniser: Recogniser) -> protocol.Ready:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from asr_daemon.errors import DeviceMissingError, ModelMissingError
+from asr_daemon.recogniser import memory
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
-from asr_daemon.recogniser.limit import BatchLimit
+from asr_daemon.recogniser.limit import BatchLimit, choose_bound_s
 from asr_daemon.recogniser.postprocess import Postprocessor
 from asr_daemon.recogniser.punctuation import CtPunctuator
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.segmenter.detector import Detector
 
 NORMALISING_FAMILIES = ("sense_voice", "fun_asr_nano")
-CPU_BATCH_S = 80.0
-GPU_BATCH_S = 600.0
 
 
 class Engine:
@@ -41,14 +40,11 @@ class Engine:
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
         self.threads = setup.threads or choose_threads()
-        batch_s = setup.batch_s or (CPU_BATCH_S if self.device == "cpu" else GPU_BATCH_S)
         self.most_in_batch = 8 if self.device == "cpu" else 128
         self.model_name = setup.model_name
         self._note = note
         self._normalises = setup.model_family in NORMALISING_FAMILIES
         self._family = _load_family(setup, self.device, self.threads)
-        self.limit = BatchLimit(batch_s, begins_small=setup.begins_small)
-        self.decoder = Decoder(self._family, self.limit, note)
         self._fsmn: FsmnNetwork | None = None
         self._silero: SileroNetwork | None = None
         if setup.vad_folder:
@@ -61,6 +57,11 @@ class Engine:
             CtPunctuator(Path(setup.punctuation_folder), self.threads) if setup.punctuation_folder else None
         )
         torch.set_num_threads(self.threads)
+        memory.give_back()
+        free_bytes = memory.free_bytes(self.device)
+        self.full_bound_s = setup.batch_s or choose_bound_s(self.device, setup.model_family, free_bytes)
+        self.limit = BatchLimit(self.full_bound_s, begins_small=setup.begins_small)
+        self.decoder = Decoder(self._family, self.limit, note)
 
     def begin_detector(self, profile: Profile) -> Detector:
         """Return a new recording's detector."""

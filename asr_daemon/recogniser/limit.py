@@ -1,9 +1,36 @@
-"""How much goes into a batch: less after running out of memory, all of it again after a while without."""
+"""How much goes into a batch: less after running out of memory, all of it again after a while without.
+
+All of it is what the configuration says, or what the device's free memory allows.
+"""
 
 from __future__ import annotations
 
+import math
+
 SUCCESSES_TO_GROW = 20  # batches in a row that fit before twice as much is tried
 LEAST_S = 1.0
+
+MOST_ON_CPU_S = 80.0  # measured: larger batches are no faster there
+MOST_ON_DEVICE_S = 600.0
+LEAST_CHOSEN_S = 10.0
+# The CPU's memory is everybody's; a device is mostly ours, but its allocator needs some slack.
+CPU_SHARE, DEVICE_SHARE = 0.25, 0.5
+# What a batch takes beyond the weights, in bytes per padded second: twice the most that was measured on a
+# model of Paraformer-large's size (1.1 to 3.0 MB, batches of 10 to 80 s, segments of 4 to 60 s). The others
+# from their shapes: SenseVoice adds 25,055 scores a frame, Nano a language model's cache and 151,936 a token.
+BYTES_PER_PADDED_S = {"seaco_paraformer": 6e6, "paraformer": 6e6, "sense_voice": 12e6, "fun_asr_nano": 40e6}
+
+
+def choose_bound_s(device: str, family: str, free_bytes: int | None) -> float:
+    """Return the bound of a batch in padded seconds, for what is free on the device with the model loaded.
+
+    ``device`` is "cpu", "cuda:0" and the like; None where it does not say what is free.
+    """
+    most_s, share = (MOST_ON_CPU_S, CPU_SHARE) if device == "cpu" else (MOST_ON_DEVICE_S, DEVICE_SHARE)
+    if free_bytes is None:
+        return MOST_ON_CPU_S
+    fits_s = share * free_bytes / BYTES_PER_PADDED_S.get(family, max(BYTES_PER_PADDED_S.values()))
+    return min(most_s, max(float(math.floor(fits_s)), LEAST_CHOSEN_S))
 
 
 class BatchLimit:

@@ -1,8 +1,9 @@
-"""The device's memory: whether an error means that it ran out, and giving back what is not in use."""
+"""The device's memory: what is free, whether an error means that it ran out, giving back what is unused."""
 
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import torch
 
@@ -15,6 +16,36 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in _PHRASES)
+
+
+def free_bytes(device: str) -> int | None:
+    """Return what is free on "cpu", "cuda:0" or "mps" now; None where that is not known."""
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    if device == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return available_bytes()
+
+
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Return what this process can still take, within its control group's limit (version 2)."""
+    lines = _lines(root / "proc/meminfo")
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    for line in _lines(root / "proc/self/cgroup"):
+        if line.startswith("0::"):
+            group = root / "sys/fs/cgroup" / line.removeprefix("0::").lstrip("/")
+            limit, used = ("".join(_lines(group / name)) for name in ("memory.max", "memory.current"))
+            if limit.isdigit() and used.isdigit():
+                found.append(max(0, int(limit) - int(used)))
+    return min(found, default=None)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
 
 
 def give_back() -> None:

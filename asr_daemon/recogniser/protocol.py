@@ -73,6 +73,7 @@ class Ready:
     model_name: str
     load_ms: int
     versions: dict[str, str] = field(default_factory=dict)
+    bound_s: float = 0.0  # of a batch, in padded seconds
 
 
 @dataclass(frozen=True, slots=True)

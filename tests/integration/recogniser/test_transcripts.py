@@ -11,6 +11,7 @@ from conftest import DEMO, REPOSITORY, SHARED, Driver
 
 from asr_daemon.audio import Decoding, find_ffmpeg
 from asr_daemon.profile import Profile
+from asr_daemon.recogniser.protocol import Ready
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +109,12 @@ def test_the_error_rate_is_the_model_s_own(driver: Driver) -> None:
         wrong += distance(reference(path), HANZI.sub("", outcome.text))
         length += len(reference(path))
     assert wrong / length <= RAW_MODEL_RATE
+
+
+def test_bound_of_a_batch_is_chosen_and_said(driver: Driver) -> None:
+    """Without one in the configuration it follows from the memory at hand, up to what is best on a CPU."""
+    assert isinstance(driver.first, Ready)
+    assert 10.0 <= driver.first.bound_s <= 80.0
 
 
 def test_progress_moves_to_the_end(driver: Driver) -> None:
