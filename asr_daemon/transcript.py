@@ -37,7 +37,7 @@ class Segment:
     ``raw_text`` is what the model said; ``text`` is corrected, punctuated and normalised, what people
     read. ``spans`` map the parts that differ: ``raw_*`` are offsets in ``raw_text``, ``start``/``end`` in
     ``text``, so that the times of ``tokens`` reach the written form. ``flags`` name what was odd
-    ("empty", "decoded_alone", "failed", ...).
+    ("empty", "decoded_alone", "failed", "split", "hallucination_suspected" ...).
     """
 
     index: int

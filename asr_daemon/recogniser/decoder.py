@@ -77,7 +77,8 @@ class Decoder:
             return [Spoken("", flags=("out_of_memory",))]
         first, second = segments[0].halves()
         before, after = (self._within_memory([part], request)[0] for part in (first, second))
-        return [_joined(before, after, first.length_samples * 1000 // SAMPLE_RATE_HZ)]
+        whole = joined(before, after, first.length_samples * 1000 // SAMPLE_RATE_HZ)
+        return [replace(whole, flags=tuple(dict.fromkeys(("split", *whole.flags))))]
 
     def _say_out_of_memory(self, segments: int, error: Exception) -> None:
         self._limit.shrink()
@@ -123,12 +124,12 @@ class Decoder:
             return Spoken("", flags=("failed",))
 
 
-def _joined(first: Spoken, second: Spoken, offset_ms: int) -> Spoken:
-    """Return two halves as one segment."""
+def joined(first: Spoken, second: Spoken, offset_ms: int) -> Spoken:
+    """Return two halves as one segment; the second begins at ``offset_ms``."""
     moved = tuple(
         replace(t, start_ms=t.start_ms + offset_ms, end_ms=t.end_ms + offset_ms) for t in second.tokens
     )
-    flags = dict.fromkeys(("split", *first.flags, *second.flags))
+    flags = dict.fromkeys((*first.flags, *second.flags))
     if first.text or second.text:
         flags.pop("empty", None)
     return Spoken(join([first.text, second.text]), (*first.tokens, *moved), tuple(flags))

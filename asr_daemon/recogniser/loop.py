@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OutOfMemoryError
 from asr_daemon.recogniser.feeder import Feeder
+from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.pool import Pool
 from asr_daemon.recogniser.protocol import Cancel, Note, Recognise, Stop
@@ -20,6 +21,7 @@ from asr_daemon.recogniser.protocol import Cancel, Note, Recognise, Stop
 if TYPE_CHECKING:
     from asr_daemon.recogniser.channel import Channel
     from asr_daemon.recogniser.engine import Engine
+    from asr_daemon.recogniser.families.family import Spoken
     from asr_daemon.recogniser.pool import Waiting
     from asr_daemon.recogniser.protocol import Setup
 
@@ -34,7 +36,8 @@ class Loop:
     def __init__(self, channel: Channel, engine: Engine, setup: Setup) -> None:
         self._channel = channel
         self._engine = engine
-        self._pool = Pool(most_s=max(LOOKAHEAD_BATCHES * engine.limit.bound_s, 240.0))
+        self._gate = Gate(engine.decoder)
+        self._pool = Pool(most_s=max(LOOKAHEAD_BATCHES * engine.full_bound_s, 240.0))
         self._feeder = Feeder(
             self._pool,
             lambda job: engine.begin_detector(job.profile),
@@ -63,6 +66,7 @@ class Loop:
         began = time.perf_counter()
         try:
             spoken = self._engine.decoder.transcribe([one.ready for one in batch], batch[0].request)
+            spoken = [self._credible(one, said) for one, said in zip(batch, spoken, strict=True)]
         except Exception as error:  # noqa: BLE001 (the border of the jobs in this batch)
             for job in {one.job for one in batch}:
                 job.fail(error)
@@ -85,6 +89,14 @@ class Loop:
             ]
             job.spent("text", time.perf_counter() - began)
             job.recognised(sorted(segments, key=lambda segment: segment.index))
+
+    def _credible(self, one: Waiting, said: Spoken) -> Spoken:
+        """Pass a segment through the gate, and say what came of it."""
+        kept = self._gate.check(one.stretch.samples, said, one.request)
+        if kept is not said:
+            place = {"job": one.job.id, "start_ms": one.stretch.start_ms, "end_ms": one.stretch.end_ms}
+            self.note("warning", "text_doubted", {**place, "flags": list(kept.flags)})
+        return kept
 
     def _out_of_memory(self) -> OutOfMemoryError:
         engine = self._engine

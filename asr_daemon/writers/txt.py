@@ -25,6 +25,8 @@ FLAGS = {  # of the recording, in this order
     "very_quiet": "请注意：录音音量很小，文字可能不准；下次请让麦克风靠近说话的人。",
     "overdriven": "请注意：录音音量过大、声音失真，文字可能不准；下次请调低录音音量。",
 }
+DOUBTED = "请注意：以下位置的文字可能不是录音里说的，请对照录音核对："
+MOST_DOUBTED = 10  # places that are listed; more of them say nothing more
 NO_SPEECH = "（没有检测到语音）"
 NOT_RECOGNISED = "（这一段未能识别）"
 
@@ -74,4 +76,14 @@ def _warnings(transcript: Transcript) -> list[str]:
     return [
         *([BUILTIN] if transcript.model_is_builtin else []),
         *(text for flag, text in FLAGS.items() if flag in transcript.flags),
+        *_doubted(transcript.segments),
     ]
+
+
+def _doubted(segments: Iterable[Segment]) -> list[str]:
+    """Return a line with the places whose text the recogniser itself does not believe."""
+    places = [clock_time(one.start_ms) for one in segments if "hallucination_suspected" in one.flags]
+    if not places:
+        return []
+    more = f" 等 {len(places)} 处" if len(places) > MOST_DOUBTED else ""
+    return [DOUBTED + "、".join(places[:MOST_DOUBTED]) + more + "。"]

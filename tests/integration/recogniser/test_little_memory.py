@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from conftest import DEMO, Driver, builtin_setup
 
-from asr_daemon.recogniser.protocol import Failed, Finished
+from asr_daemon.recogniser.protocol import Failed, Finished, Ready
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = os.fspath(Path(__file__).parents[2] / "recogniser_with_little_memory.py")
+ODD = os.fspath(Path(__file__).parents[2] / "odd_recogniser.py")
 
 
 def with_room(room_s: float, **changes: object) -> Driver:
     """Start a child whose device holds so many padded seconds."""
-    return Driver(builtin_setup(**changes), program=(PROGRAM, str(room_s)))
+    return Driver(builtin_setup(**changes), program=(ODD, "little-memory", str(room_s)))
 
 
 def steps(driver: Driver) -> list[object]:
@@ -40,7 +40,9 @@ def test_batches_that_do_not_fit_change_no_word(driver: Driver) -> None:
 
 def test_child_that_begins_small_needs_no_halving() -> None:
     """After want of memory the next process tries one segment at a time first, and finishes."""
-    small = with_room(12, begins_small=True)
+    small = with_room(12, begins_small=True, batch_s=33.0)
+    assert isinstance(small.first, Ready)
+    assert small.first.bound_s == 33.0, "what the configuration asks for"
     assert isinstance(small.transcribe(DEMO / "support.mp3").end, Finished)
     assert steps(small) == []
     small.child.kill()

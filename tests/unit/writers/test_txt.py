@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asr_daemon.writers.txt import BUILTIN, FLAGS, NO_SPEECH, render
+from asr_daemon.writers.txt import BUILTIN, DOUBTED, FLAGS, NO_SPEECH, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,20 @@ def test_what_could_not_be_recognised_is_not_passed_over(document: Make, speak: 
     """A failed segment leaves a mark with its time."""
     failed = speak("", "", start_ms=30_000, flags=("failed",))
     assert "[00:00:30] （这一段未能识别）" in render(document(speak("大家好"), failed))
+
+
+def test_places_in_doubt_are_listed_on_top(document: Make, speak: Speak) -> None:
+    """The reader is told where to listen; a text that was put right by a second reading is none of them."""
+    doubted = [
+        speak("谢谢观看", start_ms=minute * 60_000, flags=("text_on_silence", "hallucination_suspected"))
+        for minute in range(12)
+    ]
+    cured = speak("大家好", start_ms=1000, flags=("repetition", "redecoded"))
+    assert DOUBTED not in render(document(cured))
+    head = render(document(cured, doubted[1], doubted[3])).split("\n\n")[0]
+    assert head.endswith(f"{DOUBTED}00:01:00、00:03:00。")
+    head = render(document(*doubted)).split("\n\n")[0]
+    assert head.endswith("、00:09:00 等 12 处。")
 
 
 def test_names_cannot_break_the_page(document: Make, speak: Speak) -> None:

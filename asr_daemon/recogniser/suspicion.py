@@ -1,0 +1,105 @@
+"""What makes a text incredible: nobody said it, the model made it up.
+
+Enters: a segment's samples and its raw text. Leaves: the reasons to doubt it, none for good text. The limits
+lie far outside what people say (figures beside each), so that a hit is rare and means something.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asr_daemon.audio import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+REPETITION = "repetition"
+ON_SILENCE = "text_on_silence"
+TOO_FAST = "too_fast"
+REASONS = (REPETITION, ON_SILENCE, TOO_FAST)
+
+# Fast Mandarin has 7 characters a second. A letter or a digit counts as a third of one: fast English has 20
+# letters a second, and 一亿 is written with nine digits.
+MOST_CHARACTERS_PER_S = 15.0
+MOST_CHARACTERS_AT_ONCE = 5.0  # a short segment is cut close around its words
+
+# (characters or words of a unit at the least, how often in a row): 哈哈哈哈 and 加油加油 are said, the same
+# clause four times over hardly ever.
+LEAST_TIMES = ((6, 4), (3, 6), (2, 8), (1, 12))
+LONGEST_UNIT = 30
+LEAST_SHARE = 0.5  # of the text
+
+LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20  # 50 ms, about half a syllable
+SILENT_DBFS = -70.0  # nothing there is loud: a whisper far from the microphone reaches -60
+STEADY_DB = (
+    2.0  # the loud places are hardly louder than the quiet ones: a hum, a fan; speech has 10 dB and more
+)
+LEAST_STEADY_SAMPLES = SAMPLE_RATE_HZ  # below that, a level says little
+
+_TOKEN = re.compile(r"[0-9A-Za-z']+|[^\W_]")
+_THIRD = re.compile(r"[0-9A-Za-zÀ-ɏͰ-ӿ]")
+
+
+def reasons(text: str, samples: NDArray[np.float32]) -> tuple[str, ...]:
+    """Return why the text of a segment (``float32 [n_samples], 16 kHz mono``) is not to be believed."""
+    if not text:
+        return ()
+    found = []
+    if repeats(_TOKEN.findall(text)):
+        found.append(REPETITION)
+    if is_silence(samples):
+        found.append(ON_SILENCE)
+    if (
+        spoken_characters(text)
+        > MOST_CHARACTERS_AT_ONCE + MOST_CHARACTERS_PER_S * len(samples) / SAMPLE_RATE_HZ
+    ):
+        found.append(TOO_FAST)
+    return tuple(found)
+
+
+def repeats(tokens: Sequence[str]) -> bool:
+    """Whether most of a text is one unit over and over."""
+    numbers = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+    text = np.array([numbers[token] for token in tokens])
+    for unit in range(1, min(LONGEST_UNIT, len(tokens) // 2) + 1):
+        times = next(times for least, times in LEAST_TIMES if unit >= least)
+        alike = text[unit:] == text[:-unit]  # as one unit before
+        wanted = max(unit * (times - 1), LEAST_SHARE * len(tokens) - unit)
+        if np.count_nonzero(alike) >= wanted and _longest_run(alike) >= wanted:
+            return True
+    return False
+
+
+def _longest_run(flags: NDArray[np.bool_]) -> int:
+    breaks = np.flatnonzero(~np.concatenate([[False], flags, [False]]))
+    return int(np.diff(breaks).max()) - 1
+
+
+def spoken_characters(text: str) -> float:
+    """Return how many Chinese characters' time a text takes at the least."""
+    thirds = len(_THIRD.findall(text))
+    return sum(character.isalnum() for character in text) - thirds + thirds / 3
+
+
+def is_silence(samples: NDArray[np.float32]) -> bool:
+    """Whether nobody speaks there: nothing is loud, or everything is equally loud."""
+    levels = levels_dbfs(samples)
+    if not len(levels):
+        return False
+    if levels.max() < SILENT_DBFS:
+        return True
+    low, high = np.percentile(levels, (10, 95))
+    return len(samples) >= LEAST_STEADY_SAMPLES and bool(high - low < STEADY_DB)
+
+
+def levels_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the level of each 50 ms."""
+    whole = samples[: len(samples) // LEVEL_SAMPLES * LEVEL_SAMPLES].reshape(-1, LEVEL_SAMPLES)
+    power = np.einsum("ij,ij->i", whole, whole) / LEVEL_SAMPLES
+    levels: NDArray[np.float64] = 10 * np.log10(power.astype(np.float64) + 1e-12)
+    return levels
