@@ -10,8 +10,11 @@ from typing import Any
 import torch
 
 from asr_daemon.errors import DeviceMissingError, ModelMissingError
+from asr_daemon.models.catalogue import FAMILIES
 
 PACKAGED = "silero-vad"  # the one model that is no folder: it lies in a package of its own
+# What may be built; some of FunASR's classes run code that lies beside the weights, or ask a hub.
+_CLASSES = frozenset((*FAMILIES, "FsmnVADStreaming", "CTTransformer"))
 
 
 def load(model: str, device: str, threads: int, **more: Any) -> Any:
@@ -22,6 +25,8 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
     """
     if model != PACKAGED and not Path(model).is_dir():  # FunASR would ask its hub for it
         raise ModelMissingError(f"The model folder {model} does not exist.")
+    if model != PACKAGED:
+        _refuse_more_than_weights(model)
     auto_model = importlib.import_module("funasr").AutoModel
     try:
         loaded = auto_model(
@@ -52,3 +57,27 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
     if used.split(":", maxsplit=1)[0] != device.split(":", maxsplit=1)[0]:
         raise DeviceMissingError(f"The device {device} was asked for, but FunASR would use {used}.")
     return loaded
+
+
+def _refuse_more_than_weights(folder: str) -> None:
+    """Raise where a model's configuration asks for another class than ours, for its own code, or for a hub.
+
+    FunASR reads the configuration here as it will when it builds, so that nothing is hidden from the look.
+    """
+    hub = importlib.import_module("funasr.download.download_model_from_hub")
+    try:
+        described = hub.download_model(model=folder, trust_remote_code=False)
+    except Exception as error:
+        raise ModelMissingError(
+            f"The configuration of {folder} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+    if described.get("model") not in _CLASSES:
+        raise ModelMissingError(f"{folder}: model class {described.get('model')} is not supported.")
+    if _trusts_code(described) or (described.get("audio_encoder_conf") or {}).get("hub"):
+        raise ModelMissingError(f"{folder} is refused: its configuration asks for code, or for a hub.")
+
+
+def _trusts_code(described: Any) -> bool:
+    if isinstance(described, dict):
+        return bool(described.get("trust_remote_code")) or any(map(_trusts_code, described.values()))
+    return isinstance(described, list) and any(map(_trusts_code, described))

@@ -16,9 +16,11 @@ from conftest import DEMO, REPOSITORY, SHARED, Driver, builtin_setup
 from model_folders import Silent
 
 from asr_daemon.clock import Clock
+from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.bringing import Bringer
 from asr_daemon.models.catalogue import BUILTIN_FOLDER
 from asr_daemon.models.manifest import MANIFEST_NAME
+from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.protocol import Broken, Ready
 
 pytestmark = pytest.mark.slow
@@ -92,6 +94,37 @@ def test_code_in_a_model_folder_is_not_executed(folder: Path) -> None:
     (folder / "configuration.json").write_text(json.dumps(about), encoding="utf-8")
     assert isinstance(first_word(folder), Ready)
     assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('"model": QwenAudioWarp\n', "duplicate"),
+        ("llm_conf:\n  load_kwargs:\n    trust_remote_code: true\n", "asks for code"),
+        ("audio_encoder_conf:\n  hub: ms\n", "asks for code, or for a hub"),
+    ],
+)
+def test_a_configuration_that_asks_for_more_than_weights_is_refused(
+    folder: Path, more: str, said: str
+) -> None:
+    """Another class, another model's code, a hub: FunASR would obey."""
+    with (folder / "config.yaml").open("a", encoding="utf-8") as config:
+        config.write(more)
+    with pytest.raises(ModelMissingError, match=said):
+        funasr_model.load(str(folder), "cpu", 1)
+
+
+def test_the_class_counts_that_funasr_would_build(folder: Path) -> None:
+    """A configuration.json may name another file than the config.yaml that was looked at."""
+    shutil.copy(folder / "config.yaml", folder / "other.yaml")
+    config = (folder / "other.yaml").read_text(encoding="utf-8")
+    other = config.replace("SeacoParaformer", "QwenAudioWarp", 1)
+    (folder / "other.yaml").write_text(other, encoding="utf-8")
+    about = json.loads((folder / "configuration.json").read_text(encoding="utf-8"))
+    about["file_path_metas"]["config"] = "other.yaml"
+    (folder / "configuration.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(ModelMissingError, match="QwenAudioWarp is not supported"):
+        funasr_model.load(str(folder), "cpu", 1)
 
 
 def test_a_model_whose_weights_are_named_wrongly_is_refused(folder: Path) -> None:
