@@ -14,7 +14,7 @@ from rich.table import Table
 
 from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
-from asr_daemon.clock import Clock, from_stamp
+from asr_daemon.clock import Clock
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, BUILTIN_NAME, find_folder
 from asr_daemon.models.known import HUBS, KNOWN, find_known, pull_command
@@ -70,8 +70,8 @@ def _shown_state(entry: Entry) -> str:
             return f"unverified, placed by hand: asr-daemon models adopt {entry.name}"
         case "damaged":
             return f"DAMAGED: {entry.problem}"
-    when = f"{from_stamp(entry.written_at).astimezone():%Y-%m-%d}" if entry.written_at else ""
-    return "comes with asr-daemon" if entry.is_builtin else f"{entry.origin}, {when}"
+    date, _, _ = entry.written_at.partition("T")
+    return "comes with asr-daemon" if entry.is_builtin else f"{entry.origin}, {date}"
 
 
 @models.command()

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import requests
 
+from asr_daemon import __version__
 from asr_daemon.clock import to_stamp
 from asr_daemon.errors import ModelMissingError, OperatorError
 from asr_daemon.models import store
@@ -80,17 +81,18 @@ class Bringer:
             return Brought(target, here, was_there=True)
         store.require_replaceable(target, force=self.force)
         with store.open_store(self.models_dir) as incoming, requests.Session() as session:
+            session.headers["User-Agent"] = f"asr-daemon/{__version__}"
             snapshot = look_up(session, hub, source, known)
             _refuse_other_weights(known, source, snapshot)
             staging = _staging(incoming, known.folder, hub, source)
             self._fetch(session, snapshot, staging)
             manifest = Manifest(
-                known.folder,
-                hub,
-                source.repository,
-                snapshot.revision,
-                self._stamp(),
-                _records(staging, snapshot),
+                name=known.folder,
+                hub=hub,
+                repository=source.repository,
+                revision=snapshot.revision,
+                written_at=self._stamp(),
+                files=_records(staging, snapshot),
             )
             if source.weights_sha256 and manifest.files[known.weights].sha256 != source.weights_sha256:
                 shutil.rmtree(staging)
@@ -163,7 +165,7 @@ class Bringer:
         except ModelMissingError as error:
             raise OperatorError(str(error).replace(str(staging), str(path))) from None
         if manifest is None:
-            return Manifest(folder, "", "", "", self._stamp(), record_files(staging))
+            return self._of_hand(folder, record_files(staging))
         if fault := next(faults(staging, manifest), None):
             raise OperatorError(f"the model in {path} is damaged: {fault}")
         return replace(manifest, name=folder)
@@ -182,12 +184,16 @@ class Bringer:
             files = model_files(folder)
             self.progress.begin(sum(path.stat().st_size for path in files.values()))
             records = record_files(folder, self.progress.add)
-            manifest = Manifest(folder.name, "", "", "", self._stamp(), records)
+            manifest = self._of_hand(folder.name, records)
             temporary = folder / f".{MANIFEST_NAME}.part"
             temporary.write_bytes(encode_manifest(manifest))
             temporary.chmod(0o644)
             temporary.replace(folder / MANIFEST_NAME)
         return Brought(folder, manifest)
+
+    def _of_hand(self, name: str, files: dict[str, FileRecord]) -> Manifest:
+        """Return the manifest of what no hub vouches for."""
+        return Manifest(name, hub="", repository="", revision="", written_at=self._stamp(), files=files)
 
     def _stamp(self) -> str:
         return to_stamp(self.now())

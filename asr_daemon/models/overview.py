@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr_daemon.config import Config
+    from asr_daemon.models.known import KnownModel
     from asr_daemon.models.manifest import Manifest
 
 State = Literal["manifest", "unverified", "damaged", "absent"]
@@ -35,13 +36,13 @@ class Entry:
     role: str  # as in :mod:`known`, "" where that cannot be told
     family: str  # the line `model:` of its config.yaml
     state: State
-    problem: str
     size_bytes: int
-    origin: str
-    written_at: str  # when the manifest was written, "" without one
-    used_for: str  # "recognition", "voice activity", "punctuation", or ""
-    good_at: str
-    licence: str
+    problem: str = ""
+    origin: str = ""
+    written_at: str = ""  # when the manifest was written
+    used_for: str = ""  # "recognition", "voice activity", "punctuation"
+    good_at: str = ""
+    licence: str = ""
     is_builtin: bool = False
 
 
@@ -52,24 +53,20 @@ def overview(config: Config) -> list[Entry]:
     here += [folder for folder in used if folder not in here]
     entries = [_entry(folder, used.get(folder, "")) for folder in here]
     names = {entry.name for entry in entries}
-    return entries + [
-        Entry(
-            known.folder,
-            str(config.models_dir / known.folder),
-            known.role,
-            known.family,
-            "absent",
-            "",
-            known.size_bytes,
-            "",
-            "",
-            "",
-            known.good_at,
-            known.licence,
-        )
-        for known in KNOWN
-        if known.folder not in names
-    ]
+    return entries + [_absent(known, config.models_dir) for known in KNOWN if known.folder not in names]
+
+
+def _absent(known: KnownModel, models_dir: Path) -> Entry:
+    return Entry(
+        name=known.folder,
+        folder=str(models_dir / known.folder),
+        role=known.role,
+        family=known.family,
+        state="absent",
+        size_bytes=known.size_bytes,
+        good_at=known.good_at,
+        licence=known.licence,
+    )
 
 
 def _used(config: Config) -> dict[Path, str]:

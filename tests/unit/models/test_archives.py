@@ -174,9 +174,14 @@ def test_hidden_files_of_an_archive_stay_out(tmp_path: Path) -> None:
             member("./m/README.md", b"x"),
         ):
             archive.addfile(info, io.BytesIO(content))
-    brought = bringer(tmp_path / "models").bring(tmp_path / "a.tar.gz")
+    before = os.umask(0o077)  # an administrator's, whose files the service must read all the same
+    try:
+        brought = bringer(tmp_path / "models").bring(tmp_path / "a.tar.gz")
+    finally:
+        os.umask(before)
     assert {path.name for path in brought.folder.iterdir()} == {"config.yaml", MANIFEST_NAME}
     assert (brought.folder / "config.yaml").stat().st_mode & 0o7777 == 0o644
+    assert brought.folder.stat().st_mode & 0o777 == 0o755
 
 
 # ------------------------------------------------------------------ a read-only share
