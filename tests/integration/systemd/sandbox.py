@@ -16,6 +16,9 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[3]
 TOOL = Path(os.environ.get("ASR_SYSTEMD_SANDBOX") or CHECKOUT.parent / "shared" / "tools" / "systemd-sandbox")
+PROGRAM = str(Path(sys.prefix) / "bin" / "asr-daemon")
+CONFIG = "/etc/asr-daemon/config.toml"
+INBOX = "/srv/share/财务 部"
 NOT_POSSIBLE = 77  # the tool's exit code where a machine cannot do it
 PATIENCE_S = 120.0  # a bound for a machine that is busy; nothing waits that long in earnest
 EMPTIED_AT_BOOT = (Path("/tmp"), Path("/var/tmp"), Path("/run"))  # noqa: S108
@@ -52,7 +55,11 @@ class Sandbox:
         )
         if started.returncode == NOT_POSSIBLE:
             pytest.skip(f"no systemd sandbox here: {started.stderr.strip()}")
-        assert started.returncode == 0, started.stderr
+        if started.returncode:  # the tool waits ten seconds at most
+            self.run("timeout", f"{PATIENCE_S:.0f}", "systemctl", "is-system-running", "--wait", check=False)
+            assert self.run("systemctl", "is-active", "basic.target", check=False) == "active\n", (
+                started.stderr
+            )
         for folder in (Path(sys.prefix), Path(sys.base_prefix), CHECKOUT):
             if any(place in folder.parents for place in EMPTIED_AT_BOOT):
                 pid = (self._folder / "pid").read_text().strip()
@@ -119,6 +126,16 @@ class Sandbox:
             reader.stdout.close()
         last = "\n".join(str(record.get("MESSAGE")) for record in self.journal()[-20:])
         raise AssertionError(f"no record {matches} within {PATIENCE_S:.0f} s; the last:\n{last}")
+
+
+def main_pid(service: Sandbox) -> str:
+    """Return the daemon's process number."""
+    return service.show("MainPID")["MainPID"]
+
+
+def exists(service: Sandbox, path: str) -> bool:
+    """Whether a path is there inside."""
+    return service.run("sh", "-c", 'test -e "$1" && echo yes || true', "sh", path) == "yes\n"
 
 
 def now_us() -> int:

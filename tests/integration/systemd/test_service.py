@@ -6,12 +6,13 @@ One installation serves all tests; each begins with the service running and leav
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sandbox import Sandbox, now_us
+from sandbox import CHECKOUT, CONFIG, INBOX, PROGRAM, Sandbox, exists, main_pid, now_us
 
 from asr_daemon.config import Config
 from asr_daemon.install.access import drop_in
@@ -22,51 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.systemd, pytest.mark.slow, pytest.mark.timeout(600)]
-
-PROGRAM = str(Path(sys.prefix) / "bin" / "asr-daemon")
-CONFIG = "/etc/asr-daemon/config.toml"
-INBOX = "/srv/share/财务 部"
-INBOX_LINES = f'\n[[inbox]]\nname = "财务"\npath = "{INBOX}"\nsettle_s = 1\nwatch = "events"\n'
-# PrivateDevices=yes makes device nodes, which namespaces without their own /dev do not allow.
-# The short times make a failure quick to see; they change nothing in kind.
-FOR_THE_SANDBOX = "[Service]\nPrivateDevices=no\nWatchdogSec=10\nRestartSec=200ms\nStartLimitBurst=100\n"
-DROP_IN = "/etc/systemd/system/asr-daemon.service.d/50-sandbox.conf"
-
-
-@pytest.fixture(scope="module")
-def installed(sandbox: Sandbox) -> Sandbox:
-    """Return a system in which an administrator installed the service for one department."""
-    sandbox.run("groupadd", "--force", "finance")
-    sandbox.run("mkdir", "-p", INBOX)
-    sandbox.run("chgrp", "finance", INBOX)
-    sandbox.run("chmod", "2770", INBOX)
-    sandbox.run(PROGRAM, "install")
-    sandbox.write(CONFIG, sandbox.run("cat", CONFIG) + INBOX_LINES)
-    sandbox.run(PROGRAM, "install")
-    sandbox.write(DROP_IN, FOR_THE_SANDBOX)
-    sandbox.run("systemctl", "daemon-reload")
-    sandbox.run("systemctl", "enable", "--now", "asr-daemon")
-    return sandbox
-
-
-@pytest.fixture
-def service(installed: Sandbox) -> Iterator[Sandbox]:
-    """Return the system with the service running; see that it still does afterwards."""
-    if installed.show("ActiveState")["ActiveState"] != "active":
-        installed.run("systemctl", "restart", "asr-daemon")
-    yield installed
-    assert installed.show("ActiveState")["ActiveState"] == "active"
-
-
-def main_pid(service: Sandbox) -> str:
-    """Return the daemon's process number."""
-    return service.show("MainPID")["MainPID"]
-
-
-def exists(service: Sandbox, path: str) -> bool:
-    """Whether a path is there inside."""
-    return service.run("sh", "-c", 'test -e "$1" && echo yes || true', "sh", path) == "yes\n"
-
 
 # ------------------------------------------------------------------ the main thing
 
@@ -93,6 +49,18 @@ def test_warnings_are_found_by_department_and_priority(service: Sandbox) -> None
     assert {record["ASR_FILE"] for record in warnings} == {"坏.wav"}
     assert {record["PRIORITY"] for record in warnings} == {"4"}
     assert service.journal("ASR_INBOX=nobody") == []
+
+
+def test_what_the_readme_asks_the_journal_finds_something(service: Sandbox) -> None:
+    """Its ten lines are of the form that journalctl takes, and name fields and events that there are."""
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"(?m)^journalctl -u asr-daemon (?!-f)(.*?)(?: +#| \||$)", readme)
+    assert len(lines) == 9
+    rare = ("backup_failed", "recogniser_lost")
+    for line in (each for each in lines if not any(event in each for event in rare)):
+        asked = line.replace("ASR_INBOX=finance", "ASR_INBOX=财务").replace("ASR_JOB=12", "ASR_JOB=1")
+        found = service.run("journalctl", "-u", "asr-daemon", "-q", *asked.split())
+        assert found.strip(), asked
 
 
 def test_the_hardening_is_in_force(service: Sandbox) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asr_daemon import daemon
+from asr_daemon.activation import METRICS_SOCKET
 from asr_daemon.config import SYSTEM_CONFIG, Config
 from asr_daemon.errors import ConfigurationError, StateFolderHeldError, UsageError
 from asr_daemon.install.access import drop_in
@@ -65,6 +66,20 @@ def test_systemd_accepts_the_unit(unit: Path) -> None:
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
     )
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", ["cpu"], indirect=True)
+def test_systemd_accepts_the_socket_beside_the_unit(unit: Path) -> None:
+    """The port for Prometheus: no unknown setting, and no circle of who starts and stops whom."""
+    socket = Path(shutil.copy(UNITS / "asr-daemon.socket", unit.parent))
+    said = subprocess.run(
+        ["systemd-analyze", "verify", str(socket), str(unit)], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+    text = socket.read_text(encoding="utf-8")
+    assert "\nListenStream=127.0.0.1:" in text
+    assert f"\nFileDescriptorName={METRICS_SOCKET}\n" in text
 
 
 @needs_systemd
