@@ -51,7 +51,7 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
         ) from error
     if model != PACKAGED and not loaded.kwargs.get("init_param"):  # FunASR goes on with random weights
         raise ModelMissingError(
-            f"The model {model} names no weights: configuration.json and files do not fit."
+            f"The model {model} has no weights: configuration.json names a file that is not there."
         )
     used = str(loaded.kwargs["device"])
     if used.split(":", maxsplit=1)[0] != device.split(":", maxsplit=1)[0]:
