@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.errors import InboxGoneError, RecordingGoneError, WriteFailedError
 from asr_daemon.syscalls import rename_without_replacing
-from asr_daemon.temporary import new_temporary_name
+from asr_daemon.temporary import hold, new_temporary_name
 from asr_daemon.writers.names import fitting
 from asr_daemon.writers.publish import fsync_folder, open_folder, write_error
 
@@ -177,6 +177,7 @@ def _copy(fd: int, like: os.stat_result, name: str, folder_fd: int) -> str:
     digest = hashlib.sha256()
     copy = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder_fd)
     try:
+        hold(copy)
         while block := os.read(fd, BLOCK_BYTES):
             digest.update(block)
             left = memoryview(block)

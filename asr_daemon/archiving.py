@@ -16,6 +16,7 @@ import structlog
 from asr_daemon.archive import archive
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import InboxGoneError, JobError, RecordingGoneError
+from asr_daemon.temporary import sweep
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from asr_daemon.history import History
 
 log = structlog.get_logger()
+
+SWEEP_S = 600.0
 
 
 class Archiver:
@@ -45,6 +48,7 @@ class Archiver:
         self._require_inbox = require_inbox
         self._on_gone = on_gone
         self._problems: dict[str, str] = {}
+        self._swept_s: dict[Path, float] = {}
 
     def archive_all(self) -> int:
         """Move every finished recording of an inbox that has an archive; return how many."""
@@ -90,7 +94,17 @@ class Archiver:
             history.run("archive_recording", recording=row["id"], now=self._clock.stamp())
             history.run("forget_outputs", recording=row["id"])
         self._on_gone(inbox.name, recording)
+        for folder in {path.parent for path in moved}:
+            self._sweep(folder)
         log.info("recording_archived", inbox=inbox.name, files=[path.name for path in moved])
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove the half copy that a kill left: what is archived again goes to the same month's folder."""
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._swept_s.get(folder, -SWEEP_S) + SWEEP_S:
+            self._swept_s[folder] = now_s
+            for name in sweep(folder, now_s=self._clock.now().timestamp()):
+                log.info("stale_temporary_removed", file=name)
 
     def _complain(self, inbox: str, error: JobError) -> None:
         if self._problems.get(inbox) != str(error):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import re
 import secrets
 from typing import TYPE_CHECKING
+
+from asr_daemon.mounts import is_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _OURS = re.compile(r"\.asr-daemon-[0-9a-f]{16}\.tmp")
+LEFT_S = 60.0  # nobody holds it for that long: its writer is dead
+LEFT_ON_A_SHARE_S = 3600.0  # another machine may write it, whose lock is not seen here
 
 
 def new_temporary_name() -> str:
@@ -18,18 +24,40 @@ def new_temporary_name() -> str:
     return f".asr-daemon-{secrets.token_hex(8)}.tmp"
 
 
+def hold(fd: int) -> None:
+    """Lock a file that is being written: while its writer lives, nobody takes it for left over."""
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def is_stale_temporary(name: str) -> bool:
     """Return whether a file of that name is one that this program began and did not finish."""
     return _OURS.fullmatch(name) is not None
 
 
-def remove_stale_temporary(path: Path, *, now_s: float, older_than_s: float = 3600.0) -> bool:
-    """Remove such a file if it is older than that (``now_s``: wall clock, seconds since 1970).
+def remove_stale_temporary(path: Path, *, now_s: float) -> bool:
+    """Remove such a file where its writer is dead (``now_s``: wall clock, seconds since 1970).
 
-    A younger one may be at work: another machine's, in the same share. Returns whether it was removed.
+    Returns whether it was removed.
     """
-    with contextlib.suppress(OSError):
-        if is_stale_temporary(path.name) and now_s - path.lstat().st_mtime > older_than_s:
-            path.unlink()
-            return True
+    if not is_stale_temporary(path.name):
+        return False
+    with contextlib.suppress(OSError):  # it is held, or gone
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left_s = LEFT_ON_A_SHARE_S if is_network(path.parent) else LEFT_S
+            if now_s - os.fstat(fd).st_ctime > left_s:  # mtime may be a copied one
+                path.unlink()
+                return True
+        finally:
+            os.close(fd)
     return False
+
+
+def sweep(folder: Path, *, now_s: float) -> list[str]:
+    """Remove all such files of a folder that no inbox's scan comes to; return their names."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        left = [entry.name for entry in entries if is_stale_temporary(entry.name)]
+        return [name for name in left if remove_stale_temporary(folder / name, now_s=now_s)]
+    return []

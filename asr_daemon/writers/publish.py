@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, WriteFailedError
 from asr_daemon.syscalls import open_beneath, rename_without_replacing
-from asr_daemon.temporary import is_stale_temporary, new_temporary_name
+from asr_daemon.temporary import hold, new_temporary_name
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["fsync_folder", "is_stale_temporary", "open_folder", "publish", "write_error"]
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -64,6 +62,7 @@ def _publish_in(folder_fd: int, name: str, data: bytes, gid: int | None, replace
     )
     try:
         try:
+            hold(fd)
             _let_people_read(fd, os.fstat(folder_fd), gid)
             left = memoryview(data)
             while left:

@@ -82,7 +82,7 @@ def attack(folder: Path, calls: str, outcome: str, number: int) -> None:
 
 
 def remove_half_written(daemon: AttackedDaemon) -> None:
-    """Take away hidden files that the kill left; the daemon does so itself once they are an hour old."""
+    """Take away hidden files that the kill left; the daemon does so itself once they are a minute old."""
     for left in daemon.inbox.glob(".asr-daemon-*.tmp"):
         left.unlink()
 

@@ -12,7 +12,7 @@ import pytest
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.inbox import Candidate, is_candidate, is_inside, look_at, scan
 from asr_daemon.seen import SeenFiles
-from asr_daemon.temporary import new_temporary_name, remove_stale_temporary
+from asr_daemon.temporary import hold, new_temporary_name, remove_stale_temporary, sweep
 
 
 def names(folder: Path, *, recursive: bool = True) -> set[str]:
@@ -215,7 +215,7 @@ def test_events_count_only_where_a_scan_would_look() -> None:
 
 
 def test_what_a_killed_daemon_left_is_found_and_removed(tmp_path: Path) -> None:
-    """A half-written file of ours is told apart from people's; only an old one is removed."""
+    """A half-written file of ours is told apart from people's; it is removed once nobody writes it."""
     ours = tmp_path / new_temporary_name()
     ours.write_bytes(b"half")
     theirs = tmp_path / ".asr-daemon-notes.tmp"
@@ -223,9 +223,25 @@ def test_what_a_killed_daemon_left_is_found_and_removed(tmp_path: Path) -> None:
     left: list[Path] = []
     assert list(scan(tmp_path, recursive=True, on_temporary=left.append)) == []
     assert left == [ours]
-    mtime_s = ours.stat().st_mtime
-    assert not remove_stale_temporary(ours, now_s=mtime_s + 10)
-    assert remove_stale_temporary(ours, now_s=mtime_s + 7200)
-    assert not remove_stale_temporary(theirs, now_s=mtime_s + 7200)
+    os.utime(ours, (0, 0))  # as a copy into the archive has it
+    begun_s = ours.stat().st_ctime
+    assert not remove_stale_temporary(ours, now_s=begun_s + 10)
+    with ours.open("ab") as writer:
+        hold(writer.fileno())
+        assert not remove_stale_temporary(ours, now_s=begun_s + 7200), "its writer lives"
+    assert sweep(tmp_path, now_s=begun_s + 90) == [ours.name]
+    assert not remove_stale_temporary(theirs, now_s=begun_s + 7200)
     assert theirs.exists()
     assert not ours.exists()
+
+
+def test_on_a_share_what_another_machine_may_be_writing_is_left_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock is not seen here: an hour, not a minute."""
+    monkeypatch.setattr("asr_daemon.temporary.is_network", lambda _folder: True)
+    ours = tmp_path / new_temporary_name()
+    ours.write_bytes(b"half")
+    begun_s = ours.stat().st_ctime
+    assert not remove_stale_temporary(ours, now_s=begun_s + 90)
+    assert remove_stale_temporary(ours, now_s=begun_s + 7200)
