@@ -129,7 +129,7 @@ def live_status(daemon: Daemon) -> dict[str, Any]:
 
 def status_line(daemon: Daemon) -> str:
     """Return one line for ``systemctl status``: ``会议.wav 42% · 3 waiting``."""
-    counts = _queue_counts(daemon.history)
+    queued = daemon.history.one("count_queued")  # not those that are done: they are counted by thousands
     state = daemon.consumer.state
     parts = [
         f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
@@ -137,7 +137,7 @@ def status_line(daemon: Daemon) -> str:
     ]
     if state.state in ("blocked", "paused", "loading"):
         parts.append(f"{state.state}: {state.reason}" if state.reason else state.state)
-    parts.append(f"{counts.get('queued', 0)} waiting")
+    parts.append(f"{queued['jobs'] if queued else 0} waiting")
     return " · ".join(parts)
 
 

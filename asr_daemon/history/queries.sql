@@ -233,6 +233,10 @@ WHERE jobs.state NOT IN ('queued', 'running')
    OR EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
 GROUP BY jobs.state
 
+-- count_queued: how many jobs somebody waits for
+SELECT count(*) AS jobs FROM jobs WHERE state = 'queued'
+  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+
 -- inbox_counts: how many recordings of each inbox are in each state
 SELECT inbox, state, count(*) AS recordings FROM recordings WHERE state <> 'superseded' GROUP BY inbox, state
 

@@ -309,6 +309,7 @@ def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
     nobody_there = {"now": way.time.clock.stamp(), "fresh_only": 0, "away": '["inbox"]'}
     queries: dict[str, tuple[dict[str, object], int]] = {
         "queue_counts": ({}, 4),
+        "count_queued": ({}, 4),
         "oldest_queued": ({}, 4),
         "next_job": (nobody_there, 4),
         "job_recordings": ({"job": 1}, 1),
