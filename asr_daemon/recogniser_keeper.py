@@ -102,6 +102,9 @@ class RecogniserKeeper:
             self.end()
         if self.current is None:
             self.current = self._load_unless_broken(model, engine, rung)
+            if model.identity != wanted[0]:
+                self.kill()
+                raise RecogniserNotStartedError("the model was replaced while it was loaded")
             self._loaded = wanted
         return self.current
 

@@ -58,7 +58,7 @@ def test_every_command_has_help() -> None:
 
 def test_designed_commands_are_all_there() -> None:
     """The commands of the design exist by these names."""
-    designed = "run demo transcribe status history search show retry pause resume backup check itn"
+    designed = "run demo transcribe status history search show retry pause resume backup models check itn"
     assert set(designed.split()) <= set(cli.commands)
 
 

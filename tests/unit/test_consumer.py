@@ -191,6 +191,29 @@ def test_damaged_model_is_read_again_when_a_file_of_it_changed(room: Room, tmp_p
     assert room.states() == {"a.wav": "done"}
 
 
+def test_model_replaced_while_it_is_loaded_is_loaded_again(room: Room) -> None:
+    """A transcript never stands under another model's name: what was loaded might be either."""
+
+    class Replaced(Model):
+        """Another one as soon as the first recogniser is there."""
+
+        @property
+        def identity(self) -> str:
+            return f"model@{min(2, 1 + len(room.started))}"
+
+        @identity.setter
+        def identity(self, _value: str) -> None:
+            """Nothing: the dataclass sets its default."""
+
+    room.profiles.model_or_error = Replaced()
+    room.way.put("a.wav", b"A", Profile("model@1"))
+    room.run(steps=40, pause_s=5.0)
+    assert [recogniser.orders == [] for recogniser in room.started] == [True, False]
+    assert [order.profile.model for order in room.orders] == ["model@2"]
+    assert room.states() == {"a.wav": "done"}
+    assert room.way.job(2)["attempts"] == 1
+
+
 def test_damaged_model_is_tried_again_in_the_end(room: Room, tmp_path: Path) -> None:
     """What hid behind the files (a share that stuttered, a library) may have passed, too."""
     room.profiles.model_or_error = Model(folder=str(lay(tmp_path / "models", "paraformer-zh")))

@@ -18,7 +18,7 @@ from model_folders import Silent, lay, there
 
 from asr_daemon.clock import Clock
 from asr_daemon.errors import OperatorError
-from asr_daemon.models import fetching
+from asr_daemon.models import fetching, store
 from asr_daemon.models.bringing import Bringer
 from asr_daemon.models.catalogue import resolve
 from asr_daemon.models.fetching import FetchError
@@ -287,6 +287,39 @@ def test_a_disk_that_fills_up_meanwhile_keeps_what_was_fetched(tmp_path: Path, h
     (asked,) = hub.asked_for("model.pt")
     assert asked.startswith("bytes=1")
     require_sound(tmp_path / "paraformer-zh")
+
+
+def test_a_real_disk_that_fills_up_says_so(
+    tmp_path: Path, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a small disk that somebody else fills in mid-file: the sentence, no model, and on with it later."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(tmp_path)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("cannot mount a small disk here")
+    monkeypatch.setattr(store, "_SPARE_BYTES", 0)
+    ballast = tmp_path / "ballast"
+    hub.break_after["model.pt"] = 1_500_000
+
+    def fill(path: str) -> None:
+        if path == "model.pt" and len(hub.asked_for(path)) == 2:
+            with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+    hub.on_request = fill
+    try:
+        with pytest.raises(OperatorError, match=r"the disk of .* is full: make room") as caught:
+            bringer(tmp_path / "models").pull(known(), "modelscope")
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "models" / "paraformer-zh").exists()
+        ballast.unlink()
+        bringer(tmp_path / "models").pull(known(), "modelscope")
+        assert hub.asked_for("model.pt")[2].startswith("bytes=1")
+        require_sound(tmp_path / "models" / "paraformer-zh")
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 @contextlib.contextmanager
