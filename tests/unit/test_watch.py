@@ -9,6 +9,7 @@ import shutil
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S = 10.0
+on_watchdog_7 = pytest.mark.skipif(
+    int(metadata.version("watchdog").partition(".")[0]) < 7,
+    reason="watchdog 6 (Python 3.10) tells neither of lost events nor of folders moved in: rescans find them",
+)
 
 
 @dataclass
@@ -359,6 +364,7 @@ def test_reading_does_not_wake(live: Live) -> None:
     assert recording not in live.woken_by(act, until=marker)
 
 
+@on_watchdog_7
 def test_a_folder_moved_in_asks_for_a_rescan(live: Live, tmp_path: Path) -> None:
     """A folder that comes with recordings in it is scanned; new files in it are seen."""
     outside = tmp_path / "day"
@@ -399,6 +405,7 @@ def test_a_deleted_inbox_is_noticed(live: Live) -> None:
     live.woken_by(lambda: path.write_bytes(b"x"), until=path)
 
 
+@on_watchdog_7
 def test_an_overflowing_queue_asks_for_a_rescan(live: Live) -> None:
     """When the kernel drops events, the loss is answered by a rescan."""
     limit = int(open("/proc/sys/fs/inotify/max_queued_events").read())  # noqa: SIM115, PTH123
