@@ -64,6 +64,7 @@ class EngineSection(Section):
     model: str = "auto"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     batch_s: NotNegative = 0.0
+    half_precision: bool = True
     threads: Count = 0
     idle_unload_min: NotNegative = 10.0
     stall_s: Positive = 300.0
@@ -128,7 +129,7 @@ class InboxSection(Section):
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f]+$")]
     path: Path
     hotwords: Path | None = None
-    language: str = "zh"
+    language: Literal["zh", "yue", "en", "ja", "ko", "auto"] = "zh"
     itn: bool = True
     protect: tuple[str, ...] = ()
     formats: Annotated[tuple[Format, ...], Field(min_length=1)] = ("txt", "srt")

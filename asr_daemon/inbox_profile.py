@@ -45,21 +45,18 @@ class InboxProfiles:
         """Return the profile of an inbox (of the defaults, for the command line)."""
         inbox = self._config.find_inbox(inbox_name)
         try:
-            model = self.model
-            identity, normalises = model.identity, model.normalises
+            identity = self.model.identity
         except ModelMissingError:
             # Queued under what was asked for; bound to the real one when it is claimed.
-            identity, normalises = f"missing:{self._config.engine.model}", False
+            identity = f"missing:{self._config.engine.model}"
         itn = self._config.itn
         if inbox is None:
-            return Profile(
-                model=identity, itn=itn.enabled and not normalises, protect=tuple(sorted(set(itn.protect)))
-            )
+            return Profile(model=identity, itn=itn.enabled, protect=tuple(sorted(set(itn.protect))))
         profile = Profile(
             model=identity,
             language=inbox.language,
             phonetic_correction=inbox.phonetic_correction,
-            itn=itn.enabled and inbox.itn and not normalises,
+            itn=itn.enabled and inbox.itn,
             protect=tuple(sorted({*itn.protect, *inbox.protect})),
             max_segment_s=inbox.max_segment_s,
             max_end_silence_ms=inbox.max_end_silence_ms,

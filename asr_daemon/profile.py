@@ -22,7 +22,7 @@ class Profile:
     hotwords: tuple[str, ...] = ()
     replacements: tuple[tuple[str, str], ...] = ()  # (written wrongly, written rightly)
     phonetic_correction: bool = True
-    itn: bool = True
+    itn: bool = True  # whether numbers are written, by the model itself where it does that, else by us
     protect: tuple[str, ...] = ()  # words that ITN leaves alone
     max_segment_s: float = 30.0
     max_end_silence_ms: int = 800

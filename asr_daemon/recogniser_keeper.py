@@ -134,6 +134,7 @@ class RecogniserKeeper:
             ffmpeg=self._find_ffmpeg(engine.ffmpeg),
             max_duration_s=engine.max_duration_h * 3600,
             begins_small=rung is not Rung.USUAL,
+            half_precision=engine.half_precision,
         )
         try:
             recogniser = self._start(setup)

@@ -53,7 +53,7 @@ def _companions(model: ModelChoice) -> Iterator[Finding]:
             f"no fsmn-vad beside {model.name}: silero-vad finds the speech",
             pull_command("fsmn-vad"),
         )
-    if not model.punctuation_folder and not model.normalises:
+    if not model.punctuation_folder and model.abilities.punctuates == "never":
         yield Finding(
             "warning",
             KEY,

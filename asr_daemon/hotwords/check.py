@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from asr_daemon.hotwords.entry import Problem, Replacement, Word
 from asr_daemon.hotwords.hotword_list import read_lines
 from asr_daemon.hotwords.vocabulary import MAX_TOKENS, Vocabulary
+from asr_daemon.models.abilities import ABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from asr_daemon.hotwords.hotword_list import SourceLine
+    from asr_daemon.models.abilities import Family
 
 LONG_WORD_CHARS = 10  # names and terms are shorter; models were trained on up to about this
-MAX_NANO_WORDS = 100  # beyond it Fun-ASR-Nano invents text (its issue tracker)
-FAMILIES_WITH_TOKENS = ("seaco_paraformer",)
-FAMILIES_WITH_PROMPT = ("fun_asr_nano",)
 
 
 class Verdict(enum.Enum):
@@ -60,7 +59,7 @@ class Report:
         return all(line.verdict is not Verdict.UNUSABLE for line in self.lines)
 
 
-def check_hotwords(path: Path, family: str, model_folder: Path | None) -> Report:
+def check_hotwords(path: Path, family: Family, model_folder: Path | None) -> Report:
     """Return the report of a file for a model: its family, and its folder where it is there."""
     vocabulary, remarks = _vocabulary(family, model_folder)
     seen: dict[str, SourceLine] = {}
@@ -80,15 +79,19 @@ def check_hotwords(path: Path, family: str, model_folder: Path | None) -> Report
                 wrong.setdefault(left, line)
             case _:
                 pass
-    if family in FAMILIES_WITH_PROMPT and n_words > MAX_NANO_WORDS:
-        remarks.append(f"This model is given {MAX_NANO_WORDS} words at most: the first of the {n_words}.")
+    most = ABILITIES[family].most_hotwords
+    if most is not None and n_words > most:
+        remarks.append(
+            f"This model is given {most} words at most: the first of the {n_words}; "
+            "the others serve by correction of its text alone."
+        )
     return Report(tuple(lines), tuple(remarks))
 
 
-def _vocabulary(family: str, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
-    if family in FAMILIES_WITH_PROMPT:
+def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
+    if ABILITIES[family].hotwords == "prompt":
         return None, []
-    if family not in FAMILIES_WITH_TOKENS:
+    if not ABILITIES[family].takes_hotwords:
         return None, ["This model takes no hotwords: they serve by correction of its text alone."]
     if model_folder is None:
         return None, ["The model's folder is not there: what it can write was not looked at."]

@@ -12,31 +12,24 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.models.abilities import ABILITIES, FAMILY_OF_CLASS
 from asr_daemon.models.known import KNOWN, folder_name, pull_command
 from asr_daemon.models.manifest import MANIFEST_NAME, hash_file, model_files, read_manifest
 
-Family = Literal["seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"]
+if TYPE_CHECKING:
+    from asr_daemon.models.abilities import Abilities, Family
 
 BUILTIN_NAME = "paraformer-tiny-zh"
 BUILTIN_FOLDER = Path(__file__).resolve().parent / BUILTIN_NAME
 VAD_NAME = "fsmn-vad"
 PUNCTUATION_NAME = "ct-punc"
 
-# What the line `model:` of a config.yaml says, and the adapter that serves it.
-FAMILIES: dict[str, Family] = {
-    "SeacoParaformer": "seaco_paraformer",
-    "Paraformer": "paraformer",
-    "BiCifParaformer": "paraformer",
-    "SenseVoiceSmall": "sense_voice",
-    "FunASRNano": "fun_asr_nano",
-}
-SERVED: tuple[Family, ...] = ("seaco_paraformer",)  # those that have an adapter in recogniser/families
-# Folder names to look for with "auto", best first; Nano is worth its time on a GPU only.
-_AUTO_GPU = ("Fun-ASR-Nano-2512", "fun-asr-nano")
-_AUTO = ("paraformer-zh", "SenseVoiceSmall")
+# What "auto" looks for, best first. Nano is slow without a card: better than the built-in model, no more.
+_BEST: tuple[Family, ...] = ("seaco_paraformer", "sense_voice", "paraformer", "fun_asr_nano")
+_BEST_ON_CARD: tuple[Family, ...] = ("fun_asr_nano", "seaco_paraformer", "sense_voice", "paraformer")
 _WEIGHTS = ("model.pt", "model.safetensors", "model.pb", "pytorch_model.bin")
 _MODEL_LINE = re.compile(r"^model:\s*[\"']?(\w+)", re.MULTILINE)
 
@@ -53,14 +46,9 @@ class ModelChoice:
     is_builtin: bool
 
     @property
-    def normalises(self) -> bool:
-        """Whether the model punctuates and writes numbers by itself, so that nothing is done twice."""
-        return self.family in ("sense_voice", "fun_asr_nano")
-
-    @property
-    def takes_hotwords(self) -> bool:
-        """Whether hotwords reach the decoder (else they act by correction afterwards)."""
-        return self.family in ("seaco_paraformer", "fun_asr_nano")
+    def abilities(self) -> Abilities:
+        """What the model can do."""
+        return ABILITIES[self.family]
 
     @property
     def label(self) -> str:
@@ -126,11 +114,12 @@ def _how_to_get(name: str) -> str:
 
 
 def _best(models_dir: Path, device: str) -> ModelChoice:
-    names = (*_AUTO_GPU, *_AUTO) if device.startswith("cuda") else _AUTO
-    for name in names:
-        if (models_dir / name).is_dir() and _family(models_dir / name) in SERVED:
-            return _read(models_dir / name, models_dir)
-    return _builtin()
+    """Return the best model folder that lies there; of several of one family, the first by name."""
+    families = _BEST_ON_CARD if device.startswith("cuda") else _BEST
+    folders = [each.parent for each in models_dir.glob("*/config.yaml") if each.parent.name != BUILTIN_NAME]
+    there = [(FAMILY_OF_CLASS.get(model_class(folder)), folder) for folder in folders]
+    found = [(families.index(family), folder) for family, folder in there if family is not None]
+    return _read(min(found)[1], models_dir) if found else _builtin()
 
 
 def _builtin() -> ModelChoice:
@@ -144,21 +133,21 @@ def _builtin() -> ModelChoice:
 def _read(folder: Path, models_dir: Path) -> ModelChoice:
     """Return the choice of a real model folder, with the VAD and punctuation that lie beside it."""
     named = model_class(folder)
-    family = FAMILIES.get(named)
-    if family is None or family not in SERVED:
-        served = ", ".join(name for name, kind in FAMILIES.items() if kind in SERVED)
+    family = FAMILY_OF_CLASS.get(named)
+    if family is None:
         raise ModelMissingError(
-            f"{folder}: model class {named or 'none'} is not supported by this release; supported: {served}."
+            f"{folder}: model class {named or 'none'} is not supported; supported: "
+            f"{', '.join(FAMILY_OF_CLASS)}."
         )
     if not any((folder / name).is_file() for name in _WEIGHTS):
         raise ModelMissingError(f"The model folder {folder} has no weights ({', '.join(_WEIGHTS)}).")
-    normalises = family in ("sense_voice", "fun_asr_nano")
+    wants_punctuation = ABILITIES[family].wants_punctuation
     return ModelChoice(
         name=folder.name,
         family=family,
         folder=str(folder),
         vad_folder=_beside(folder, models_dir, VAD_NAME),
-        punctuation_folder="" if normalises else _beside(folder, models_dir, PUNCTUATION_NAME),
+        punctuation_folder=_beside(folder, models_dir, PUNCTUATION_NAME) if wants_punctuation else "",
         is_builtin=folder.resolve() == BUILTIN_FOLDER,
     )
 
@@ -173,10 +162,6 @@ def model_class(folder: Path) -> str:
         ) from None
     found = _MODEL_LINE.search(text)
     return found.group(1) if found else ""
-
-
-def _family(folder: Path) -> Family | None:
-    return FAMILIES.get(model_class(folder))
 
 
 def _beside(folder: Path, models_dir: Path, name: str) -> str:

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from asr_daemon.errors import DeviceMissingError, ModelMissingError
+from asr_daemon.errors import DeviceMissingError
+from asr_daemon.models.abilities import ABILITIES
 from asr_daemon.recogniser import memory
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.families.fun_asr_nano import FunAsrNano
+from asr_daemon.recogniser.families.paraformer import Paraformer
+from asr_daemon.recogniser.families.precision import choose_precision, computes_bfloat16
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.families.sense_voice import SenseVoice
 from asr_daemon.recogniser.limit import BatchLimit, choose_bound_s
 from asr_daemon.recogniser.postprocess import Postprocessor
 from asr_daemon.recogniser.punctuation import CtPunctuator
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.protocol import Setup
     from asr_daemon.recogniser.segmenter.detector import Detector
 
-NORMALISING_FAMILIES = ("sense_voice", "fun_asr_nano")
 
 
 class Engine:
@@ -40,11 +44,11 @@ class Engine:
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
         self.threads = setup.threads or choose_threads()
-        self.most_in_batch = 8 if self.device == "cpu" else 128
+        self._abilities = ABILITIES[setup.model_family]
+        self.most_in_batch = self._abilities.most_in_batch[self.device != "cpu"]
         self.model_name = setup.model_name
         self._note = note
-        self._normalises = setup.model_family in NORMALISING_FAMILIES
-        self._family = _load_family(setup, self.device, self.threads)
+        self._family = _load_family(setup, self.device, self.threads, note)
         self._fsmn: FsmnNetwork | None = None
         self._silero: SileroNetwork | None = None
         if setup.vad_folder:
@@ -72,13 +76,26 @@ class Engine:
 
     def postprocessor(self, profile: Profile) -> Postprocessor:
         """Return the steps after recognition for that profile."""
+        is_punctuated = self._abilities.is_punctuated(itn=profile.itn)
         return Postprocessor(
-            profile, model_normalises=self._normalises, punctuator=self._punctuator, note=self._note
+            profile,
+            model_writes_numbers=self._abilities.writes_numbers,
+            punctuator=None if is_punctuated else self._punctuator,
+            note=self._note,
         )
 
-    def unknown_hotwords(self, profile: Profile) -> tuple[str, ...]:
+    def request(self, profile: Profile) -> Request:
+        """Return what of that profile concerns the model; profiles that differ elsewhere share batches."""
+        can = self._abilities
+        return Request(
+            language=profile.language if can.chooses_language else Request().language,
+            hotwords=profile.hotwords[: can.most_hotwords] if can.takes_hotwords else (),
+            itn=profile.itn if can.writes_numbers else Request().itn,
+        )
+
+    def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
         """Return the hotwords that the model cannot write."""
-        return self._family.unknown_hotwords(Request(profile.language, profile.hotwords))
+        return self._family.unknown_hotwords(request)
 
 
 def choose_device(asked: str) -> str:
@@ -108,10 +125,22 @@ def choose_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def _load_family(setup: Setup, device: str, threads: int) -> Family:
+def _load_family(setup: Setup, device: str, threads: int, note: Note) -> Family:
+    precision = choose_precision(
+        device,
+        ABILITIES[setup.model_family].halves,
+        wanted=setup.half_precision,
+        has_bfloat16=computes_bfloat16(device),
+    )
+    if precision.half is not None:
+        note("info", "half_precision_chosen", {"device": device, "precision": str(precision.half)})
     folder = Path(setup.model_folder)
     match setup.model_family:
         case "seaco_paraformer":
-            return SeacoParaformer(folder, device, threads)
-        case other:
-            raise ModelMissingError(f"The model family {other} is not supported by this release.")
+            return SeacoParaformer(folder, device, threads, precision)
+        case "paraformer":
+            return Paraformer(folder, device, threads, precision)
+        case "sense_voice":
+            return SenseVoice(folder, device, threads, precision)
+        case "fun_asr_nano":
+            return FunAsrNano(folder, device, threads, precision, note)

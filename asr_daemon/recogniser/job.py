@@ -8,13 +8,13 @@ import traceback
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import InternalError, JobError, OutOfMemoryError
-from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.memory import is_out_of_memory
 from asr_daemon.recogniser.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asr_daemon.recogniser.families.family import Request
     from asr_daemon.recogniser.postprocess import Postprocessor
     from asr_daemon.recogniser.protocol import Message
     from asr_daemon.transcript import Segment
@@ -27,12 +27,17 @@ class Job:
     """
 
     def __init__(
-        self, order: Recognise, fd: int, postprocessor: Postprocessor, send: Callable[[Message], None]
+        self,
+        order: Recognise,
+        request: Request,
+        fd: int,
+        postprocessor: Postprocessor,
+        send: Callable[[Message], None],
     ) -> None:
         self.id = order.job
         self.name = order.name
         self.profile = order.profile
-        self.request = Request(order.profile.language, order.profile.hotwords)
+        self.request = request
         self.fd = fd
         self.postprocessor = postprocessor
         self.timings_ms: dict[str, float] = {}

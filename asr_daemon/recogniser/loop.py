@@ -130,9 +130,17 @@ class Loop:
 
     def _begin(self, order: Recognise, fd: int) -> None:
         self._jobs = {number: job for number, job in self._jobs.items() if job.is_open}
-        if unknown := self._engine.unknown_hotwords(order.profile):
+        request = self._engine.request(order.profile)
+        if unknown := self._engine.unknown_hotwords(request):
             self.note("warning", "hotwords_unknown_to_model", {"job": order.job, "words": list(unknown)})
-        job = Job(order, fd, self._engine.postprocessor(order.profile), self._channel.send)
+        if left_out := len(order.profile.hotwords) - len(request.hotwords):
+            fields: dict[str, object] = {
+                "job": order.job,
+                "given": len(request.hotwords),
+                "left_out": left_out,
+            }
+            self.note("warning" if request.hotwords else "debug", "hotwords_left_to_correction", fields)
+        job = Job(order, request, fd, self._engine.postprocessor(order.profile), self._channel.send)
         self._jobs[order.job] = job
         self._feeder.add(job)
 

@@ -39,13 +39,13 @@ class Postprocessor:
     """The steps after recognition for one profile; used by one thread."""
 
     def __init__(
-        self, profile: Profile, *, model_normalises: bool, punctuator: Punctuator | None, note: Note
+        self, profile: Profile, *, model_writes_numbers: bool, punctuator: Punctuator | None, note: Note
     ) -> None:
         self._note = note
         self._noted: set[str] = set()
         self._hotwords = profile.hotwords
-        self._punctuator = None if model_normalises else punctuator
-        normalises = profile.itn and not model_normalises and profile.language.startswith(_CHINESE)
+        self._punctuator = punctuator
+        normalises = profile.itn and not model_writes_numbers and profile.language.startswith(_CHINESE)
         self._corrector = self._or_none(
             "correction",
             lambda: Corrector(profile.hotwords, profile.replacements, profile.phonetic_correction),

@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from asr_daemon.models.abilities import Family  # noqa: TC001 (pydantic reads the annotations)
 from asr_daemon.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
 from asr_daemon.transcript import Segment  # noqa: TC001
 
@@ -27,7 +28,7 @@ class Setup:
     """The model and the machine's share that the child is to use."""
 
     model_name: str
-    model_family: str  # "seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"
+    model_family: Family
     model_folder: str  # absolute
     vad_folder: str  # absolute; "" is silero-vad from its package
     punctuation_folder: str  # absolute; "" is none
@@ -37,6 +38,7 @@ class Setup:
     ffmpeg: str  # absolute path of the program
     max_duration_s: float
     begins_small: bool = False  # memory did not suffice before: one segment a batch at first
+    half_precision: bool = True  # on a card, where the family allows it
 
 
 @dataclass(frozen=True, slots=True)

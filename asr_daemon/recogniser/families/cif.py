@@ -9,7 +9,7 @@ Enters: a loaded Paraformer's predictor (funasr 1.4.16: ``CifPredictorV2`` in mo
 - FunASR integrates frame by frame in Python (and runs the time head twice). Here a token's embedding is
   one product: frame t gives token j the overlap of [c(t-1), c(t)] with [j, j+1], c being the running sum.
 
-Other predictors are left as they are.
+Both compute in float32 under any autocast. Other predictors are left as they are.
 """
 
 from __future__ import annotations
@@ -18,21 +18,33 @@ from typing import Any
 
 import torch
 
+from asr_daemon.recogniser.families.precision import full
+
 _TIME_THRESHOLD = 1.0 - 1e-4  # FunASR's, of the time head
 
 
-def install(predictor: Any) -> None:
-    """Replace a CIF predictor's ways in place; others are left alone."""
+def install(predictor: Any) -> bool:
+    """Replace a CIF predictor's ways in place; others are left alone, and False is returned."""
     kind = type(predictor).__name__
     if kind not in ("CifPredictorV2", "CifPredictorV3") or predictor.tail_threshold <= 0:
-        return
-    predictor.forward = lambda *inputs, **more: _predict(predictor, *inputs, **more)
+        return False
+    results = 5 if kind == "CifPredictorV3" else 4  # as FunASR's own
+
+    def predict(hidden: torch.Tensor, *inputs: Any, **more: Any) -> tuple[Any, ...]:
+        with full(hidden):  # in half, the sum along time drifts by whole tokens
+            return _predict(predictor, hidden.float(), *inputs, **more)[:results]
+
+    predictor.forward = predict
     if kind == "CifPredictorV3":
         loop = predictor.get_upsample_timestamp
         lstm = LstmInLengths(predictor.blstm) if predictor.upsample_type == "cnn_blstm" else None
-        predictor.get_upsample_timestamp = lambda hidden, mask=None, token_num=None: _times(
-            predictor, lstm, loop, hidden, mask, token_num
-        )
+
+        def times(hidden: torch.Tensor, mask: Any = None, token_num: Any = None) -> tuple[Any, ...]:
+            with full(hidden):
+                return _times(predictor, lstm, loop, hidden.float(), mask, token_num)
+
+        predictor.get_upsample_timestamp = times
+    return True
 
 
 def _predict(

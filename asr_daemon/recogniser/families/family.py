@@ -23,8 +23,9 @@ MIN_SAMPLES = 400  # 25 ms: below, the filter bank has no frame and FunASR raise
 class Request:
     """What can differ between batches of one model: segments share a batch only where it is equal."""
 
-    language: str = "zh"
+    language: str = "zh"  # of the inbox: "zh", "yue", "en", "ja", "ko", "auto"
     hotwords: tuple[str, ...] = ()
+    itn: bool = True  # whether a model that can is to write numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,15 +67,20 @@ class Prepared:
 
     def __call__(self, _data: Any, _lengths: Any, **_more: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ``[n_segments, n_steps, width]`` and the steps of each."""
-        lengths = torch.tensor([len(features) for features in self._features])
-        return torch.nn.utils.rnn.pad_sequence(self._features, batch_first=True), lengths
+        return pad_features(self._features, "cpu")
+
+
+def pad_features(features: Sequence[torch.Tensor], device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``float32 [n_segments, n_steps, width]`` and ``int64 [n_segments]``, the steps of each."""
+    lengths = torch.tensor([len(each) for each in features], device=device)
+    return torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True).to(device), lengths
 
 
 @torch.inference_mode()
-def infer(auto_model: Any, features: Sequence[torch.Tensor], **options: Any) -> list[dict[str, Any]]:
+def infer(auto_model: Any, features: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
     """Return what the model answers to prepared segments: one call, one batch."""
     frontend = Prepared(auto_model.kwargs["frontend"], features)
-    settings = {**auto_model.kwargs, **options, "frontend": frontend}
+    settings = {**auto_model.kwargs, "frontend": frontend}
     nothing = [np.zeros(1, np.float32)] * len(features)  # in place of samples, which are no longer needed
     keys = [str(number) for number in range(len(features))]
     answers = auto_model.model.inference(data_in=nothing, key=keys, **settings)

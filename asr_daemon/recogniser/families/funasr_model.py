@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
         raise ModelMissingError(f"The model folder {model} does not exist.")
     if model != PACKAGED:
         _refuse_more_than_weights(model)
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when FunASR brings them in
+        os.environ.setdefault(variable, "1")
     auto_model = importlib.import_module("funasr").AutoModel
     try:
         loaded = auto_model(

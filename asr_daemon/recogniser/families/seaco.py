@@ -14,6 +14,7 @@ from asr_daemon.hotwords.word_bank import spell_all
 from asr_daemon.recogniser.families import cif, funasr_model
 from asr_daemon.recogniser.families.family import AnswerMismatchError, Input, Request, Spoken
 from asr_daemon.recogniser.families.front_end import FrontEnd, infer
+from asr_daemon.recogniser.families.precision import FLOAT32
 from asr_daemon.recogniser.families.words import join, timed
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from asr_daemon.recogniser.families.precision import Precision
+
 
 class SeacoParaformer:
     """See :class:`~asr_daemon.recogniser.families.family.Family`."""
 
-    def __init__(self, folder: Path, device: str, threads: int) -> None:
+    def __init__(self, folder: Path, device: str, threads: int, precision: Precision = FLOAT32) -> None:
+        self._precision = precision
         self._model = funasr_model.load(str(folder), device, threads)
         cif.install(self._model.model.predictor)
         self._front_end = FrontEnd(self._model.kwargs["frontend"])
@@ -46,7 +50,8 @@ class SeacoParaformer:
     def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         """Recognise one batch."""
         self._hotwords.use(request.hotwords)
-        answers = infer(self._model, [segment.features for segment in segments])
+        with self._precision():
+            answers = infer(self._model, [segment.features for segment in segments])
         if len(answers) != len(segments):
             if len(segments) == 1:  # no token at all
                 return [Spoken("", flags=("empty",))]

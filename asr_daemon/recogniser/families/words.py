@@ -1,4 +1,4 @@
-"""Model tokens to text: Chinese is written without spaces, words of other scripts with them."""
+"""Model tokens to text: Chinese and Japanese are written without spaces, words of other scripts with them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ def join(words: Sequence[str]) -> str:
     return text
 
 
+def is_spaced(char: str) -> bool:
+    """Return whether words of the script of that character have spaces between them."""
+    return ord(char) < _CJK or "\uac00" <= char <= "\ud7a3"  # Hangul
+
+
 def _needs_space(before: str, after: str) -> bool:
-    return ord(before) < _CJK and ord(after) < _CJK and before not in " -'" and after not in " -',.?!:;%"
+    return is_spaced(before) and is_spaced(after) and before not in " -'" and after not in " -',.?!:;%"
 
 
 def timed(words: Sequence[str], times_ms: Sequence[Sequence[int]], length_ms: int) -> tuple[Token, ...]:

@@ -77,7 +77,9 @@ class Driver:
         self.lines: list[str] = []
         self.notes: list[Note] = []
         self.child = RecogniserProcess.spawn(setup, self.lines.append, program)
-        self.first = self.child.receive(180)
+        while isinstance(first := self.child.receive(180), Note):
+            self.notes.append(first)
+        self.first = first
         self._jobs = 0
         self.outcomes: dict[int, Outcome] = {}
 

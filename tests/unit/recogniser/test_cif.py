@@ -65,8 +65,25 @@ def test_peaks_of_the_time_head_are_those_of_each_segment_alone() -> None:
         assert (found[row, : length * 3] >= 1 - 1e-4).nonzero().flatten().tolist() == fires
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("kind", ["v2", "v3"])
+def test_the_sum_along_time_is_float32_under_any_autocast(kind: str) -> None:
+    """Half precision around it changes no count and no peak; each kind has as many results as FunASR's."""
+    stock = predictor(kind)
+    ours = copy.deepcopy(stock)
+    assert cif.install(ours)
+    hidden, mask = hidden_and_mask()
+    plain = ours(hidden, None, mask, ignore_id=-1)
+    assert len(plain) == len(stock(hidden[:1], None, mask[:1], ignore_id=-1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = ours(hidden, None, mask, ignore_id=-1)
+        heads = ours.get_upsample_timestamp(hidden, mask, plain[1]) if kind == "v3" else ()
+    assert all(torch.equal(one, other) for one, other in zip(plain, half, strict=True))
+    assert all(head is None or head.dtype == torch.float32 for head in heads)
+
+
 def test_a_predictor_of_another_kind_is_left_alone() -> None:
-    """Only what is known is replaced."""
+    """Only what is known is replaced, and the caller learns it."""
     other = torch.nn.Linear(2, 2)
-    cif.install(other)
+    assert not cif.install(other)
     assert "forward" not in vars(other)

@@ -42,17 +42,62 @@ def test_auto_takes_the_best_with_its_companions(tmp_path: Path) -> None:
     assert (choice.folder, choice.vad_folder) == (str(folder), str(vad))
     assert choice.punctuation_folder == str(punctuation)
     assert choice.label == "paraformer-zh"
-    assert choice.takes_hotwords
-    assert not choice.normalises
+    assert choice.abilities.takes_hotwords
+    assert not choice.abilities.writes_numbers
 
 
 def test_a_model_without_an_adapter_is_passed_over_or_refused(tmp_path: Path) -> None:
     """With "auto" it is left alone; asked for by name, one sentence says what is supported instead."""
-    folder = lay(tmp_path, "SenseVoiceSmall", "SenseVoiceSmall")
+    folder = lay(tmp_path, "whisper", "WhisperWarp")
     assert resolve("auto", tmp_path, "cpu").is_builtin
-    with pytest.raises(ModelMissingError, match="SeacoParaformer") as caught:
-        resolve("SenseVoiceSmall", tmp_path, "cpu")
+    with pytest.raises(ModelMissingError, match=r"SeacoParaformer.*FunASRNano") as caught:
+        resolve("whisper", tmp_path, "cpu")
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model_class", "family", "brings_punctuation"),
+    [
+        ("SeacoParaformer", "seaco_paraformer", True),
+        ("Paraformer", "paraformer", True),
+        ("BiCifParaformer", "paraformer", True),
+        ("SenseVoiceSmall", "sense_voice", True),  # for inboxes that want no written numbers
+        ("FunASRNano", "fun_asr_nano", False),
+    ],
+)
+def test_every_supported_class_has_its_family_and_companions(
+    tmp_path: Path, model_class: str, family: str, brings_punctuation: bool
+) -> None:
+    """ct-punc comes along where the model does not punctuate by itself in every case; fsmn-vad always."""
+    lay(tmp_path, "mine", model_class)
+    lay(tmp_path, "ct-punc", "CTTransformer")
+    lay(tmp_path, "fsmn-vad", "FsmnVADStreaming")
+    choice = resolve("mine", tmp_path, "cpu")
+    assert choice.family == family
+    assert bool(choice.punctuation_folder) == brings_punctuation
+    assert choice.vad_folder
+
+
+def test_auto_prefers_by_family_and_device(tmp_path: Path) -> None:
+    """Hotwords before languages before neither; Nano first on a card, last without; names do not matter."""
+    for name, model_class in (
+        ("a-nano", "FunASRNano"),
+        ("b-plain", "Paraformer"),
+        ("c-voice", "SenseVoiceSmall"),
+        ("e-zh", "SeacoParaformer"),
+        ("d-zh", "SeacoParaformer"),
+        ("paraformer-tiny-zh", "SeacoParaformer"),
+        ("fsmn-vad", "FsmnVADStreaming"),
+    ):
+        lay(tmp_path, name, model_class)
+    order = []
+    while not (choice := resolve("auto", tmp_path, "auto")).is_builtin:
+        order.append(choice.name)
+        (Path(choice.folder) / "config.yaml").unlink()
+    assert order == ["d-zh", "e-zh", "c-voice", "b-plain", "a-nano"]
+    lay(tmp_path, "f-nano", "FunASRNano")
+    lay(tmp_path, "g-zh", "SeacoParaformer")
+    assert resolve("auto", tmp_path, "cuda:1").name == "f-nano"
 
 
 def test_a_name_or_an_absolute_folder_is_taken_as_said(tmp_path: Path) -> None:
@@ -104,6 +149,7 @@ def test_deciding_needs_no_torch() -> None:
     code = (
         "import sys, pathlib; from asr_daemon.models import catalogue; "
         "import asr_daemon.recogniser.process, asr_daemon.audio; "
+        "catalogue.resolve('auto', pathlib.Path('/none'), 'auto').abilities; "
         "catalogue.resolve('auto', pathlib.Path('/none'), 'auto').identity; "
         "sys.exit(bool({'torch', 'funasr', 'numpy'} & set(sys.modules)))"
     )

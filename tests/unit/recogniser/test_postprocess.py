@@ -75,14 +75,14 @@ def test_marks_are_inserted_where_they_belong_and_never_into_a_number() -> None:
 
 
 def make(
-    profile: Profile, punctuator: Marks | None = None, *, model_normalises: bool = False
+    profile: Profile, punctuator: Marks | None = None, *, model_writes_numbers: bool = False
 ) -> tuple[Postprocessor, list[tuple[str, dict]]]:
     """Return a postprocessor and the notes it makes."""
     notes: list[tuple[str, dict]] = []
     return (
         Postprocessor(
             profile,
-            model_normalises=model_normalises,
+            model_writes_numbers=model_writes_numbers,
             punctuator=punctuator,
             note=lambda _level, event, fields: notes.append((event, fields)),
         ),
@@ -106,7 +106,7 @@ def test_a_segment_is_normalised_with_absolute_times() -> None:
 def test_text_is_normalised_exactly_once() -> None:
     """Not when the inbox says no, nor when the model did it itself."""
     assert make(Profile("m", itn=False))[0].segment(0, 0, 1, SPOKEN).text == SPOKEN.text
-    assert make(Profile("m"), model_normalises=True)[0].segment(0, 0, 1, SPOKEN).text == SPOKEN.text
+    assert make(Profile("m"), model_writes_numbers=True)[0].segment(0, 0, 1, SPOKEN).text == SPOKEN.text
 
 
 def test_replacement_and_normalisation_map_back_to_the_raw_text() -> None:

@@ -7,8 +7,9 @@ from asr_daemon.transcript import Token
 
 
 def test_only_words_of_other_scripts_are_spaced() -> None:
-    """Chinese runs on; English words stay apart."""
+    """Chinese runs on; English and Korean words stay apart."""
     assert join(["我", "用", "hello", "world", "测", "试"]) == "我用hello world测试"
+    assert join(["안녕하세요", "여러분"]) == "안녕하세요 여러분"
     assert join([]) == ""
 
 
