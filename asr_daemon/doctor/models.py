@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr_daemon.config import Config
+    from asr_daemon.models.abilities import Abilities
     from asr_daemon.models.catalogue import ModelChoice
 
 KEY = "engine.model"
@@ -40,6 +41,7 @@ def look_at_models(config: Config, user: ServiceUser) -> Iterator[Finding]:
     else:
         yield Finding("ok", KEY, f"{model.label} ({model.family}) in {model.folder}")
         yield from _companions(model)
+        yield from _without_effect(config, model.label, model.abilities)
     for folder in (model.folder, model.vad_folder, model.punctuation_folder):
         if folder:
             yield from _files(Path(folder), user)
@@ -60,6 +62,33 @@ def _companions(model: ModelChoice) -> Iterator[Finding]:
             f"no ct-punc beside {model.name}: transcripts have little punctuation",
             pull_command("ct-punc"),
         )
+
+
+def _without_effect(config: Config, label: str, can: Abilities) -> Iterator[Finding]:
+    """Say which settings this model cannot follow."""
+    for inbox in config.inbox:
+        key = f"inbox {inbox.name!r}"
+        if inbox.hotwords is not None and not can.takes_hotwords:
+            yield Finding(
+                "warning",
+                f"{key}: hotwords",
+                f"{label} takes no hotwords: they serve by correction of its text alone",
+                "paraformer-zh takes them",
+            )
+        if inbox.language not in ("zh", "auto") and not can.chooses_language:
+            yield Finding(
+                "warning",
+                f"{key}: language",
+                f"{label} knows one language: language has no effect",
+                "SenseVoiceSmall knows zh, yue, en, ja and ko",
+            )
+        if can.writes_numbers and (inbox.protect or config.itn.protect):
+            yield Finding(
+                "warning",
+                f"{key}: protect",
+                f"{label} writes numbers by itself: protected words have no effect",
+                "itn = false leaves every number of the inbox as spoken",
+            )
 
 
 def _files(folder: Path, user: ServiceUser) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from asr_daemon.errors import AsrDaemonError, ModelMissingError
 from asr_daemon.inbox import is_junk_folder
-from asr_daemon.models.catalogue import BUILTIN_FOLDER, FAMILIES, model_class, resolve
+from asr_daemon.models.abilities import FAMILY_OF_CLASS
+from asr_daemon.models.catalogue import BUILTIN_FOLDER, model_class, resolve
 from asr_daemon.models.known import KNOWN, find_known
 from asr_daemon.models.manifest import model_files, read_manifest
 from asr_daemon.models.soundness import quick_faults
@@ -104,7 +105,7 @@ def _entry(folder: Path, used_for: str) -> Entry:
     return Entry(
         name=folder.name,
         folder=str(folder),
-        role=known.role if known else "recognition" if family in FAMILIES else "",
+        role=known.role if known else "recognition" if family in FAMILY_OF_CLASS else "",
         family=family,
         state=state,
         problem=problem,

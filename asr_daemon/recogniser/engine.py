@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.segmenter.detector import Detector
 
 
-
 class Engine:
     """All models, loaded."""
 

@@ -23,6 +23,7 @@ from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.history import open_history
 from asr_daemon.install.service import DROP_INS, SOCKET, UNIT, Installation, expected_files
 from asr_daemon.journal import Journal
+from asr_daemon.models.abilities import FAMILY_OF_CLASS
 from asr_daemon.models.bringing import Bringer
 
 if TYPE_CHECKING:
@@ -247,6 +248,28 @@ def test_model_that_was_not_fetched_whole(host: Host) -> None:
     model(host, tokens_json="")
     (found,) = [finding for finding in host.problems("engine.model") if finding.level == "error"]
     assert "tokens.json is empty" in found.text
+
+
+@pytest.mark.parametrize(
+    ("model_class", "keys"),
+    [
+        ("SeacoParaformer", ["language"]),
+        ("Paraformer", ["hotwords", "language"]),
+        ("SenseVoiceSmall", ["hotwords", "protect"]),
+        ("FunASRNano", ["protect"]),
+    ],
+)
+def test_settings_that_the_model_cannot_follow(host: Host, model_class: str, keys: list[str]) -> None:
+    """A hotword file, a language or protected words that have no effect are named, with what helps."""
+    model(host, **{"config.yaml": f"model: {model_class}\n"})
+    assert host.problems("inbox 'inbox'") == []
+    words = host.write("finance.txt", "顾清源\n")
+    host.section("inbox", hotwords=words, language="en", protect=("十一",))
+    found = host.problems("inbox 'inbox'")
+    assert [finding.key.rpartition(" ")[2] for finding in found] == keys
+    assert all(finding.level == "warning" and finding.fix for finding in found)
+    (ok,) = [one for one in examine(host.config, machine=host.machine) if "paraformer-zh (" in one.text]
+    assert FAMILY_OF_CLASS[model_class] in ok.text
 
 
 SMI = "NVIDIA H200, 143771, {free}, 570.10\n"
