@@ -139,7 +139,7 @@ class Loop:
                 "given": len(request.hotwords),
                 "left_out": left_out,
             }
-            self.note("warning" if request.hotwords else "debug", "hotwords_left_to_correction", fields)
+            self.note("info" if request.hotwords else "debug", "hotwords_left_to_correction", fields)
         job = Job(order, request, fd, self._engine.postprocessor(order.profile), self._channel.send)
         self._jobs[order.job] = job
         self._feeder.add(job)

@@ -227,7 +227,7 @@ def prompt_of(family: Any, request: Request) -> str:
     embeddings, _ = family._prepare(family.prepare(sounds()[1]), request)
     table = family._model.llm.get_input_embeddings().weight
     is_token = (embeddings[0][:, None] == table).all(dim=-1)
-    known = [int(row.argmax()) for row in is_token if row.any()]
+    known = [int(row.nonzero()[0]) for row in is_token if row.any()]
     return str(family._tokenizer.decode(known))
 
 
@@ -315,4 +315,5 @@ def test_a_recording_becomes_segments_in_a_child_with_that_family(models_dir: Pa
         driver.child.stop(20)
     assert len(outcome.segments) == len(outcome.places) > 1
     assert all(segment.raw_text and "failed" not in segment.flags for segment in outcome.segments)
-    assert [note.event for note in driver.notes if note.level in ("warning", "error")] == []
+    said = {note.event for note in driver.notes if note.level in ("warning", "error")}
+    assert said <= {"text_doubted"}  # random text is not credible
