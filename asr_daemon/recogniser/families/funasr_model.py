@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from asr_daemon.errors import DeviceMissingError, ModelMissingError
-from asr_daemon.models.catalogue import FAMILIES
+from asr_daemon.models.abilities import FAMILY_OF_CLASS
 
 PACKAGED = "silero-vad"  # the one model that is no folder: it lies in a package of its own
 # What may be built; some of FunASR's classes run code that lies beside the weights, or ask a hub.
-_CLASSES = frozenset((*FAMILIES, "FsmnVADStreaming", "CTTransformer"))
+_CLASSES = frozenset((*FAMILY_OF_CLASS, "FsmnVADStreaming", "CTTransformer"))
 
 
 def load(model: str, device: str, threads: int, **more: Any) -> Any:
@@ -24,12 +24,12 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
     Raises :class:`ModelMissingError` where it cannot be built, :class:`DeviceMissingError` where FunASR
     would silently have taken another device.
     """
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when FunASR brings them in
+        os.environ.setdefault(variable, "1")
     if model != PACKAGED and not Path(model).is_dir():  # FunASR would ask its hub for it
         raise ModelMissingError(f"The model folder {model} does not exist.")
     if model != PACKAGED:
         _refuse_more_than_weights(model)
-    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):  # read when FunASR brings them in
-        os.environ.setdefault(variable, "1")
     auto_model = importlib.import_module("funasr").AutoModel
     try:
         loaded = auto_model(
