@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -30,6 +30,7 @@ from asr_daemon.errors import (
     job_error,
 )
 from asr_daemon.fingerprint import open_recording
+from asr_daemon.in_work import ConsumerState, Ending, InWork
 from asr_daemon.inbox import shown_name
 from asr_daemon.memory_ladder import Rung
 from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from asr_daemon.profile import Profile
     from asr_daemon.queue import Job, Queue, Waiting
 
-__all__ = ["Consumer", "ConsumerState", "InWork", "Recogniser"]
-
 log = structlog.get_logger()
 
 IN_FLIGHT = 8  # recordings given to the recogniser at once, so that short ones share its batches
@@ -55,50 +54,7 @@ POLL_S = 0.5  # how soon a new job is noticed while others are in work
 IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the consumer
 HISTORY_AGAIN_S = 2.0  # how soon a history that could not be written is tried again
 LONGEST_BLOCK_S = 300.0
-
-
-@dataclass(slots=True)
-class InWork:
-    """A job that the recogniser has in hand."""
-
-    job: Job
-    name: str
-    inbox: str
-    began_s: float
-    duration_ms: int = 0
-    decoded_ms: int = 0
-    recognised_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A claimed job that the recogniser has no longer, to be said in the history as soon as that can be."""
-
-    job: Job
-    error: JobError | None  # None: untried
-    at_once: bool = False  # it was not alone when the recogniser was lost
-    last_rung: Rung = Rung.CPU  # the highest that could help, where memory did not suffice
-
-
-@dataclass(slots=True)
-class ConsumerState:
-    """What `status` tells of the recogniser."""
-
-    state: str = "idle"  # idle, loading, working, blocked, paused
-    reason: str = ""  # why it is blocked
-    model: str = ""
-    device: str = ""
-    pid: int | None = None
-    load_ms: int = 0
-    restarts: int = 0
-    audio_ms: int = 0  # recognised since the start
-    busy_s: float = 0.0  # with at least one recording in work, since the start
-    failures: dict[str, int] = field(default_factory=dict)  # ended attempts by class, since the start
-    # What was done because memory did not suffice, since the start; see memory_ladder.py.
-    memory_steps: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("batch", "segment", "process", "cpu"), 0)
-    )
-    in_work: dict[int, InWork] = field(default_factory=dict)
+SUSPECT_PATIENCE_S = 600.0  # a suspect waits for the recogniser to be free; after that, it is set free for it
 
 
 class Consumer:
@@ -212,6 +168,8 @@ class Consumer:
                 return
             if any(work.job.is_suspect for work in self.state.in_work.values()):
                 return  # a suspect has the recogniser to itself
+            if self.state.in_work and self._queue.has_overdue_suspect(SUSPECT_PATIENCE_S):
+                return  # in a long queue, it would not be free for days
             job = self._queue.claim(fresh_only=bool(self.state.in_work), away=self._away)
             if job is None:
                 if self.state.state in ("blocked", "paused") and not self.state.in_work:
@@ -272,11 +230,15 @@ class Consumer:
         )
 
     def _recogniser_for(self, job: Job) -> Recogniser:
-        """Return a child as the job's rung wants it."""
+        """Return a child as the job's rung wants it; what another one has in work goes back untried."""
+        model, engine = self.profiles.model, self.config.engine
+        if not self._keeper.suits(model, engine, job.rung):
+            self._endings += [Ending(work.job, None) for work in self.state.in_work.values()]
+            self.state.in_work.clear()
         if job.rung:
             self._count_memory_step("cpu" if job.rung is Rung.CPU else "process")
         try:
-            return self._keeper.ready(self.profiles.model, self.config.engine, job.rung)
+            return self._keeper.ready(model, engine, job.rung)
         except RecogniserNotStartedError as error:
             if job.rung is not Rung.CPU or self._stopping.is_set():
                 raise

@@ -198,6 +198,10 @@ class Queue:
             history.run("begin_attempt", job=row["id"], now=now)
             return self._job(history, row["id"])
 
+    def has_overdue_suspect(self, patience_s: float) -> bool:
+        """Whether a suspect has been due for that long, and was not claimed because others were in work."""
+        return self._history.one("overdue_suspect", before=self._clock.stamp(-patience_s)) is not None
+
     def is_empty(self) -> bool:
         """Whether no job waits, not even for its time."""
         return self._history.one("any_queued") is None

@@ -97,16 +97,21 @@ class RecogniserKeeper:
 
         Above :attr:`Rung.USUAL` it is a fresh one in any case.
         """
-        wanted = (model.identity, "cpu" if rung is Rung.CPU else engine.device)
-        if self.current is not None and (self._loaded != wanted or rung is not Rung.USUAL):
+        if not self.suits(model, engine, rung):
             self.end()
         if self.current is None:
+            wanted = (model.identity, _device(engine, rung))
             self.current = self._load_unless_broken(model, engine, rung)
             if model.identity != wanted[0]:
                 self.kill()
                 raise RecogniserNotStartedError("the model was replaced while it was loaded")
             self._loaded = wanted
         return self.current
+
+    def suits(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> bool:
+        """Whether :meth:`ready` would end no child."""
+        is_as_wanted = self._loaded == (model.identity, engine.device) and rung is Rung.USUAL
+        return self.current is None or is_as_wanted
 
     def _load_unless_broken(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
         """Load; a model that was found damaged is read again (gigabytes) once a file of it has changed."""
@@ -128,7 +133,7 @@ class RecogniserKeeper:
             model_folder=str(model.folder),
             vad_folder=str(model.vad_folder or ""),
             punctuation_folder=str(model.punctuation_folder or ""),
-            device="cpu" if rung is Rung.CPU else engine.device,
+            device=_device(engine, rung),
             batch_s=0.0 if rung is Rung.CPU else engine.batch_s,
             threads=engine.threads,
             ffmpeg=self._find_ffmpeg(engine.ffmpeg),
@@ -197,6 +202,11 @@ class RecogniserKeeper:
         recogniser, self.current, self.pid = self.current, None, None
         if recogniser is not None:
             recogniser.stop(timeout_s=END_WITHIN_S)
+
+
+def _device(engine: EngineSection, rung: Rung) -> str:
+    """Return the device to ask for."""
+    return "cpu" if rung is Rung.CPU else engine.device
 
 
 def write_note(note: protocol.Note) -> None:

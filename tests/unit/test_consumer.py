@@ -423,3 +423,53 @@ def test_unexpected_error_of_the_consumer_itself_puts_the_jobs_back(room: Room) 
     room.script = well
     room.run(steps=20, pause_s=10.0)
     assert room.states() == {"a.wav": "done"}
+
+
+def test_suspect_is_not_put_off_for_ever_by_a_queue_that_never_ends(room: Room) -> None:
+    """After ten minutes nothing more is begun beside what is in work, until the suspect had its turn."""
+    room.way.put("suspect.wav", b"suspect")
+    room.way.queue.fail(room.way.claim().id, RecogniserCrashedError(), at_once=True)
+    room.script = lambda order, content: []
+    room.way.put("long.wav", b"long")
+    long = room.way.queue.claim(fresh_only=True)
+    assert long is not None
+    room.consumer._begin(long)
+    room.script = well
+    for minute in range(20):
+        room.way.put(f"{minute}.wav", str(minute).encode())
+        room.started[0].said.append(protocol.Progress(long.id, 0, minute, minute))
+        for _ in range(5):
+            room.consumer.step()
+        room.time.pass_s(55)
+    begun = [order.job for order in room.orders]
+    assert 9 <= len(begun) <= 13, "others are begun for about ten minutes, and then no more"
+    assert 1 not in begun, "the suspect runs alone or not at all"
+    room.started[0].said += well(room.orders[0], b"long")
+    room.run(steps=100, pause_s=1.0)
+    assert set(room.states().values()) == {"done"}
+
+
+@pytest.mark.parametrize("changed", ["model", "device"])
+def test_another_model_or_device_gives_back_what_is_in_work(room: Room, changed: str) -> None:
+    """A reload in mid-recording: no attempt is spent, nobody is blamed, its segments are kept."""
+
+    def script(order: protocol.Recognise, content: bytes) -> list[object]:
+        if len(room.orders) == 1:
+            return [protocol.Recognised(order.job, (segment(0, "long0"),))]
+        return well(order, content)
+
+    room.script = script
+    room.way.put("long.wav", b"long")
+    room.consumer.step()
+    room.consumer.step()
+    if changed == "model":
+        room.profiles.model_or_error = Model(identity="model@2")
+    else:
+        engine = room.way.config.engine.model_copy(update={"device": "cpu"})
+        room.consumer.reload(room.way.config.model_copy(update={"engine": engine}), room.profiles)  # type: ignore[arg-type]
+    room.way.put("b.wav", b"B", Profile("model@2" if changed == "model" else "model@1"))
+    room.run(steps=20, pause_s=0.5)
+    assert room.states() == {"long.wav": "done", "b.wav": "done"}
+    assert room.consumer.state.restarts == 0
+    assert {row["error_code"] for row in room.way.history.all("attempts_of_job", job=1)} <= {None}
+    assert [recogniser.is_alive for recogniser in room.started] == [False, True]

@@ -13,9 +13,9 @@ from asr_daemon import status
 from asr_daemon.backup.drill import Drill
 from asr_daemon.cli.console import console
 from asr_daemon.cli.status_view import status_view
-from asr_daemon.consumer import InWork
 from asr_daemon.control import ControlServer
 from asr_daemon.errors import NotDecodableError
+from asr_daemon.in_work import InWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
