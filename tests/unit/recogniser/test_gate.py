@@ -139,6 +139,14 @@ def test_second_reading_that_fails_costs_nothing(error: Exception) -> None:
     assert said.flags == ("repetition", "hallucination_suspected")
 
 
+def test_segment_that_ran_out_of_memory_keeps_saying_so() -> None:
+    """Its recording goes up the ladder; a second reading here would hide that."""
+    family = Dreamer()
+    first = Spoken(LOOP, flags=("split", "out_of_memory"))
+    assert through(family, speech(10), first=first) is first
+    assert family.asked == []
+
+
 def test_segments_are_cut_where_they_are_quiet() -> None:
     """In the pause nearest to the middle third, never in a word."""
     samples = speech(12, -10)
