@@ -23,8 +23,8 @@ ON_SILENCE = "text_on_silence"
 TOO_FAST = "too_fast"
 REASONS = (REPETITION, ON_SILENCE, TOO_FAST)
 
-# The sample recordings have 5.5 at most, fast Mandarin 7 to 8. A letter or a digit counts as a third of one: fast English has 20
-# letters a second, and 一亿 is written with nine digits.
+# The sample recordings have 5.5 at most, fast Mandarin 7 to 8. A letter or a digit counts as a third of one:
+# fast English has 20 letters a second, and 一亿 is written with nine digits.
 MOST_CHARACTERS_PER_S = 15.0
 MOST_CHARACTERS_AT_ONCE = 5.0  # a short segment is cut close around its words
 
@@ -36,8 +36,8 @@ LEAST_SHARE = 0.5  # of the text
 
 LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20  # 50 ms, about half a syllable
 SILENT_DBFS = -70.0  # nothing there is loud: a whisper far from the microphone reaches -60
-# Between loud and quiet places: a hum or a fan has less, the sample recordings 19 dB and more, a voice as loud as
-# the noise around it 4.
+# Between loud and quiet places: a hum or a fan has less, a voice as loud as the noise around it more, the
+# sample recordings 19 dB at the least.
 STEADY_DB = 2.0
 LEAST_STEADY_SAMPLES = SAMPLE_RATE_HZ  # below that, a level says little
 
