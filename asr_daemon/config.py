@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from asr_daemon.errors import ConfigurationError
+from asr_daemon.errors import ConfigurationError, UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -217,6 +217,13 @@ class Config(Section):
     def find_inbox(self, name: str) -> InboxSection | None:
         """Return the inbox of that name."""
         return next((inbox for inbox in self.inbox if inbox.name == name), None)
+
+    def require_inbox(self, name: str) -> InboxSection:
+        """Return the inbox of that name; raises :class:`~asr_daemon.errors.UsageError` if there is none."""
+        if (found := self.find_inbox(name)) is None:
+            names = ", ".join(section.name for section in self.inbox) or "none"
+            raise UsageError(f"there is no inbox {name!r}; configured are: {names}")
+        return found
 
 
 def find_config(explicit: Path | None) -> Path | None:

@@ -10,6 +10,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from asr_daemon.hotwords.hotword_list import list_digest
+
 TEXT_REVISION = 1  # raise it when a release makes other text of the same recording on purpose
 
 
@@ -40,6 +42,12 @@ class Profile:
             fields[name] = tuple(fields[name])
         fields["replacements"] = tuple((wrong, right) for wrong, right in fields["replacements"])
         return cls(**fields)
+
+    @property
+    def hotwords_digest(self) -> str:
+        """SHA-256 of the hotword list, as `hotwords check` says it; "" where there is none."""
+        has_list = self.hotwords or self.replacements
+        return list_digest(self.hotwords, self.replacements) if has_list else ""
 
     @property
     def digest(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from asr_daemon.errors import (
     Retry,
 )
 from asr_daemon.history.search import index_body
+from asr_daemon.hotwords.hits import Hit, find_hits
 from asr_daemon.inbox import Candidate, shown_name
 from asr_daemon.itn import Span
 from asr_daemon.memory_ladder import Rung, climb
@@ -479,6 +481,19 @@ def transcript_of(history: History, row: sqlite3.Row) -> Transcript:
         model=row["model_name"] or "",
         model_is_builtin=bool(row["model_is_builtin"]),
         flags=_STRINGS.validate_json(row["flags"]),
+    )
+
+
+def hotwords_of(history: History, job: int) -> Counter[Hit]:
+    """Return which hotwords a job's text holds, by whom they were put there, and how often."""
+    return Counter(
+        hit
+        for row in history.all("segments_with_hotwords", job=job)
+        for hit in find_hits(
+            row["raw_text"],
+            _CORRECTIONS.validate_json(row["corrections"]),
+            _STRINGS.validate_json(row["hotwords_hit"]),
+        )
     )
 
 

@@ -57,7 +57,7 @@ class Steering:
         They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none).
         """
         if inbox != COMMAND_LINE:
-            self._require_inbox(inbox)
+            self._daemon.config.require_inbox(inbox)
         profile = self._daemon.profiles.profile(inbox)
         if hotwords is not None:
             profile = with_hotwords(profile, read_hotwords(Path(hotwords)) if hotwords else None)
@@ -90,17 +90,17 @@ class Steering:
         return {"count": count}
 
     def retry_with_other_hotwords(self, inbox: str) -> Answer:
-        """Put back the finished recordings of an inbox whose hotword list has changed since."""
-        self._require_inbox(inbox)
+        """Put back the finished recordings of an inbox whose hotword list has changed since.
+
+        Raises :class:`HotwordFileError` where the list cannot be read: that is no empty list.
+        """
+        section = self._daemon.config.require_inbox(inbox)
+        if section.hotwords is not None:
+            read_hotwords(section.hotwords)
         count = self._daemon.queue.retry_with_other_hotwords(inbox, self._daemon.profiles.profile(inbox))
         log.info("retry_asked", inbox=inbox, count=count, by="hotwords changed")
         self._daemon.consumer.wake.set()
         return {"count": count}
-
-    def _require_inbox(self, inbox: str) -> None:
-        if self._daemon.config.find_inbox(inbox) is None:
-            names = ", ".join(section.name for section in self._daemon.config.inbox) or "none"
-            raise UsageError(f"there is no inbox {inbox!r}; configured are: {names}")
 
     def pause(self) -> Answer:
         """Begin no further recording; what is in work is finished."""

@@ -23,19 +23,25 @@ def hotwords() -> None:
 
 
 @hotwords.command()
-@_file
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--inbox", metavar="NAME", help="As that inbox uses it; without FILE, the inbox's own list.")
 @with_config
-def check(context: Context, file: Path) -> int:
+def check(context: Context, file: Path | None, inbox: str | None) -> int:
     """Say line by line what the model can do with each word. Ends with 1 when a line has no effect."""
     from asr_daemon.hotwords.check import check_hotwords, render_report  # noqa: PLC0415
 
     config = context.config()
+    section = None if inbox is None else config.require_inbox(inbox)
+    file = file or (section.hotwords if section else None)
+    if file is None:
+        raise UsageError(f"inbox {inbox!r} has no hotword file" if inbox else "name a FILE or an --inbox")
     try:
         model = resolve(config.engine.model, config.models_dir, config.engine.device)
     except ModelMissingError as error:
         raise OperatorError(str(error)) from None
-    report = check_hotwords(file, model.family, Path(model.folder))
-    click.echo(f"for {model.label}:")
+    phonetic = section is None or section.phonetic_correction
+    report = check_hotwords(file, model.family, Path(model.folder), phonetic=phonetic)
+    click.echo(f"{file} for {model.label}:")
     click.echo(render_report(report), nl=False)
     return 0 if report.is_good else 1
 

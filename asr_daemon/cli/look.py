@@ -8,7 +8,6 @@ import os
 import re
 import sys
 import time
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +23,18 @@ from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.search import match_phrase
-from asr_daemon.hotwords.hits import hits_of
 from asr_daemon.inbox_profile import inbox_label
-from asr_daemon.queue import transcript_of
+from asr_daemon.profile import Profile
+from asr_daemon.queue import hotwords_of
 from asr_daemon.rendering import render
 from asr_daemon.status import collect
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections import Counter
 
     from asr_daemon.history import History
+    from asr_daemon.hotwords.hits import Hit
 
 STATES = ("waiting", "queued", "running", "done", "failed", "quarantined", "gone", "superseded")
 REFRESH_S = 0.5
@@ -85,14 +86,14 @@ def history(
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, fieldnames=list(_FIELDS))
         writer.writeheader()
-        writer.writerows(entries)
+        writer.writerows({**entry, "hotwords": _listed(entry["hotwords"])} for entry in entries)
     else:
         console().print(history_table(entries))
 
 
 _FIELDS = (
     "id", "inbox", "name", "path", "state", "found_at", "written_at", "duration_s", "model", "attempts",
-    "class", "problem", "sha256",
+    "class", "problem", "sha256", "hotwords",
 )  # fmt: skip
 
 
@@ -105,10 +106,11 @@ def entries_of(
     limit: int = 50,
 ) -> list[dict[str, Any]]:
     """Return the recordings as scripts see them, newest first."""
-    return [_entry(row) for row in past.all("history", inbox=inbox, state=state, since=since, limit=limit)]
+    rows = past.all("history", inbox=inbox, state=state, since=since, limit=limit)
+    return [_entry(row, hotwords_of(past, row["job_id"])) for row in rows]
 
 
-def _entry(row: sqlite3.Row) -> dict[str, Any]:
+def _entry(row: sqlite3.Row, hits: Counter[Hit]) -> dict[str, Any]:
     state = row["job_state"] if row["state"] in ("waiting", "failed") and row["job_state"] else row["state"]
     values = (
         row["id"],
@@ -124,6 +126,7 @@ def _entry(row: sqlite3.Row) -> dict[str, Any]:
         row["error_code"],
         row["error_message"] or row["problem"],
         row["sha256"],
+        _counted(hits),
     )
     return dict(zip(_FIELDS, values, strict=True))
 
@@ -131,8 +134,9 @@ def _entry(row: sqlite3.Row) -> dict[str, Any]:
 def history_table(entries: list[dict[str, Any]]) -> Table:
     """Return the entries as a table for people."""
     table = Table(box=None, pad_edge=False)
-    for column in ("ID", "found", "inbox", "recording", "length", "state", "problem"):
-        table.add_column(column, justify="right" if column in ("ID", "length") else "left", overflow="fold")
+    for column in ("ID", "found", "inbox", "recording", "length", "hotwords", "state", "problem"):
+        is_figure = column in ("ID", "length", "hotwords")
+        table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
     for entry in entries:
         length = "" if entry["duration_s"] is None else str(timedelta(seconds=round(entry["duration_s"])))
         table.add_row(
@@ -141,6 +145,7 @@ def history_table(entries: list[dict[str, Any]]) -> Table:
             entry["inbox"],
             entry["name"],
             length,
+            str(sum(hit["count"] for hit in entry["hotwords"]) or ""),
             entry["state"],
             entry["problem"] or "",
         )
@@ -182,8 +187,10 @@ def show(context: Context, recording: int, kind: str) -> int:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")
     if row["job_state"] == "done":
         click.echo(render(past, row, kind), nl=False)
-        if hits := _hits(past, row):
-            click.echo(f"hotwords: {hits}", err=True)
+        profile = Profile.from_json(row["profile"])
+        if digest := profile.hotwords_digest:
+            hits = _listed(_counted(hotwords_of(past, row["job_id"])))
+            click.echo(f"hotwords: list {digest[:12]}, {hits or 'none of it was said'}", err=True)
         return 0
     click.echo(f"{inbox_label(row['inbox'])}/{row['name']}: {row['job_state'] or row['state']}", err=True)
     click.echo(f"{row['error_message'] or row['problem'] or 'not transcribed yet'}", err=True)
@@ -197,10 +204,13 @@ def show(context: Context, recording: int, kind: str) -> int:
     return 1
 
 
-def _hits(past: History, row: sqlite3.Row) -> str:
-    """Return which hotwords the transcript holds, how often, and who put them there."""
-    counts = Counter(hit for segment in transcript_of(past, row).segments for hit in hits_of(segment))
-    return ", ".join(f"{hit.word} {count}x by {hit.by}" for hit, count in counts.items())
+def _counted(hits: Counter[Hit]) -> list[dict[str, Any]]:
+    return [{"word": hit.word, "by": hit.by, "count": count} for hit, count in hits.items()]
+
+
+def _listed(hits: list[dict[str, Any]]) -> str:
+    """Return which hotwords a transcript holds, how often, and who put them there."""
+    return ", ".join(f"{hit['word']} {hit['count']}x by {hit['by']}" for hit in hits)
 
 
 def _moment(since: str | None) -> str | None:

@@ -174,6 +174,10 @@ SELECT number, start_ms, end_ms FROM segments WHERE job_id = :job AND raw_text I
 -- job_segments: the text of a job
 SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY start_ms, number
 
+-- segments_with_hotwords: where a job's text holds hotwords, and what was corrected there
+SELECT raw_text, corrections, hotwords_hit FROM segments
+WHERE job_id = :job AND raw_text IS NOT NULL AND hotwords_hit <> '[]' ORDER BY start_ms, number
+
 -- undelivered: files whose work has ended, but which do not have their transcript yet
 SELECT recordings.id AS recording, recordings.inbox FROM recordings JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.state = 'waiting' AND jobs.state IN ('done', 'failed', 'quarantined')
@@ -255,7 +259,7 @@ ORDER BY coalesce(jobs.finished_at, recordings.found_at) DESC LIMIT :limit
 -- history: what was found, newest first
 SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
     recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
-    jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256
+    jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
   AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)

@@ -1,6 +1,7 @@
 """``hotwords check``: line by line, what the model and the correction can do with a hotword file.
 
-Enters: the file, the model's family and folder. Leaves: a :class:`Report`. Fails with
+Enters: the file, the model's family and folder, whether the inbox corrects by sound. Leaves: a
+:class:`Report`. Fails with
 :class:`~asr_daemon.hotwords.source.HotwordFileError` where the file cannot be read. Neither torch nor the
 model is loaded: the vocabulary is read from the model's folder.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr_daemon.hotwords.entry import Problem, Replacement, Word
-from asr_daemon.hotwords.hotword_list import read_lines
+from asr_daemon.hotwords.hotword_list import list_digest, read_lines
 from asr_daemon.hotwords.vocabulary import MAX_TOKENS, Vocabulary
 from asr_daemon.models.abilities import ABILITIES
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from asr_daemon.models.abilities import Family
 
 LONG_WORD_CHARS = 10  # names and terms are shorter; models were trained on up to about this
+SHOWN_CHARS = 40  # of a line that is not understood
 
 
 class Verdict(enum.Enum):
@@ -40,7 +42,7 @@ class LineReport:
 
     path: Path
     line: int  # from 1
-    text: str  # the word, "wrong => right", or "" where the line is not understood
+    text: str  # the word, "wrong => right", or the line as it stands where it is not understood
     verdict: Verdict
     tokens: tuple[str, ...]  # as the model would write the word; none where that is not known
     remarks: tuple[str, ...]  # sentences
@@ -52,6 +54,7 @@ class Report:
 
     lines: tuple[LineReport, ...]
     remarks: tuple[str, ...]  # on the list as a whole
+    digest: str  # by which transcripts name the list
 
     @property
     def is_good(self) -> bool:
@@ -59,24 +62,37 @@ class Report:
         return all(line.verdict is not Verdict.UNUSABLE for line in self.lines)
 
 
-def check_hotwords(path: Path, family: Family, model_folder: Path | None) -> Report:
-    """Return the report of a file for a model: its family, and its folder where it is there."""
+def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, phonetic: bool = True) -> Report:
+    """Return the report of a file for a model: its family, and its folder where it is there.
+
+    ``phonetic``: whether words that sound like a hotword are corrected after recognition.
+    """
     vocabulary, remarks = _vocabulary(family, model_folder)
+    by_sound_only = not ABILITIES[family].takes_hotwords
+    if by_sound_only:
+        how = "correction of its text" if phonetic else "replacements (错词=>正词)"
+        remarks.append(f"This model takes no hotwords: the list serves by {how} alone.")
+    if not phonetic:
+        remarks.append("Correction by sound is off for this inbox (phonetic_correction).")
     seen: dict[str, SourceLine] = {}
     wrong: dict[str, SourceLine] = {}
+    replacements: dict[str, str] = {}
     lines: list[LineReport] = []
     n_words = 0
     for line in read_lines(path):
         match line.entry:
             case Problem(text=text):
-                lines.append(LineReport(line.path, line.number, "", Verdict.UNUSABLE, (), (text,)))
+                shown = line.raw[:SHOWN_CHARS] + "…" * (len(line.raw) > SHOWN_CHARS)
+                lines.append(LineReport(line.path, line.number, shown, Verdict.UNUSABLE, (), (text,)))
             case Word(text):
-                lines.append(_word(line, text, seen.get(text), vocabulary))
+                ways = _Ways(vocabulary, reaches_model=not by_sound_only, phonetic=phonetic)
+                lines.append(_word(line, text, seen.get(text), ways))
                 n_words += text not in seen
                 seen.setdefault(text, line)
             case Replacement(wrong=left, right=right):
                 lines.append(_replacement(line, left, right, wrong.get(left), seen))
                 wrong.setdefault(left, line)
+                replacements.setdefault(left, right)
             case _:
                 pass
     most = ABILITIES[family].most_hotwords
@@ -85,14 +101,13 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None) -> Rep
             f"This model is given {most} words at most: the first of the {n_words}; "
             "the others serve by correction of its text alone."
         )
-    return Report(tuple(lines), tuple(remarks))
+    digest = list_digest(tuple(seen), tuple(replacements.items()))
+    return Report(tuple(lines), tuple(remarks), digest)
 
 
 def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
-    if ABILITIES[family].hotwords == "prompt":
+    if ABILITIES[family].hotwords == "prompt" or not ABILITIES[family].takes_hotwords:
         return None, []
-    if not ABILITIES[family].takes_hotwords:
-        return None, ["This model takes no hotwords: they serve by correction of its text alone."]
     if model_folder is None:
         return None, ["The model's folder is not there: what it can write was not looked at."]
     try:
@@ -101,24 +116,38 @@ def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary |
         return None, [f"The model's vocabulary cannot be read, so that it was not looked at: {error}"]
 
 
-def _word(line: SourceLine, text: str, first: SourceLine | None, vocabulary: Vocabulary | None) -> LineReport:
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """How a word can come into the text."""
+
+    vocabulary: Vocabulary | None
+    reaches_model: bool
+    phonetic: bool
+
+    def by_sound(self, text: str) -> bool:
+        return self.phonetic and all("\u4e00" <= char <= "\u9fff" for char in text)
+
+
+def _word(line: SourceLine, text: str, first: SourceLine | None, ways: _Ways) -> LineReport:
     remarks: list[str] = []
     is_dead = False
-    spelling = vocabulary.spell(text) if vocabulary else None
+    spelling = ways.vocabulary.spell(text) if ways.vocabulary else None
     if first is not None:
         remarks.append(f"The word stands on line {first.number} of {first.path.name} already.")
-    if sum(char.isalnum() for char in text) == 1:
-        remarks.append("One character alone is heard everywhere and does damage: give the whole word.")
     if len(text) > LONG_WORD_CHARS and not text.isascii():
         remarks.append(
             f"More than {LONG_WORD_CHARS} characters are seldom recognised as one: list its parts."
         )
     if any(char.isdigit() for char in text):
         remarks.append("Digits are heard as words: write 五 for 5, and let the normaliser make digits.")
-    if spelling and spelling.unknown:
-        is_dead = not all("\u4e00" <= char <= "\u9fff" for char in text)
-        help_ = "a replacement (错词=>正词)" if is_dead else "correction by sound"
-        remarks.append(f"The model cannot write {_listed(spelling.unknown)}: only {help_} can bring it in.")
+    if not ways.reaches_model or (spelling and spelling.unknown):
+        is_dead = is_dead or not ways.by_sound(text)
+        help_ = "correction by sound" if ways.by_sound(text) else "a replacement (错词=>正词)"
+        if spelling:
+            unknown = _listed(spelling.unknown)
+            remarks.append(f"The model cannot write {unknown}: only {help_} can bring it in.")
+        elif not ways.by_sound(text):
+            remarks.append(f"Only {help_} can bring it in.")
     elif spelling and len(spelling.tokens) > MAX_TOKENS:
         is_dead = True
         remarks.append(f"The model is given words of {MAX_TOKENS} tokens at most; this has more.")
@@ -164,6 +193,6 @@ def render_report(report: Report) -> str:
     out += report.remarks
     out.append(
         f"{len(report.lines)} lines: {counts[Verdict.GOOD]} good, {counts[Verdict.WARNING]} with a warning, "
-        f"{counts[Verdict.UNUSABLE]} without effect."
+        f"{counts[Verdict.UNUSABLE]} without effect. Transcripts name the list {report.digest[:12]}."
     )
     return "\n".join(out) + "\n"

@@ -147,9 +147,15 @@ def _word(text: str) -> Word:
             f"The line has {len(text)} characters; a hotword has at most {MAX_WORD_CHARS}.",
             f"这一行有 {len(text)} 个字，热词最多 {MAX_WORD_CHARS} 个字。",
         )
-    if not any(char.isalnum() for char in text):
+    n_chars = sum(char.isalnum() for char in text)
+    if not n_chars:
         raise _WrongLineError(
             "The line holds no letter, digit or Chinese character.",
             "这一行没有文字，不能作为热词。",
+        )
+    if n_chars == 1 and (len(text) == 1 or not text.isascii()):  # C# is a word
+        raise _WrongLineError(
+            "One character alone would be heard everywhere and do damage: write the whole word.",
+            "单个字作为热词会到处误伤，请写完整的词。",
         )
     return Word(text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from asr_daemon.transcript import Correction, Segment
+    from asr_daemon.transcript import Correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ def find_hits(raw_text: str, corrections: Sequence[Correction], hotwords: Iterab
             touched = any(by_correction[match.start() : match.end()])
             found.setdefault((match.start(), Hit(word, "correction" if touched else "model")))
     return tuple(dict.fromkeys(hit for _, hit in sorted(found, key=lambda item: item[0])))
-
-
-def hits_of(segment: Segment) -> tuple[Hit, ...]:
-    """Return the hits of a stored segment, from the words that it names as hit."""
-    return find_hits(segment.raw_text, segment.corrections, segment.hotwords_hit)
 
 
 def _corrected(raw_text: str, corrections: Sequence[Correction]) -> tuple[str, list[bool]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from asr_daemon.hotwords.encoding import split_lines
@@ -21,6 +22,8 @@ from asr_daemon.hotwords.entry import Entry, Include, Problem, Replacement, Word
 from asr_daemon.hotwords.source import HotwordFileError, read_stable
 
 MAX_FILES = 50  # of one list, inclusions counted
+MAX_SHOWN_CHARS = 200  # of a line
+KEPT_FILES = 16  # whose lines are remembered for the next recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class SourceLine:
     path: Path
     number: int  # from 1
     entry: Entry
+    raw: str  # the line as it can be shown: printable, without blanks around; "" where it is damaged
 
 
 def read_hotwords(path: Path) -> HotwordList:
@@ -63,7 +67,7 @@ def read_hotwords(path: Path) -> HotwordList:
         words=tuple(words),
         replacements=tuple(replacements.items()),
         problems=tuple(problems),
-        digest=_digest(tuple(words), tuple(replacements.items())),
+        digest=list_digest(tuple(words), tuple(replacements.items())),
     )
 
 
@@ -82,6 +86,22 @@ def read_lines(path: Path) -> tuple[SourceLine, ...]:
     return tuple(reader.lines)
 
 
+@lru_cache(maxsize=KEPT_FILES)
+def _parsed(path: Path, data: bytes) -> tuple[SourceLine, ...]:
+    """Return the lines that say something; by content, so that a thousand recordings parse a file once."""
+    _, lines = split_lines(data)
+    parsed = ((raw, parse_line(raw.text, raw.number, path)) for raw in lines)
+    return tuple(
+        SourceLine(path, raw.number, entry, _shown(raw.text or ""))
+        for raw, entry in parsed
+        if entry is not None
+    )
+
+
+def _shown(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text[:MAX_SHOWN_CHARS]).strip()
+
+
 class _Reader:
     """Walks a file and its inclusions, depth first, each file once."""
 
@@ -94,13 +114,11 @@ class _Reader:
     def read(self, path: Path) -> None:
         self._seen.add(path)
         self._open.append(path)
-        _, lines = split_lines(read_stable(path))
-        for raw in lines:
-            entry = parse_line(raw.text, raw.number, path)
-            if isinstance(entry, Include):
-                entry = self._include(entry, raw.number, path)
-            if entry is not None:
-                self.lines.append(SourceLine(path, raw.number, entry))
+        for line in _parsed(path, read_stable(path)):
+            if not isinstance(line.entry, Include):
+                self.lines.append(line)
+            elif problem := self._include(line.entry, line.number, path):
+                self.lines.append(SourceLine(path, line.number, problem, line.raw))
         self._open.pop()
 
     def _include(self, include: Include, number: int, path: Path) -> Problem | None:
@@ -146,6 +164,7 @@ class _RefusedError(Exception):
         self.chinese = chinese
 
 
-def _digest(words: tuple[str, ...], replacements: tuple[tuple[str, str], ...]) -> str:
+def list_digest(words: tuple[str, ...], replacements: tuple[tuple[str, str], ...]) -> str:
+    """Return the SHA-256, hexadecimal, by which a list is known."""
     content = json.dumps([words, replacements], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()

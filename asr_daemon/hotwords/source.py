@@ -35,15 +35,22 @@ class HotwordFileError(OperatorError):
 def read_stable(path: Path, pause: Callable[[float], None] = time.sleep) -> bytes:
     """Return the content, seen the same in two readings of an unchanged file.
 
-    An editor that truncates and then writes shows half a file, or none, in between: a file without any
-    content is looked at once more. Raises :class:`HotwordFileError` where the file cannot be read, is no
-    ordinary file, is too large or does not come to rest within ``ATTEMPTS`` looks.
+    An editor that truncates and then writes, or moves the old file away first, shows half a file or none in
+    between: a file that is missing or without any content is looked at once more. Raises
+    :class:`HotwordFileError` where the file cannot be read, is no ordinary file, is too large or does not
+    come to rest within ``ATTEMPTS`` looks.
     """
     waited_for_content = False
     for attempt in range(ATTEMPTS):
         if attempt:
             pause(PAUSE_S)
-        before, data, after = _read_once(path)
+        try:
+            before, data, after = _read_once(path)
+        except FileNotFoundError:
+            if waited_for_content:
+                raise HotwordFileError(path, "does not exist") from None
+            waited_for_content = True
+            continue
         if before != after or len(data) != before.size_bytes:
             continue
         if not data.strip() and not waited_for_content:
@@ -72,7 +79,7 @@ def _read_once(path: Path) -> tuple[_Look, bytes, _Look]:
         # O_NONBLOCK: a named pipe must not hold us. O_NOFOLLOW: links were followed, and judged, before
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise HotwordFileError(path, "does not exist") from None
+        raise  # it may be back in a moment
     except (OSError, ValueError) as error:
         raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
     try:

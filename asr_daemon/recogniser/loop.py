@@ -132,7 +132,8 @@ class Loop:
         self._jobs = {number: job for number, job in self._jobs.items() if job.is_open}
         request = self._engine.request(order.profile)
         if unknown := self._engine.unknown_hotwords(request):
-            self.note("warning", "hotwords_unknown_to_model", {"job": order.job, "words": list(unknown)})
+            # how many, not which: the list stays out of the log, `hotwords check` names them
+            self.note("warning", "hotwords_unknown_to_model", {"job": order.job, "count": len(unknown)})
         if left_out := len(order.profile.hotwords) - len(request.hotwords):
             fields: dict[str, object] = {
                 "job": order.job,

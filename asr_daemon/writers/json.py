@@ -31,6 +31,7 @@ def render(document: Document) -> str:
         "recognised_at": document.recognised_at.isoformat(timespec="seconds"),
         "model": {"label": transcript.model, "builtin": transcript.model_is_builtin},
         "profile": asdict(document.profile),
+        "hotwords_sha256": document.profile.hotwords_digest,
         "flags": list(transcript.flags),
     }
     fields = [f" {_dump(key)}: {_dump(value)}" for key, value in head.items()]

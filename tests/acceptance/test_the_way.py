@@ -158,6 +158,9 @@ def test_recordings_with_changed_hotwords_are_put_back(make_daemon: MakeDaemon, 
     assert json.loads(daemon.command("retry", "--inbox", "inbox", "--hotwords-changed", "--json").stdout) == {
         "count": 0
     }
+    (tmp_path / "words.txt").unlink()  # a list that cannot be read is no empty list
+    refused = daemon.command("retry", "--inbox", "inbox", "--hotwords-changed")
+    assert (refused.returncode, "words.txt: does not exist" in refused.stderr) == (2, True), refused.stderr
     shutil.copy(SAMPLES / "support.hotwords.txt", tmp_path / "words.txt")
     again = daemon.command("retry", "--inbox", "inbox", "--hotwords-changed")
     assert again.stdout.startswith("1 recordings"), again.stderr

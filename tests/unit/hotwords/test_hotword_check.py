@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.hotwords import read_hotwords
 from asr_daemon.hotwords.check import Verdict, check_hotwords, render_report
 from asr_daemon.hotwords.difference import find_changes, render_changes
-from asr_daemon.hotwords.hits import Hit, find_hits, hits_of
+from asr_daemon.hotwords.hits import Hit, find_hits
 from asr_daemon.hotwords.vocabulary import Vocabulary
 from asr_daemon.transcript import Correction, Segment
 
@@ -28,7 +29,7 @@ def check(tmp_path: Path, text: str, family: str = "seaco_paraformer") -> dict[i
     [
         ("顾清源", Verdict.GOOD, ""),
         ("故清源=>顾清源", Verdict.GOOD, ""),
-        ("王", Verdict.WARNING, "One character alone"),
+        ("王", Verdict.UNUSABLE, "One character alone"),
         ("龘靐", Verdict.WARNING, "cannot write 龘靐"),
         ("5号楼", Verdict.UNUSABLE, "cannot write 5"),
         ("kubernetes", Verdict.UNUSABLE, "cannot write kubernetes"),
@@ -84,11 +85,14 @@ def test_a_broken_model_folder_is_said_not_raised(tmp_path: Path) -> None:
 def test_the_rendering_shows_tokens_remarks_and_the_sum(tmp_path: Path) -> None:
     """What is printed has a line a word and the count at the end."""
     path = tmp_path / "a.txt"
-    path.write_text("顾清源\n王\n", encoding="utf-8")
+    path.write_text("顾清源\n王\n\x1b张三、李四\n", encoding="utf-8")
     text = render_report(check_hotwords(path, "seaco_paraformer", MODEL))
     assert "顾清源  [顾 清 源]" in text
     assert "One character alone" in text
-    assert text.endswith("2 lines: 1 good, 1 with a warning, 0 without effect.\n")
+    assert "  张三、李四\n" in text
+    digest = read_hotwords(path).digest[:12]
+    assert "3 lines: 1 good, 0 with a warning, 2 without effect." in text
+    assert text.endswith(f"Transcripts name the list {digest}.\n")
 
 
 # ------------------------------------------------------------------ the vocabulary
@@ -137,15 +141,6 @@ def test_latin_hotwords_are_hit_as_whole_words_in_any_case() -> None:
         Hit("Machine Learning", "model"),
     )
     assert find_hits("(a+b) C++", (), ["C++", "(a+b)", " "]) == (Hit("(a+b)", "model"), Hit("C++", "model"))
-
-
-def test_hits_of_a_stored_segment() -> None:
-    """What the history holds is enough to tell."""
-    segment = Segment(
-        0, 0, 1000, "城千里", "程千里", corrections=(Correction(0, 3, "城千里", "程千里", "phonetic"),),
-        hotwords_hit=("程千里",),
-    )  # fmt: skip
-    assert hits_of(segment) == (Hit("程千里", "correction"),)
 
 
 # ------------------------------------------------------------------ with and without a list

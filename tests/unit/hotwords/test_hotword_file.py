@@ -48,7 +48,7 @@ def test_utf16_big_endian_with_its_mark(tmp_path: Path) -> None:
     assert read_hotwords(tmp_path / "a.txt").words == ("顾清源",)
 
 
-@pytest.mark.parametrize("word", ["学习", "联通", "毛泽东", "一", "顾清源"])
+@pytest.mark.parametrize("word", ["学习", "联通", "毛泽东", "一一", "顾清源"])
 def test_a_single_gbk_word_is_not_mistaken_for_utf8(tmp_path: Path, word: str) -> None:
     """Words whose GBK bytes happen to be valid UTF-8 are still Chinese."""
     assert read_hotwords(write(tmp_path / "a.txt", word, "gbk")).words == (word,)
@@ -92,6 +92,8 @@ def test_one_damaged_line_is_named_and_the_others_serve(tmp_path: Path) -> None:
         ("词" * 100_000, "100000 characters"),
         ("词=>" + "字" * 201, "longer than 200"),
         ("。。。", "no letter"),
+        ("王", "One character alone"),
+        ("王。", "One character alone"),
         ("顾\x00清", "control characters"),
         ("\x1b[31m红", "control characters"),
         ("@include", "names no file"),
