@@ -106,7 +106,7 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
 
 
 def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
-    if ABILITIES[family].hotwords == "prompt" or not ABILITIES[family].takes_hotwords:
+    if ABILITIES[family].hotwords != "tokens":
         return None, []
     if model_folder is None:
         return None, ["The model's folder is not there: what it can write was not looked at."]

@@ -85,6 +85,9 @@ def test_history_in_three_forms(past: DaemonUnderTest) -> None:
     assert {entry["state"] for entry in entries} == {"done", "failed"}
     rows = list(csv.DictReader(io.StringIO(past.command("history", "--csv").stdout)))
     assert [row["name"] for row in rows] == [entry["name"] for entry in entries]
+    words = {entry["name"]: entry["hotwords"] for entry in entries}
+    assert {(hit["word"], hit["count"]) for hit in words["预算会议.m4a"]} >= {("顾清源", 1)}
+    assert "顾清源 1x by model" in {row["name"]: row["hotwords"] for row in rows}["预算会议.m4a"]
     narrowed = json.loads(past.command("history", "--state", "failed", "--json").stdout)
     assert [entry["name"] for entry in narrowed] == ["坏.wav"]
     assert (
@@ -174,6 +177,15 @@ def test_hotwords_are_checked_line_by_line(tmp_path: Path) -> None:
     assert "顾清源  [顾 清 源]" in checked.stdout
     assert "One character alone" in checked.stdout
     assert "4 lines" in checked.stdout
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[[inbox]]\nname = "财务"\npath = "{tmp_path}"\nhotwords = "words.txt"\nphonetic_correction = false\n',
+        encoding="utf-8",
+    )
+    of_inbox = run_command("hotwords", "check", "--inbox", "财务", "-c", os.fspath(config))
+    assert "Correction by sound is off" in of_inbox.stdout, of_inbox.stderr
+    assert "顾清源  [顾 清 源]" in of_inbox.stdout
+    assert run_command("hotwords", "check", "-c", os.fspath(config)).returncode == 2
     missing = run_command("hotwords", "check", os.fspath(tmp_path / "none.txt"))
     assert missing.returncode in {1, 2}
     assert "Traceback" not in missing.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +20,14 @@ from asr_daemon.errors import (
     RecogniserHungError,
     RecordingGoneError,
 )
+<<<<<<< HEAD
 from asr_daemon.inbox import Candidate
+=======
+from asr_daemon.hotwords.hits import Hit
+>>>>>>> fbb6dd9 (check says where a model takes no hotwords; tests of what a saving editor does to a list)
 from asr_daemon.profile import Profile
-from asr_daemon.queue import INTERRUPTIONS_FACTOR, WHEN_CLEARED_S, NotFoundError
+from asr_daemon.queue import INTERRUPTIONS_FACTOR, WHEN_CLEARED_S, NotFoundError, hotwords_of
+from asr_daemon.transcript import Correction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,6 +207,20 @@ def test_rebinding_moves_each_file_to_the_work_of_its_own_profile(way: Way) -> N
     moved = way.claim()
     assert moved.profile == other
     assert [each.path.name for each in moved.waiting] == ["b.wav"]
+
+
+def test_hotwords_of_a_job_are_counted_by_who_put_them_there(way: Way) -> None:
+    """What the history holds is enough to tell the model's from the correction's."""
+    way.put()
+    job = way.claim().id
+    correction = Correction(4, 7, "城千里", "程千里", "phonetic")
+    segments = (
+        replace(segment(0, "程千里和城千里"), corrections=(correction,), hotwords_hit=("程千里",)),
+        replace(segment(1, "程千里"), hotwords_hit=("程千里",)),
+        segment(2, "程千里"),
+    )
+    way.queue.save_segments(job, segments)
+    assert hotwords_of(way.history, job) == {Hit("程千里", "model"): 2, Hit("程千里", "correction"): 1}
 
 
 def test_changed_recording_is_work_again_and_its_old_version_stays(way: Way) -> None:

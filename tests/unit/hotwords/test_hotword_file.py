@@ -141,6 +141,16 @@ def test_the_digest_is_of_the_content_that_counts(tmp_path: Path) -> None:
     assert len(plain) == 64
 
 
+def test_a_change_is_seen_though_size_and_time_stay_the_same(tmp_path: Path) -> None:
+    """Lists are known by their content: a share may give every version the same second."""
+    path = write(tmp_path / "a.txt", "顾清源\n")
+    before = path.stat()
+    first = read_hotwords(path).words
+    write(path, "岳明远\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (first, read_hotwords(path).words) == (("顾清源",), ("岳明远",))
+
+
 def test_ten_thousand_lines(tmp_path: Path) -> None:
     """A long list is read whole, in its order."""
     words = [f"词{chr(0x4E00 + i % 5000)}{chr(0x4E00 + i // 5000)}" for i in range(10_000)]
@@ -270,6 +280,17 @@ def test_a_file_emptied_by_a_saving_editor_is_looked_at_again(tmp_path: Path) ->
         path.write_text("顾清源\n", encoding="utf-8")
 
     assert read_stable(path, pause=editor_writes) == "顾清源\n".encode()
+    assert len(pauses) == 1
+
+
+def test_a_file_moved_away_by_a_saving_editor_is_looked_at_again(tmp_path: Path) -> None:
+    """Some editors move the old file away before they put the new one in its place."""
+    path = tmp_path / "a.txt"
+    assert read_stable(path, pause=lambda _: write(path, "顾清源\n") and None) == "顾清源\n".encode()
+    path.unlink()
+    pauses: list[float] = []
+    with pytest.raises(HotwordFileError, match="does not exist"):
+        read_stable(path, pause=pauses.append)
     assert len(pauses) == 1
 
 
