@@ -1,25 +1,33 @@
 """Whether a hotword was said where something else is written.
 
-Two stories are weighed for a stretch of text: that what stands there was said (its cost as ordinary Chinese,
-language.py), or that a hotword was said and misheard (the cost of a hotword and of the mishearing, which the
-caller knows from the sounds or from the model). All costs are -log of likelihoods, in nats. The hotword has
-to win by ``MIN_GAIN``; where two hotwords win about as clearly, nothing happens.
+Three stories are weighed for a stretch of text: that what stands there was said (its cost as ordinary
+Chinese, language.py), that a name or term was said which is in no list, or that a hotword was said and
+misheard (the cost of a hotword and of the mishearing, which the caller knows from the sounds or from the
+model). All costs are -log of likelihoods, in nats. The hotword has to win by ``MIN_GAIN`` over the better of
+the others; where two hotwords win about as clearly, nothing happens.
+
+Without the second story a garbled stretch, which as Chinese costs as much as one likes, would fall to
+whatever hotword is a little like it (measured in tests/benchmarks/bench_hotwords.py).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from asr_daemon.hotwords.language import text_costs, word_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+T = TypeVar("T")
+
 MIN_GAIN = 6.5
 MIN_LEAD = 1.0  # over the second-best hotword of the same place
 ANY_HOTWORD_COST = 5.0  # one word in 150 is a hotword, each of the list as likely as the others
+ANY_UNLISTED_COST = 6.0  # one word in 400 is a name or term that is in no list
+UNLISTED_CHAR_COST = 6.0  # and each of its characters one of 400 that names are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +40,16 @@ class Claim:
     gain: float
 
 
-class Ordinary:
-    """A text as ordinary Chinese."""
+class Unlisted:
+    """A text in which no hotword was said."""
 
     def __init__(self, text: str) -> None:
         self._before, self._after = text_costs(text)
 
     def cost(self, start: int, end: int) -> float:
         """Return what the text costs more for ``text[start:end]``, words cut at its borders counted."""
-        return self._before[-1] - self._before[start] - self._after[end]
+        as_chinese = self._before[-1] - self._before[start] - self._after[end]
+        return min(as_chinese, ANY_UNLISTED_COST + UNLISTED_CHAR_COST * (end - start))
 
 
 def hotword_costs(words: Sequence[str]) -> list[float]:
@@ -48,6 +57,15 @@ def hotword_costs(words: Sequence[str]) -> list[float]:
     costs = word_costs()
     cost = ANY_HOTWORD_COST + math.log(max(1, len(words)))
     return [min(cost, costs.get(word, cost)) for word in words]
+
+
+def keeps(settled: Sequence[bool], start: int, stands: Sequence[T], meant: Sequence[T]) -> bool:
+    """Return whether a hotword put at ``start`` leaves what is settled there as it stands.
+
+    What is settled are hotwords written right: a longer one may hold them, none may change them.
+    """
+    place = zip(settled[start:], stands[start:], meant, strict=False)
+    return all(old == new for is_settled, old, new in place if is_settled)
 
 
 def winners(claims: Iterable[Claim], taken: list[bool]) -> Iterator[Claim]:

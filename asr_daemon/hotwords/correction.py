@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_daemon.hotwords.contest import MIN_GAIN, Claim, Ordinary, hotword_costs, winners
+from asr_daemon.hotwords.contest import MIN_GAIN, Claim, Unlisted, hotword_costs, keeps, winners
 from asr_daemon.hotwords.phonetics import Syllable, distance, syllables
 from asr_daemon.transcript import Correction
 
@@ -30,7 +30,7 @@ MIN_CHARS = 2
 HOMOPHONE_COST = 1.5  # of a character that sounds the same and is written otherwise
 SOUND_COST = 12.0  # of a distance of 1
 CLOSE_DISTANCE = 0.1  # at least half of the characters must sound this much alike
-MAX_DISTANCE = 0.45  # of any character
+MAX_DISTANCE = 0.3  # of any character: sounds that are mixed up, not any other consonant
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +114,26 @@ class Corrector:
 
     def _sounding(self, text: str, taken: list[bool]) -> Iterator[Correction]:
         """Yield the phonetic corrections, none on a character that is ``taken``."""
-        for claim in winners(self._claims(text, taken), taken):
+        for claim in winners(self._claims(text), taken):
             before = text[claim.start : claim.end]
             yield Correction(claim.start, claim.end, before, claim.word, "phonetic")
 
-    def _claims(self, text: str, taken: list[bool]) -> list[Claim]:
-        """Return the hotwords that sound like a stretch; take the places where one is written right."""
+    def _claims(self, text: str) -> list[Claim]:
+        """Return the hotwords that sound like a stretch and change none that is written right."""
         sounds = syllables(text)
         misheard = np.stack([self._row(char, sound) for char, sound in zip(text, sounds, strict=True)])
         is_close = misheard <= HOMOPHONE_COST + SOUND_COST * CLOSE_DISTANCE
-        ordinary = Ordinary(text)
+        unlisted = Unlisted(text)
+        settled = [False] * len(text)
         claims: list[Claim] = []
         for length, group in self._groups.items():
             words = tuple(group.words)
             for start in range(len(text) - length + 1):
                 end = start + length
                 if text[start:end] in group.words:
-                    taken[start:end] = [True] * length
+                    settled[start:end] = [True] * length
                     continue
-                most = ordinary.cost(start, end) - float(group.costs.min()) - MIN_GAIN
+                most = unlisted.cost(start, end) - float(group.costs.min()) - MIN_GAIN
                 if most < 0 or None in sounds[start:end]:
                     continue
                 n_close = np.zeros(len(words), np.int8)
@@ -140,13 +141,13 @@ class Corrector:
                     n_close += is_close[start + offset][group.chars[offset]]
                 rows = np.flatnonzero(2 * n_close >= length)
                 each = np.stack([misheard[start + k][group.chars[k][rows]] for k in range(length)])
-                gains = ordinary.cost(start, end) - group.costs[rows] - each.sum(axis=0)
+                gains = unlisted.cost(start, end) - group.costs[rows] - each.sum(axis=0)
                 fits = (gains >= MIN_GAIN) & (each.max(axis=0) <= HOMOPHONE_COST + SOUND_COST * MAX_DISTANCE)
                 claims += [
                     Claim(start, end, words[row], float(gain))
                     for row, gain in zip(rows[fits], gains[fits], strict=True)
                 ]
-        return claims
+        return [claim for claim in claims if keeps(settled, claim.start, text, claim.word)]
 
     def _row(self, char: str, sound: Syllable | None) -> NDArray[np.float32]:
         """Return what it costs to have heard this character for each of the hotwords', float32 [n_chars]."""

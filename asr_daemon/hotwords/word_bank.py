@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from asr_daemon.hotwords.contest import Claim, Ordinary, hotword_costs, winners
+from asr_daemon.hotwords.contest import Claim, Unlisted, hotword_costs, keeps, winners
 from asr_daemon.hotwords.vocabulary import MAX_TOKENS
 
 if TYPE_CHECKING:
@@ -92,10 +92,9 @@ class WordBank:
         for row, near in enumerate(fit.near):
             if not near:
                 continue
-            taken = [False] * sizes[row]
-            outline = vocabulary.outline(heard[row][: sizes[row]])
-            claims = self._claims(near, heard[row], hinted[row], Ordinary(outline), costs, taken)
-            for claim in winners(claims, taken):
+            unlisted = Unlisted(vocabulary.outline(heard[row][: sizes[row]]))
+            claims = self._claims(near, heard[row], hinted[row], unlisted, costs)
+            for claim in winners(claims, [False] * sizes[row]):
                 for offset, token in enumerate(claims[claim]):
                     result[row, claim.start + offset, token] = CERTAIN
         return result
@@ -105,22 +104,24 @@ class WordBank:
         near: Sequence[tuple[int, int, float]],
         heard: Sequence[int],
         hinted: Sequence[int],
-        ordinary: Ordinary,
+        unlisted: Unlisted,
         costs: Sequence[float],
-        taken: list[bool],
     ) -> dict[Claim, tuple[int, ...]]:
-        """Return the hotwords near a place with their tokens; take the places where one was heard."""
+        """Return the hotwords near a place with their tokens that change none that was heard."""
         claims: dict[Claim, tuple[int, ...]] = {}
+        settled = [False] * len(heard)
         for start, word, gap in near:
             tokens = self.tokens[word]
             place = slice(start, start + len(tokens))
             if tokens == tuple(heard[place]):
-                taken[place] = [True] * len(tokens)
+                settled[place] = [True] * len(tokens)
             elif len(self.usable.words[word]) >= MIN_CHARS:
-                gain = ordinary.cost(place.start, place.stop) - costs[word] - GAP_COST * gap * len(tokens)
+                gain = unlisted.cost(place.start, place.stop) - costs[word] - GAP_COST * gap * len(tokens)
                 gain += HINT_GAIN if tokens == tuple(hinted[place]) else -NO_HINT_COST
                 claims[Claim(place.start, place.stop, self.usable.words[word], gain)] = tokens
-        return claims
+        return {
+            claim: tokens for claim, tokens in claims.items() if keeps(settled, claim.start, heard, tokens)
+        }
 
 
 def _gaps(words: Sequence[tuple[int, ...]], plain: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

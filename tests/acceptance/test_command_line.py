@@ -179,7 +179,8 @@ def test_hotwords_are_checked_line_by_line(tmp_path: Path) -> None:
     assert "4 lines" in checked.stdout
     config = tmp_path / "config.toml"
     config.write_text(
-        f'[[inbox]]\nname = "财务"\npath = "{tmp_path}"\nhotwords = "words.txt"\nphonetic_correction = false\n',
+        f'[[inbox]]\nname = "财务"\npath = "{tmp_path}"\nhotwords = "words.txt"\n'
+        "phonetic_correction = false\n",
         encoding="utf-8",
     )
     of_inbox = run_command("hotwords", "check", "--inbox", "财务", "-c", os.fspath(config))

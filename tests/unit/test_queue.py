@@ -20,11 +20,8 @@ from asr_daemon.errors import (
     RecogniserHungError,
     RecordingGoneError,
 )
-<<<<<<< HEAD
-from asr_daemon.inbox import Candidate
-=======
 from asr_daemon.hotwords.hits import Hit
->>>>>>> fbb6dd9 (check says where a model takes no hotwords; tests of what a saving editor does to a list)
+from asr_daemon.inbox import Candidate
 from asr_daemon.profile import Profile
 from asr_daemon.queue import INTERRUPTIONS_FACTOR, WHEN_CLEARED_S, NotFoundError, hotwords_of
 from asr_daemon.transcript import Correction

@@ -108,6 +108,28 @@ def test_a_hotword_written_right_is_not_taken_apart_for_a_shorter_one() -> None:
     assert corrector.correct("请芸熙负责").text == "请芸汐负责"
 
 
+def test_a_shorter_hotword_written_right_does_not_keep_the_longer_one_out() -> None:
+    """千里 is right in 城千里, and 程千里 leaves it as it is."""
+    corrector = Corrector(["程千里", "千里"], [], phonetic=True)
+    assert corrector.correct("请城千里负责").text == "请程千里负责"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("银合戏领队共产党诉动木特一次", "银河基金"),
+        ("早上把物流异常发给陈雨晴三月一日", "徐晴山"),
+        ("这个低生的权工设是指体的十一倍", "沈德建"),
+        ("请宋知远负责接口测试", "宋之问"),
+    ],
+)
+def test_what_is_garbled_or_another_name_does_not_fall_to_a_hotword_a_little_like_it(
+    text: str, word: str
+) -> None:
+    """Odd text may be any name: to be no Chinese is not to be the hotword."""
+    assert Corrector([word], [], phonetic=True).correct(text).text == text
+
+
 def test_an_ordinary_word_does_not_become_the_hotword_that_sounds_like_it() -> None:
     """意见 stays although 一建 is in the list."""
     assert Corrector(["一建", "公事"], [], phonetic=True).correct("我有三点意见给公司").corrections == ()
