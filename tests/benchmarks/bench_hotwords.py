@@ -1,32 +1,37 @@
 """What hotwords bring and cost: recall, character error rate, damage to ordinary speech, time.
 
-``python tests/benchmarks/bench_hotwords.py [--audio ../shared/audio] [--words 10,50,500]``
+``python tests/benchmarks/bench_hotwords.py [--audio ../shared/audio] [--words 10,50,500] [--seeds 2]``
 
 The sentences of ``AUDIO/hotwords`` (names and terms that the built-in model does not know: ``words.txt``;
 ``distractors.txt`` fills the lists) are recognised by their references' times with 0.2 s around them, without
 hotwords, with them in the model, with phonetic correction, and with both. A list of 10 is, for every
-sentence, its own words and as many others as fill it. "Rest" is the error rate outside the hotwords. The
-other recordings of ``AUDIO`` are then read with lists of which nothing is said.
+sentence, its own words and as many others as fill it. "Rest" is the error rate outside the hotwords. How
+many words of a list take part in a segment is varied. The other recordings of ``AUDIO``, cut by their
+references and as the daemon cuts them, are then read with lists of which nothing is said (foreign.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from foreign import foreign_lists
 from rapidfuzz.distance import Levenshtein
+from silero_vad import load_silero_vad
 
-from asr_daemon.audio import find_ffmpeg
+from asr_daemon.audio import Decoding, find_ffmpeg
 from asr_daemon.hotwords import read_hotwords
 from asr_daemon.hotwords.correction import Corrector
+from asr_daemon.hotwords.seaco import SeacoHotwords
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.segmenter.cutter import Cutter
+from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,31 +48,30 @@ SUFFIXES = (".wav", ".mp3", ".m4a", ".ogg", ".flac", ".webm")
 class Sentence:
     """What is said in a stretch of a recording."""
 
-    text: str
+    text: str  # "" where it was cut by its pauses
+    recording: str  # all that is said in it
     samples: NDArray[np.float32]  # -1..1, 16 kHz mono
+
+
+def samples_of(path: Path) -> NDArray[np.float32]:
+    """Return a recording, whole."""
+    with path.open("rb") as file:
+        return np.concatenate(list(Decoding(file.fileno(), find_ffmpeg(), 86_400)))
+
+
+def references_of(path: Path) -> list[dict[str, Any]]:
+    """Return what is said in a recording, and when."""
+    return list(json.loads(path.with_name(f"{path.stem}.ref.json").read_text(encoding="utf-8")))
 
 
 def sentences_of(path: Path) -> list[Sentence]:
     """Return the sentences of a recording by its reference's times."""
-    command = [
-        str(find_ffmpeg()),
-        "-v",
-        "error",
-        "-i",
-        str(path),
-        "-f",
-        "f32le",
-        "-ac",
-        "1",
-        "-ar",
-        "16000",
-        "-",
-    ]
-    samples = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
-    references = json.loads(path.with_name(f"{path.stem}.ref.json").read_text(encoding="utf-8"))
+    samples, references = samples_of(path), references_of(path)
+    whole = "".join(reference["text"] for reference in references)
     return [
         Sentence(
             reference["text"],
+            whole,
             samples[
                 max(0, int(reference["start_ms"]) - MARGIN_MS) * 16 : (int(reference["end_ms"]) + MARGIN_MS)
                 * 16
@@ -77,16 +81,33 @@ def sentences_of(path: Path) -> list[Sentence]:
     ]
 
 
+def pieces_of(path: Path, network: SileroNetwork, silence_ms: int) -> list[Sentence]:
+    """Return the segments of a recording as the daemon cuts it."""
+    cutter = Cutter(SileroDetector(network, silence_ms), max_segment_s=30.0)
+    stretches = [*cutter.feed(samples_of(path)), *cutter.finish()]
+    whole = "".join(reference["text"] for reference in references_of(path))
+    return [Sentence("", whole, stretch.samples) for stretch in stretches]
+
+
 class Bench:
     """The model and what is said."""
 
     def __init__(self, model: Path, audio: Path) -> None:
         self.model = SeacoParaformer(model, "cpu", 1)
         self.special = [s for path in sorted((audio / "hotwords").glob("*.flac")) for s in sentences_of(path)]
-        paths = sorted(path for path in audio.iterdir() if path.suffix in SUFFIXES)
-        self.ordinary = [sentence for path in paths for sentence in sentences_of(path)]
+        self.paths = sorted(path for path in audio.iterdir() if path.suffix in SUFFIXES)
+        self.ordinary = [sentence for path in self.paths for sentence in sentences_of(path)]
         self.words = read_hotwords(audio / "hotwords" / "words.txt").words
         self.others = read_hotwords(audio / "hotwords" / "distractors.txt").words
+
+    def cuts(self) -> dict[str, list[Sentence]]:
+        """Return ordinary speech by the references' times and as the daemon cuts it."""
+        network = SileroNetwork(load_silero_vad())
+        cuts = {"by the references": self.ordinary}
+        for silence_ms in (300, 800):
+            pieces = [piece for path in self.paths for piece in pieces_of(path, network, silence_ms)]
+            cuts[f"at silences of {silence_ms} ms"] = pieces
+        return cuts
 
     def lists(self, sentences: Sequence[Sentence], n_words: int) -> list[tuple[str, ...]]:
         """Return the list that each sentence is read with; lists too short for all words hold its own."""
@@ -134,6 +155,15 @@ class Bench:
         return 100 * errors / total
 
 
+def recordings_rate(pieces: Sequence[Sentence], texts: Sequence[str]) -> float:
+    """Return the character error rate, percent, of whole recordings, however they are cut."""
+    joined: dict[str, str] = {}
+    for piece, text in zip(pieces, texts, strict=True):
+        joined[piece.recording] = joined.get(piece.recording, "") + text
+    errors = sum(Levenshtein.distance(recording, text) for recording, text in joined.items())
+    return 100 * errors / sum(map(len, joined))
+
+
 def error_rate(sentences: Sequence[Sentence], texts: Sequence[str]) -> float:
     """Return the character error rate, percent."""
     errors = sum(Levenshtein.distance(s.text, text) for s, text in zip(sentences, texts, strict=True))
@@ -168,24 +198,47 @@ def special_speech(bench: Bench, sizes: Sequence[int]) -> None:
             )
 
 
-def ordinary_speech(bench: Bench, sizes: Sequence[int]) -> None:
-    """Print what lists of words that nobody says do to ordinary speech."""
-    plain = bench.read(bench.ordinary, [()] * len(bench.ordinary))
-    rate = error_rate(bench.ordinary, plain)
-    print(f"\nordinary speech, {len(plain)} sentences: CER {rate:.2f}% without a list")
-    for size in sizes:
-        for first in range(0, len(bench.others), max(size, 150)):
-            words = bench.others[first : first + size]
-            lists = [words] * len(plain)
-            texts = corrected(bench.read(bench.ordinary, lists), lists)
-            pairs = zip(bench.ordinary, plain, texts, strict=True)
-            worse = sum(
-                Levenshtein.distance(s.text, t) > Levenshtein.distance(s.text, p) for s, p, t in pairs
-            )
-            print(
-                f"{len(words):>6} foreign words from {first}: CER {error_rate(bench.ordinary, texts):.2f}%, "
-                f"{worse} sentences worse"
-            )
+def at_once(bench: Bench, counts: Sequence[int]) -> None:
+    """Print what it brings that more of a list's words take part in a segment: where N comes from."""
+    usual = bench.model._hotwords
+    print("\nwords that take part in a segment, of the 500 in the list")
+    for count in counts:
+        bench.model._hotwords = SeacoHotwords(usual._model, usual._vocabulary, count)
+        lists = bench.lists(bench.special, 500)
+        bench.read(bench.special[:BATCH], lists[:BATCH])  # the words' representations, once
+        began_s = time.perf_counter()
+        texts = bench.read(bench.special, lists)
+        each_ms = 1000 * (time.perf_counter() - began_s) / len(texts)
+        hits, said = bench.recall(texts)
+        both, _ = bench.recall(corrected(texts, lists))
+        print(
+            f"{count:>6} at once: model {hits} of {said}, both {both}, CER rest "
+            f"{bench.rest_errors(texts):.2f}%, {each_ms:.0f} ms a segment"
+        )
+    bench.model._hotwords = usual
+
+
+def ordinary_speech(bench: Bench, seeds: int) -> None:
+    """Print what lists of 50 words that nobody says do to ordinary speech, each place with its texts."""
+    said = [sentence.text for sentence in (*bench.ordinary, *bench.special)]
+    lists = list(foreign_lists(said, 50, range(seeds)))
+    lists += [(f"distractors {at}", bench.others[at : at + 50]) for at in range(0, len(bench.others), 50)]
+    print(f"\nordinary speech with {len(lists)} lists of 50 words that nobody says")
+    for cut, pieces in bench.cuts().items():
+        plain = bench.read(pieces, [()] * len(pieces))
+        print(f"cut {cut}: {len(pieces)} segments, CER {recordings_rate(pieces, plain):.2f}% without a list")
+        changed = worse = 0
+        for name, words in lists:
+            texts = corrected(bench.read(pieces, [words] * len(pieces)), [words] * len(pieces))
+            for place, (before, after) in enumerate(zip(plain, texts, strict=True)):
+                if before == after:
+                    continue
+                changed += 1
+                one = [*plain[:place], after, *plain[place + 1 :]]
+                is_worse = recordings_rate(pieces, one) > recordings_rate(pieces, plain)
+                worse += is_worse
+                print(f"    {name}: {'worse' if is_worse else 'no worse'}\n      {before}\n      {after}")
+        print(f"    {changed} of {len(lists) * len(pieces)} readings changed, {worse} of them worse")
 
 
 def speed(bench: Bench) -> None:
@@ -218,12 +271,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--audio", type=Path, default=ROOT.parent / "shared" / "audio")
     parser.add_argument("--model", type=Path, default=ROOT / "asr_daemon" / "models" / "paraformer-tiny-zh")
-    parser.add_argument("--words", default="10,50,500")
+    parser.add_argument("--words", default="10,50,500", help="in a list")
+    parser.add_argument("--seeds", type=int, default=2, help="nine foreign lists each")
     options = parser.parse_args()
     bench = Bench(options.model, options.audio)
     sizes = [int(size) for size in options.words.split(",")]
     special_speech(bench, sizes)
-    ordinary_speech(bench, [size for size in sizes if size >= 50])
+    at_once(bench, (10, 25, 50, 100))
+    ordinary_speech(bench, options.seeds)
     print()
     speed(bench)
 

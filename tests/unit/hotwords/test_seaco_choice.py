@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from asr_daemon.hotwords.seaco import SeacoHotwords
@@ -15,14 +16,14 @@ N_TOKENS = len(TOKENS) + 4
 NO_BIAS = N_TOKENS - 1
 
 
-def heard(*texts: str, doubt: dict[str, str] | None = None) -> torch.Tensor:
+def heard(*texts: str, doubt: dict[str, str] | None = None, doubt_logit: float = 11.5) -> torch.Tensor:
     """Return logits, float32 [batch, n_tokens, n_vocabulary], with second thoughts of ``doubt``."""
     logits = torch.zeros(len(texts), max(map(len, texts)), N_TOKENS)
     for row, text in enumerate(texts):
         for place, char in enumerate(text):
             logits[row, place, VOCABULARY.numbers[char]] = 12.0
             if second := (doubt or {}).get(char):
-                logits[row, place, VOCABULARY.numbers[second]] = 11.5
+                logits[row, place, VOCABULARY.numbers[second]] = doubt_logit
     return logits
 
 
@@ -103,6 +104,25 @@ def test_a_whole_hotword_that_was_nearly_heard_is_taken() -> None:
     plain = heard("讨论故清源的进度", doubt={"故": "顾"})
     assert decode(FakeModel(plain), ("顾清源",), [8]) == ["讨论顾清源的进度"]
     assert decode(FakeModel(heard("讨论故城的进度")), ("顾清源",), [7]) == ["讨论故城的进度"]
+
+
+@pytest.mark.parametrize(("doubt_logit", "text"), [(10.5, "讨论程千里的进度"), (8.8, "讨论源顾划的进度")])
+def test_garbled_speech_falls_to_a_hotword_only_where_that_was_nearly_heard(
+    doubt_logit: float, text: str
+) -> None:
+    """源顾划 is no Chinese, which may be because it is any other name."""
+    plain = heard(
+        "讨论源顾划的进度", doubt=dict(zip("源顾划", "程千里", strict=True)), doubt_logit=doubt_logit
+    )
+    assert decode(FakeModel(plain), ("程千里",), [8]) == [text]
+
+
+def test_a_shorter_hotword_that_was_heard_does_not_keep_the_longer_one_out() -> None:
+    """千里 was heard in 故千里, and 程千里 leaves it as it is; 计千 would not."""
+    plain = heard("讨论故千里的进度", doubt={"故": "程"})
+    assert decode(FakeModel(plain), ("程千里", "千里"), [8]) == ["讨论程千里的进度"]
+    plain = heard("讨论故千里的进度", doubt={"千": "计"})
+    assert decode(FakeModel(plain), ("故计里", "千里"), [8]) == ["讨论故千里的进度"]
 
 
 def test_without_hotwords_the_model_is_left_alone() -> None:
