@@ -59,6 +59,8 @@ def try_(context: Context, file: Path, audio: Path, inbox: str) -> None:
     words = read_hotwords(file)
     if not words.words and not words.replacements:
         raise UsageError(f"{file} holds no hotword")
+    for problem in words.problems:
+        click.echo(f"{problem.path.name} line {problem.line}: {problem.text}", err=True)
     segments = []
     with one_off(context) as way:
         for listed in ("", os.path.abspath(file)):
@@ -70,6 +72,9 @@ def try_(context: Context, file: Path, audio: Path, inbox: str) -> None:
             history.close()
     without, with_list = segments
     console().print(render_changes(find_changes(without, with_list, words.words)), markup=False, end="")
+    found = dict.fromkeys(word for segment in with_list for word in segment.hotwords_hit)
+    count = f"{len(found)} of {len(words.words)} hotwords are in the text"
+    console().print(f"{count}: {', '.join(found)}" if found else f"{count}.", markup=False)
 
 
 COMMANDS = (hotwords,)

@@ -140,9 +140,15 @@ def test_hotword_file_is_taken_up_by_the_next_recording(make_daemon: MakeDaemon,
     daemon = make_daemon({"inbox": HOTWORDS + "\nphonetic_correction = false"}).start()
     shutil.copy(SAMPLES / "support.mp3", tmp_path / "inbox" / "one.mp3")
     assert "岳明远" not in spoken(daemon.wait_for("inbox/one.json"))
-    shutil.copy(SAMPLES / "support.hotwords.txt", tmp_path / "words.txt")
+    words = ["岳明远", "龘靐公司", "Kubernetes", "张三、李四"]
+    (tmp_path / "words.txt").write_text("\n".join(words), encoding="gb18030")
     shutil.copy(SAMPLES / "support.mp3", tmp_path / "inbox" / "two.mp3")
     assert "岳明远" in spoken(daemon.wait_for("inbox/two.json"))
+    # nobody's list is in the log: it says how many words do nothing, and which lines are wrong
+    assert [event["count"] for event in daemon.events("hotwords_unknown_to_model")] == [2]
+    assert "words.txt line 4" in daemon.events("hotwords_problem")[0]["problem"]
+    log = daemon.log_text()
+    assert not [word for word in words if word in log or json.dumps(word)[1:-1] in log]
 
 
 @pytest.mark.slow
