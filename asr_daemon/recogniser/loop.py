@@ -16,14 +16,15 @@ from asr_daemon.recogniser.feeder import Feeder
 from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.pool import Pool
-from asr_daemon.recogniser.protocol import Cancel, Note, Recognise, Stop
+from asr_daemon.recogniser.protocol import Cancel, Note, Recognise, Recognised, Saved, Stop
+from asr_daemon.recogniser.receipts import Receipts
 
 if TYPE_CHECKING:
     from asr_daemon.recogniser.channel import Channel
     from asr_daemon.recogniser.engine import Engine
     from asr_daemon.recogniser.families.family import Spoken
     from asr_daemon.recogniser.pool import Waiting
-    from asr_daemon.recogniser.protocol import Setup
+    from asr_daemon.recogniser.protocol import Message, Setup
 
 LOOKAHEAD_BATCHES = (
     6  # segments that may wait, in batches: bounds memory, and is what lengths are sorted over
@@ -46,6 +47,7 @@ class Loop:
             setup.max_duration_s,
         )
         self._jobs: dict[int, Job] = {}
+        self._receipts = Receipts()
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -56,7 +58,8 @@ class Loop:
             batch = self._pool.take(
                 self._engine.limit.bound_s, self._engine.most_in_batch, self._stopping.is_set
             )
-            if batch:
+            self._receipts.wait({one.job.id for one in batch}, self._stopping.is_set)
+            if batch and not self._stopping.is_set():
                 self._recognise(batch)
         for job in list(self._jobs.values()):
             job.end()
@@ -124,9 +127,12 @@ class Loop:
                 if job := self._jobs.pop(number, None):
                     job.end()
                     self._pool.drop(job)
+            case Saved(job=number):
+                self._receipts.arrived(number)
             case Stop():
                 self._stopping.set()
                 self._pool.close()
+                self._receipts.wake()
 
     def _begin(self, order: Recognise, fd: int) -> None:
         self._jobs = {number: job for number, job in self._jobs.items() if job.is_open}
@@ -141,9 +147,14 @@ class Loop:
                 "left_out": left_out,
             }
             self.note("info" if request.hotwords else "debug", "hotwords_left_to_correction", fields)
-        job = Job(order, request, fd, self._engine.postprocessor(order.profile), self._channel.send)
+        job = Job(order, request, fd, self._engine.postprocessor(order.profile), self._say)
         self._jobs[order.job] = job
         self._feeder.add(job)
+
+    def _say(self, message: Message) -> None:
+        if isinstance(message, Recognised):
+            self._receipts.expect(message.job)
+        self._channel.send(message)
 
     def note(self, level: str, event: str, fields: dict[str, object]) -> None:
         """Send a line for the daemon's log."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.errors import KilledForMemoryError, RecogniserCrashedError
 from asr_daemon.recogniser.channel import Channel
 from asr_daemon.recogniser.kernel_kills import KernelKills
-from asr_daemon.recogniser.protocol import Recognise, Stop
+from asr_daemon.recogniser.protocol import Recognise, Recognised, Saved, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,7 @@ class RecogniserProcess:
         self._on_line = on_line
         self._read_kills = read_kills
         self._kills_before = read_kills()
+        self._unconfirmed: int | None = None  # the job whose segments were received last
         self._words: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
         # The kernel ends the child with the *thread* that started it: hence one that lives as long as it.
@@ -119,7 +120,13 @@ class RecogniserProcess:
             raise self._crash() from None
 
     def receive(self, timeout_s: float | None) -> Message | None:
-        """Return the next message, None after the time-out; raises :class:`RecogniserCrashedError`."""
+        """Return the next message, None after the time-out; raises :class:`RecogniserCrashedError`.
+
+        Who asks for the next has committed the last: the child is told so, and goes on with that recording.
+        """
+        if self._unconfirmed is not None:
+            job, self._unconfirmed = self._unconfirmed, None
+            self.send(Saved(job))
         try:
             received = self._channel.receive(timeout_s)
         except (EOFError, OSError):
@@ -127,7 +134,10 @@ class RecogniserProcess:
         except ValueError as error:
             self.kill()
             raise RecogniserCrashedError(f"The recogniser sent what is no message: {error}") from None
-        return received[0] if received else None
+        message = received[0] if received else None
+        if isinstance(message, Recognised):
+            self._unconfirmed = message.job
+        return message
 
     def kill(self) -> None:
         """End the child at once; its memory is free when this returns."""

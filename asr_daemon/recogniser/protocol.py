@@ -5,9 +5,9 @@ file descriptor (SCM_RIGHTS) sent together with its :class:`Recognise` line, so 
 what was hashed, whatever happens to the path. The child never opens a recording by name.
 
 Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be under way; all of one
-profile's model), :class:`Cancel`, :class:`Stop`. Child to daemon: :class:`Ready` or :class:`Broken` once,
-then for each job :class:`Segmented`, :class:`Recognised`, :class:`Progress` and at last one
-:class:`Finished` or :class:`Failed`; :class:`Note` at any time, for the log.
+profile's model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Stop`. Child to
+daemon: :class:`Ready` or :class:`Broken` once, then for each job :class:`Segmented`, :class:`Recognised`,
+:class:`Progress` and at last one :class:`Finished` or :class:`Failed`; :class:`Note` at any time.
 """
 
 from __future__ import annotations
@@ -53,6 +53,13 @@ class Recognise:
     name: str
     profile: Profile
     done: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One :class:`Recognised` of that job is committed."""
+
+    job: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,7 @@ class Note:
 Message = (
     Setup
     | Recognise
+    | Saved
     | Cancel
     | Stop
     | Ready

@@ -1,0 +1,44 @@
+"""What the child has said and the daemon has not yet committed.
+
+A batch is begun only when nothing else of its recordings is on its way into the history: then a kill,
+whenever it comes, costs a recording the one batch in hand. Other recordings' batches do not wait for it.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+
+class Receipts:
+    """Counts segments' messages out and the daemon's receipts in; any thread may."""
+
+    def __init__(self) -> None:
+        self._due: collections.Counter[int] = collections.Counter()
+        self._changed = threading.Condition()
+
+    def expect(self, job: int) -> None:
+        """Segments of that job are being said."""
+        with self._changed:
+            self._due[job] += 1
+
+    def arrived(self, job: int) -> None:
+        """The daemon has committed one message of that job."""
+        with self._changed:
+            self._due[job] -= 1
+            self._due = +self._due
+            self._changed.notify_all()
+
+    def wait(self, jobs: Collection[int], is_over: Callable[[], bool]) -> None:
+        """Wait until nothing of these jobs is due, or (after :meth:`wake`) until it is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: is_over() or not any(self._due[job] for job in jobs))
+
+    def wake(self) -> None:
+        """Let whoever waits ask whether it is over."""
+        with self._changed:
+            self._changed.notify_all()
