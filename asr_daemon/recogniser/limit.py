@@ -16,8 +16,8 @@ LEAST_CHOSEN_S = 10.0
 # The CPU's memory is everybody's; a device is mostly ours, but its allocator needs some slack.
 CPU_SHARE, DEVICE_SHARE = 0.25, 0.5
 # What a batch takes beyond the weights, in bytes per padded second: twice the most that was measured on a
-# model of Paraformer-large's size (1.1 to 3.0 MB, batches of 10 to 80 s, segments of 4 to 60 s). The others
-# from their shapes: SenseVoice adds 25,055 scores a frame, Nano a language model's cache and 151,936 a token.
+# model of Paraformer-large's size (tests/benchmarks/bench_batch_memory.py: 1.1 to 3.0 MB). The others from
+# their shapes: SenseVoice adds 25,055 scores a frame, Nano a language model's cache and 151,936 a token.
 BYTES_PER_PADDED_S = {"seaco_paraformer": 6e6, "paraformer": 6e6, "sense_voice": 12e6, "fun_asr_nano": 40e6}
 
 

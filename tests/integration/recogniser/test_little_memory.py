@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import DEMO, Driver, builtin_setup
+import torch
+from conftest import DEMO, REPOSITORY, Driver, builtin_setup
 
+from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.limit import BYTES_PER_PADDED_S, choose_bound_s
+from asr_daemon.recogniser.memory import free_bytes
 from asr_daemon.recogniser.protocol import Failed, Finished, Ready
 
 pytestmark = pytest.mark.slow
@@ -75,3 +82,19 @@ def test_device_without_room_costs_the_recording_and_not_the_child() -> None:
         assert "memory of cpu" in end.message
         assert "Tried to allocate 2.00 GiB" in end.evidence
     small.child.kill()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_bound_on_a_card_holds_for_the_batches_that_it_allows() -> None:
+    """A batch of the whole bound takes no more of the card than what the bound was reckoned with."""
+    free = free_bytes("cuda:0")
+    assert free is not None
+    bound_s = choose_bound_s("cuda:0", "seaco_paraformer", free)
+    family = SeacoParaformer(REPOSITORY / "asr_daemon" / "models" / "paraformer-tiny-zh", "cuda:0", 1)
+    sounds = np.random.default_rng(3).normal(0, 0.1, (int(bound_s) // 20, 20 * SAMPLE_RATE_HZ))
+    batch = [family.prepare(sound) for sound in sounds.astype(np.float32)]
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    family.transcribe(batch, Request())
+    taken = torch.cuda.max_memory_allocated() - before
+    assert taken <= 20 * len(batch) * BYTES_PER_PADDED_S["seaco_paraformer"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.models.abilities import ABILITIES
 from asr_daemon.recogniser.limit import (
     BYTES_PER_PADDED_S,
     LEAST_CHOSEN_S,
@@ -40,6 +41,11 @@ def test_known_machines_get_what_is_good_for_them() -> None:
     assert choose_bound_s("cuda:0", "fun_asr_nano", 4 * GIB) < choose_bound_s(
         "cuda:0", "sense_voice", 4 * GIB
     )
+
+
+def test_every_family_has_its_figure() -> None:
+    """A new one is measured, and does not silently get another's."""
+    assert set(BYTES_PER_PADDED_S) == set(ABILITIES)
 
 
 def test_device_that_says_nothing_and_one_that_is_full_get_little() -> None:
