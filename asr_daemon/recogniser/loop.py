@@ -82,16 +82,17 @@ class Loop:
             mine = [(one, said) for one, said in zip(batch, spoken, strict=True) if one.job is job]
             share = sum(len(one.stretch.samples) for one, _ in mine) / total_samples
             job.spent("asr", asr_s * share)
-            if any("out_of_memory" in said.flags for _, said in mine):
-                job.fail(self._out_of_memory())
-                self._pool.drop(job)
-                continue
             segments = [
                 job.postprocessor.segment(one.index, one.stretch.start_ms, one.stretch.end_ms, said)
                 for one, said in mine
+                if "out_of_memory" not in said.flags
             ]
             job.spent("text", time.perf_counter() - began)
-            job.recognised(sorted(segments, key=lambda segment: segment.index))
+            if segments:
+                job.recognised(sorted(segments, key=lambda segment: segment.index))
+            if len(segments) < len(mine):
+                job.fail(self._out_of_memory())
+                self._pool.drop(job)
 
     def _credible(self, one: Waiting, said: Spoken) -> Spoken:
         """Pass a segment through the gate, and say what came of it."""
