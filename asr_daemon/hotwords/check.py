@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.hotwords.entry import Problem, Replacement, Word
 from asr_daemon.hotwords.hotword_list import list_digest, read_lines
-from asr_daemon.hotwords.vocabulary import MAX_TOKENS, Vocabulary
+from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, MAX_TOKENS, Vocabulary
 from asr_daemon.models.abilities import ABILITIES
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
         remarks.append(
             f"This model is given {most} words at most: the first of the {n_words}; "
             "the others serve by correction of its text alone."
+        )
+    if ABILITIES[family].hotwords == "tokens" and n_words > MAX_AT_ONCE:
+        remarks.append(
+            f"Of the {n_words} words each segment is read with the {MAX_AT_ONCE} that fit best what was "
+            "heard; the others come in where they were nearly heard."
         )
     digest = list_digest(tuple(seen), tuple(replacements.items()))
     return Report(tuple(lines), tuple(remarks), digest)

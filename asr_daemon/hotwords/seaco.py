@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE
 from asr_daemon.hotwords.word_bank import WORDS_PER_STEP, Fit, Usable, WordBank, pad, spell_all
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from asr_daemon.hotwords.vocabulary import Vocabulary
 
-MAX_AT_ONCE = 50  # hotwords that take part in one segment; from tests/benchmarks/bench_hotwords.py
 CACHED_LISTS = 8  # inboxes take turns
 
 

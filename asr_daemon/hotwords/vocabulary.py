@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_TOKENS = 20  # of a hotword that a model is given
+MAX_AT_ONCE = 50  # hotwords that take part in one segment; from tests/benchmarks/bench_hotwords.py
 MAX_SPELLED_CHARS = 6  # an abbreviation in capitals is spelled out: AI, GDP, HTTPS
 NOT_CHINESE = "\ufffc"
 _MARKS = frozenset(("<blank>", "<s>", "</s>", "<unk>", "<pad>", "<eos>", "<sos>"))

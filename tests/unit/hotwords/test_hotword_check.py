@@ -10,7 +10,7 @@ from asr_daemon.hotwords import read_hotwords
 from asr_daemon.hotwords.check import Verdict, check_hotwords, render_report
 from asr_daemon.hotwords.difference import find_changes, render_changes
 from asr_daemon.hotwords.hits import Hit, find_hits
-from asr_daemon.hotwords.vocabulary import Vocabulary
+from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, Vocabulary
 from asr_daemon.transcript import Correction, Segment
 
 MODEL = Path(__file__).resolve().parents[3] / "asr_daemon" / "models" / "paraformer-tiny-zh"
@@ -71,6 +71,14 @@ def test_too_many_words_for_a_prompt_are_said(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("\n".join(f"词{chr(0x4E00 + i)}" for i in range(101)), encoding="utf-8")
     assert "100 words at most" in check_hotwords(path, "fun_asr_nano", None).remarks[0]
+
+
+def test_more_words_than_take_part_at_once_are_said(tmp_path: Path) -> None:
+    """Who lists a hundred names learns how many act in a segment, and which."""
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(f"顾清{chr(0x4E00 + i)}" for i in range(100)), encoding="utf-8")
+    (remark,) = check_hotwords(path, "seaco_paraformer", MODEL).remarks
+    assert remark.startswith(f"Of the 100 words each segment is read with the {MAX_AT_ONCE} that fit best")
 
 
 def test_a_broken_model_folder_is_said_not_raised(tmp_path: Path) -> None:
