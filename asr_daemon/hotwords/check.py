@@ -18,7 +18,7 @@ from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, MAX_TOKENS, Vocabulary
 from asr_daemon.models.abilities import ABILITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from asr_daemon.hotwords.hotword_list import SourceLine
@@ -67,27 +67,19 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
 
     ``phonetic``: whether words that sound like a hotword are corrected after recognition.
     """
-    vocabulary, remarks = _vocabulary(family, model_folder)
-    by_sound_only = not ABILITIES[family].takes_hotwords
-    if by_sound_only:
-        how = "correction of its text" if phonetic else "replacements (错词=>正词)"
-        remarks.append(f"This model takes no hotwords: the list serves by {how} alone.")
-    if not phonetic:
-        remarks.append("Correction by sound is off for this inbox (phonetic_correction).")
+    vocabulary, trouble = _vocabulary(family, model_folder)
+    ways = _Ways(vocabulary, ABILITIES[family].takes_hotwords, phonetic)
     seen: dict[str, SourceLine] = {}
     wrong: dict[str, SourceLine] = {}
     replacements: dict[str, str] = {}
     lines: list[LineReport] = []
-    n_words = 0
     for line in read_lines(path):
         match line.entry:
             case Problem(text=text):
                 shown = line.raw[:SHOWN_CHARS] + "…" * (len(line.raw) > SHOWN_CHARS)
                 lines.append(LineReport(line.path, line.number, shown, Verdict.UNUSABLE, (), (text,)))
             case Word(text):
-                ways = _Ways(vocabulary, reaches_model=not by_sound_only, phonetic=phonetic)
                 lines.append(_word(line, text, seen.get(text), ways))
-                n_words += text not in seen
                 seen.setdefault(text, line)
             case Replacement(wrong=left, right=right):
                 lines.append(_replacement(line, left, right, wrong.get(left), seen))
@@ -95,19 +87,28 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
                 replacements.setdefault(left, right)
             case _:
                 pass
-    most = ABILITIES[family].most_hotwords
-    if most is not None and n_words > most:
-        remarks.append(
-            f"This model is given {most} words at most: the first of the {n_words}; "
+    digest = list_digest(tuple(seen), tuple(replacements.items()))
+    return Report(tuple(lines), (*trouble, *_on_the_list(family, len(seen), phonetic=phonetic)), digest)
+
+
+def _on_the_list(family: Family, n_words: int, *, phonetic: bool) -> Iterator[str]:
+    """Yield what is to be said of the list as a whole."""
+    can = ABILITIES[family]
+    if not can.takes_hotwords:
+        how = "correction of its text" if phonetic else "replacements (错词=>正词)"
+        yield f"This model takes no hotwords: the list serves by {how} alone."
+    if not phonetic:
+        yield "Correction by sound is off for this inbox (phonetic_correction)."
+    if can.most_hotwords is not None and n_words > can.most_hotwords:
+        yield (
+            f"This model is given {can.most_hotwords} words at most: the first of the {n_words}; "
             "the others serve by correction of its text alone."
         )
-    if ABILITIES[family].hotwords == "tokens" and n_words > MAX_AT_ONCE:
-        remarks.append(
+    if can.hotwords == "tokens" and n_words > MAX_AT_ONCE:
+        yield (
             f"Of the {n_words} words each segment is read with the {MAX_AT_ONCE} that fit best what was "
             "heard; the others come in where they were nearly heard."
         )
-    digest = list_digest(tuple(seen), tuple(replacements.items()))
-    return Report(tuple(lines), tuple(remarks), digest)
 
 
 def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
@@ -146,7 +147,7 @@ def _word(line: SourceLine, text: str, first: SourceLine | None, ways: _Ways) ->
     if any(char.isdigit() for char in text):
         remarks.append("Digits are heard as words: write 五 for 5, and let the normaliser make digits.")
     if not ways.reaches_model or (spelling and spelling.unknown):
-        is_dead = is_dead or not ways.by_sound(text)
+        is_dead = not ways.by_sound(text)
         help_ = "correction by sound" if ways.by_sound(text) else "a replacement (错词=>正词)"
         if spelling:
             unknown = _listed(spelling.unknown)

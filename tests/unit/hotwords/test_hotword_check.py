@@ -66,6 +66,16 @@ def test_a_family_without_hotwords_is_said(tmp_path: Path) -> None:
     assert report.lines[0].tokens == ()
 
 
+def test_a_word_that_nothing_brings_in_is_said(tmp_path: Path) -> None:
+    """Without the model and without correction by sound only replacements are left."""
+    path = tmp_path / "a.txt"
+    path.write_text("顾清源\n故清源=>顾清源\n", encoding="utf-8")
+    report = check_hotwords(path, "sense_voice", None, phonetic=False)
+    assert [line.verdict for line in report.lines] == [Verdict.UNUSABLE, Verdict.GOOD]
+    assert "replacements (错词=>正词) alone" in report.remarks[0]
+    assert check_hotwords(path, "sense_voice", None).is_good
+
+
 def test_too_many_words_for_a_prompt_are_said(tmp_path: Path) -> None:
     """Fun-ASR-Nano's limit shows before it hurts."""
     path = tmp_path / "a.txt"
