@@ -6,13 +6,14 @@ the text around it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import Levenshtein
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from asr_daemon.transcript import Segment
 
@@ -43,7 +44,7 @@ def find_changes(
     changes: list[Change] = []
     for start_ms, end_ms in sorted({*old, *new}):
         before, after = old.get((start_ms, end_ms), ""), new.get((start_ms, end_ms), "")
-        for left, right, new_left, new_right in _spans(before, after):
+        for left, right, new_left, new_right in _whole_words(_spans(before, after), after, words):
             reach = after[max(0, new_left - CONTEXT_CHARS) : new_right + CONTEXT_CHARS]
             changes.append(
                 Change(
@@ -72,6 +73,20 @@ def render_changes(changes: Sequence[Change]) -> str:
             f"{change.left}[{change.before or '∅'} → {change.after or '∅'}]{change.right}{hit}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _whole_words(
+    spans: list[tuple[int, int, int, int]], after: str, words: Iterable[str]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Widen each span to the hotwords that it changed a part of, as far as the next span lets it."""
+    places = [match.span() for word in words for match in re.finditer(re.escape(word), after)]
+    for number, (start, end, new_start, new_end) in enumerate(spans):
+        floor = spans[number - 1][3] if number else 0
+        ceiling = spans[number + 1][2] if number + 1 < len(spans) else len(after)
+        touched = [place for place in places if place[0] < new_end and place[1] > new_start]
+        low = max(floor, min([new_start, *(place[0] for place in touched)]))
+        high = min(ceiling, max([new_end, *(place[1] for place in touched)]))
+        yield start - (new_start - low), end + (high - new_end), low, high
 
 
 def _spans(before: str, after: str) -> list[tuple[int, int, int, int]]:

@@ -181,6 +181,17 @@ def test_changes_are_shown_with_time_context_and_hotword() -> None:
     assert render_changes([change]) == "01:01.500  请[部明来 → 顾明兰]负责接口测试   (顾明兰)\n"
 
 
+def test_a_hotword_that_was_heard_in_part_is_shown_whole() -> None:
+    """Of 岳明远 the last character was right; who reads the list looks for the name."""
+    without = [Segment(0, 0, 900, "", "请运林远和飞于中段负责")]
+    with_list = [Segment(0, 0, 900, "", "请岳明远和飞鱼终端负责")]
+    changes = find_changes(without, with_list, ["岳明远", "飞鱼终端"])
+    assert [(change.left, change.before, change.after) for change in changes] == [
+        ("请", "运林远", "岳明远"),
+        ("请运林远和", "飞于中段", "飞鱼终端"),
+    ]
+
+
 def test_no_change_is_said() -> None:
     """A list without effect is an answer, too."""
     segments = [Segment(0, 0, 900, "", "今天讨论")]
