@@ -65,6 +65,5 @@ class Answering:
                 return begun.result()
             self._hung[folder] = begun.over
         raise InboxGoneError(
-            f"the share of {folder} does not answer: its server is away; bring it back, or unmount it "
-            f"(umount -f -l)"
+            f"the share of {folder} does not answer: its server is away; bring it back, or unmount it"
         )

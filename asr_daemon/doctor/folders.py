@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
 from typing import TYPE_CHECKING
 
+from asr_daemon.answering import Answering
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
+from asr_daemon.errors import InboxGoneError
 from asr_daemon.hotwords import HotwordFileError, read_hotwords
 from asr_daemon.install.access import shared_group
 from asr_daemon.mounts import events_are_reliable, filesystem_type, is_network
@@ -33,9 +36,18 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
     yield from _backups(config, user)
     if config.metrics.textfile is not None:
         yield from _usable("metrics.textfile", config.metrics.textfile.parent, "write", user)
+    answering, there = Answering(), []
     for inbox in config.inbox:
-        yield from _inbox(inbox, user)
-    yield from _watches(config, machine)
+        try:
+            answering.ask(inbox.path, functools.partial(os.path.lexists, inbox.path))
+        except InboxGoneError as error:
+            yield Finding(
+                "error", f"inbox {inbox.name!r}: path", str(error), "umount -f -l, then mount it again"
+            )
+        else:
+            there.append(inbox)
+            yield from _inbox(inbox, user)
+    yield from _watches(there, machine)
 
 
 def _state(config: Config, user: ServiceUser) -> Iterator[Finding]:
@@ -104,11 +116,11 @@ def _hotwords(key: str, path: Path, user: ServiceUser) -> Iterator[Finding]:
         yield Finding("ok", key, f"{len(words.words)} words in {path}")
 
 
-def _watches(config: Config, machine: Machine) -> Iterator[Finding]:
+def _watches(inboxes: list[InboxSection], machine: Machine) -> Iterator[Finding]:
     """Compare what the kernel grants with the folders of those inboxes that are watched by events."""
     watched = [
         inbox
-        for inbox in config.inbox
+        for inbox in inboxes
         if inbox.path.is_dir()
         and (
             inbox.watch == "events"

@@ -65,6 +65,8 @@ def test_share_that_hangs_holds_up_no_other(tmp_path: Path, when: str) -> None:
             drop(here / "b.wav", recording(2))
             check_transcript(daemon.wait_for("here/b.txt"), recording(2))
             assert problem_of(daemon, "here") == ""
+            told = daemon.command("check")
+            assert "does not answer" in told.stdout + told.stderr
             assert [event["inbox"] for event in daemon.events("inbox_problem")] == ["away"]
         eventually(lambda: problem_of(daemon, "away") == "", what="its return")
         drop(away / "c.wav", recording(3))
