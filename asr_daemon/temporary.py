@@ -7,12 +7,9 @@ import fcntl
 import os
 import re
 import secrets
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr_daemon.mounts import is_network
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _OURS = re.compile(r"\.asr-daemon-[0-9a-f]{16}\.tmp")
 LEFT_S = 60.0  # nobody holds it for that long: its writer is dead
@@ -25,9 +22,13 @@ def new_temporary_name() -> str:
 
 
 def hold(fd: int) -> None:
-    """Lock a file that is being written: while its writer lives, nobody takes it for left over."""
-    with contextlib.suppress(OSError):  # a file system without locks
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Lock a file that is being written: while its writer lives, nobody takes it for left over.
+
+    Not on a share: its server may have no locks, or take its time to say so.
+    """
+    if not is_network(Path(f"/proc/self/fd/{fd}")):
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_stale_temporary(name: str) -> bool:
@@ -45,8 +46,10 @@ def remove_stale_temporary(path: Path, *, now_s: float) -> bool:
     with contextlib.suppress(OSError):  # it is held, or gone
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left_s = LEFT_ON_A_SHARE_S if is_network(path.parent) else LEFT_S
+            left_s = LEFT_ON_A_SHARE_S
+            if not is_network(path.parent):
+                left_s = LEFT_S
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if now_s - os.fstat(fd).st_ctime > left_s:  # mtime may be a copied one
                 path.unlink()
                 return True
