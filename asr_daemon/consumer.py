@@ -168,7 +168,7 @@ class Consumer:
                 return
             if any(work.job.is_suspect for work in self.state.in_work.values()):
                 return  # a suspect has the recogniser to itself
-            if self.state.in_work and self._queue.has_overdue_suspect(SUSPECT_PATIENCE_S):
+            if self.state.in_work and self._queue.has_overdue_suspect(SUSPECT_PATIENCE_S, self._away):
                 return  # in a long queue, it would not be free for days
             job = self._queue.claim(fresh_only=bool(self.state.in_work), away=self._away)
             if job is None:

@@ -200,9 +200,10 @@ class Queue:
             history.run("begin_attempt", job=row["id"], now=now)
             return self._job(history, row["id"])
 
-    def has_overdue_suspect(self, patience_s: float) -> bool:
+    def has_overdue_suspect(self, patience_s: float, away: Collection[str] = ()) -> bool:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""
-        return self._history.one("overdue_suspect", before=self._clock.stamp(-patience_s)) is not None
+        before, absent = self._clock.stamp(-patience_s), json.dumps(sorted(away))
+        return self._history.one("overdue_suspect", before=before, away=absent) is not None
 
     def is_empty(self) -> bool:
         """Whether no job waits, not even for its time."""

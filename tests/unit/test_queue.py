@@ -352,3 +352,18 @@ def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
     assert steps["archivable"] < MASS / 10, "those in the archive are not looked through"
     for query, (_, growth) in queries.items():
         assert steps[query] <= 1.5 * growth * few.get(query, 0) + 10, query
+
+
+def test_suspect_that_can_be_had_is_overdue_after_a_while(way: Way) -> None:
+    """Not before its pause is over and the patience spent, and never while its share is gone."""
+    way.put()
+    job = way.claim()
+    assert not way.queue.has_overdue_suspect(600)
+    way.queue.fail(job.id, RecogniserCrashedError(), at_once=True)
+    way.time.pass_s(599)
+    assert not way.queue.has_overdue_suspect(600)
+    way.time.pass_s(1)
+    assert way.queue.has_overdue_suspect(600)
+    assert not way.queue.has_overdue_suspect(600, away=["inbox"])
+    way.claim()
+    assert not way.queue.has_overdue_suspect(600)
