@@ -1,4 +1,4 @@
-"""The finished folder: configuration, tokens and statistics as they are, the weights in half precision."""
+"""The finished folder: configuration, tokens and statistics as they are, half the precision, a manifest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import torch
+
+from asr_daemon.clock import Clock
+from asr_daemon.models.manifest import MANIFEST_NAME, FileRecord, Manifest, encode_manifest, hash_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,3 +27,12 @@ def export(model_folder: Path, weights: Path, target: Path, *, dtype: torch.dtyp
         {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()},
         target / WEIGHTS,
     )
+    (target / MANIFEST_NAME).write_bytes(encode_manifest(_manifest(target)))
+
+
+def _manifest(folder: Path) -> Manifest:
+    files = {
+        name: FileRecord((folder / name).stat().st_size, hash_file(folder / name))
+        for name in (*FILES, WEIGHTS)
+    }
+    return Manifest(folder.name, hub="", repository="", revision="", written_at=Clock().stamp(), files=files)

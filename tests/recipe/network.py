@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from funasr import AutoModel
 from funasr.frontends.wav_frontend import load_cmvn
 
-from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.cif import integrate
 from recipe.model_folder import NO_BIAS, read_tokens
 
@@ -84,7 +84,13 @@ def open_network(folder: Path, threads: int, weights: Path | None = None) -> Net
 
     The model is small against what it hears: it cannot learn by heart, and dropout only slowed it down.
     """
-    model = funasr_model.load(str(folder), "cpu", threads).model
+    model = AutoModel(
+        model=str(folder),
+        device="cpu",
+        ncpu=threads,
+        disable_update=True,  # else it asks the package index
+        log_level="WARNING",
+    ).model
     if weights is not None:
         model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     model.train()
