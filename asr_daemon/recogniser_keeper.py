@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from asr_daemon.errors import (
+    ConfigurationError,
     DeviceMissingError,
     ModelMissingError,
     RecogniserCrashedError,
@@ -136,7 +137,7 @@ class RecogniserKeeper:
             device=_device(engine, rung),
             batch_s=0.0 if rung is Rung.CPU else engine.batch_s,
             threads=engine.threads,
-            ffmpeg=self._find_ffmpeg(engine.ffmpeg),
+            ffmpeg=self._ffmpeg(engine.ffmpeg),
             max_duration_s=engine.max_duration_h * 3600,
             begins_small=rung is not Rung.USUAL,
             half_precision=engine.half_precision,
@@ -163,6 +164,14 @@ class RecogniserKeeper:
             bound_s=answer.bound_s,
         )
         return recogniser
+
+    def _ffmpeg(self, configured: str) -> str:
+        try:
+            return self._find_ffmpeg(configured)
+        except (
+            ConfigurationError
+        ) as error:  # it was uninstalled, or its trial run was ended: no recording's fault
+            raise RecogniserNotStartedError(str(error)) from error
 
     def _await_ready(self, recogniser: Recogniser) -> protocol.Ready:
         deadline_s = self._clock.monotonic_s() + LOAD_TIMEOUT_S

@@ -11,7 +11,7 @@ from way import Way, segment
 
 from asr_daemon.consumer import Consumer
 from asr_daemon.deliver import Deliverer
-from asr_daemon.errors import JobError, RecogniserCrashedError
+from asr_daemon.errors import ConfigurationError, JobError, RecogniserCrashedError
 from asr_daemon.profile import Profile
 from asr_daemon.recogniser import protocol
 
@@ -124,6 +124,7 @@ class Room:
         self.time = self.way.time
         self.profiles = Profiles()
         self.script: Script = well
+        self.has_ffmpeg = True
         self.first: object = protocol.Ready("cpu", "model", 1)
         self.started: list[Scripted] = []
         self.setups: list[protocol.Setup] = []
@@ -135,10 +136,16 @@ class Room:
             self.deliverer,
             self.time.clock,
             self.start,  # type: ignore[arg-type]
-            lambda given: given or "/usr/bin/ffmpeg",
+            self.find_ffmpeg,
         )
         self.consumer.wake.set = self.consumer.wake.clear = lambda: None  # type: ignore[method-assign]
         self.consumer.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]
+
+    def find_ffmpeg(self, configured: str) -> str:
+        """Find it, unless it is gone."""
+        if not self.has_ffmpeg:
+            raise ConfigurationError(["engine.ffmpeg: no ffmpeg on this machine"])
+        return configured or "/usr/bin/ffmpeg"
 
     def start(self, setup: protocol.Setup) -> Scripted:
         """Start a recogniser."""

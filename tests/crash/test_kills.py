@@ -8,7 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from attack import AttackedDaemon, children_of, drop, kill_quietly, recording
+from attack import AttackedDaemon, drop, kill_quietly, recording
+
+from support import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +22,7 @@ LIMITS = "max_attempts = 50"  # an operator's kill is no recording's fault; here
 def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
     """Drop recordings while daemon and recogniser are killed; return the daemon when all is done."""
     dice = random.Random(seed)
+    at_work = 0
     daemon = AttackedDaemon(folder, extra=LIMITS)
     ms = 15 if kills < 50 else 60
     wanted = {
@@ -32,10 +35,14 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
             share = RECORDINGS * (kill + 1) // kills
             for name in names[RECORDINGS * kill // kills : share]:
                 drop(daemon.inbox / name, wanted[name])
-            time.sleep(dice.uniform(0.0, 0.5))  # the moment is what is random
-            pid = daemon.live()["pid"]
-            if dice.random() < 0.5:
-                kill_quietly(children_of(pid), signal.SIGKILL)
+            if dice.random() < 0.6:  # else it may still be starting
+                wait_for_work(daemon)
+            time.sleep(dice.uniform(0.0, 0.3))  # the moment is what is random
+            live = daemon.live()
+            at_work += bool(live["in_work"])
+            recogniser = live["recogniser"]["pid"]
+            if dice.random() < 0.5 and recogniser:
+                kill_quietly([recogniser], signal.SIGKILL)
             else:
                 daemon.kill()
                 daemon.check_integrity()
@@ -44,10 +51,19 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
             daemon.check_integrity()
         daemon.wait_until_done(RECORDINGS)
         daemon.check_exactly_once(wanted)
+        assert at_work >= kills / 3, "too few were killed at work"
         again = sum(daemon.recognised().values()) - len(daemon.recognised())
         assert again <= kills * 8, "more was recognised again than was in hand when it was killed"
         assert daemon.stop() == 0
     return daemon
+
+
+def wait_for_work(daemon: AttackedDaemon) -> None:
+    """Wait until a segment more is recognised, unless there is nothing to do."""
+    before = sum(daemon.recognised().values())
+    eventually(
+        lambda: sum(daemon.recognised().values()) > before or daemon.all_settled(), what="some progress"
+    )
 
 
 def test_random_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:

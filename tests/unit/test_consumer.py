@@ -473,3 +473,17 @@ def test_another_model_or_device_gives_back_what_is_in_work(room: Room, changed:
     assert room.consumer.state.restarts == 0
     assert {row["error_code"] for row in room.way.history.all("attempts_of_job", job=1)} <= {None}
     assert [recogniser.is_alive for recogniser in room.started] == [False, True]
+
+
+def test_ffmpeg_that_is_gone_spends_no_attempt(room: Room) -> None:
+    """Uninstalled, say: the queue waits and says why; with it back, everything goes on."""
+    room.has_ffmpeg = False
+    room.way.put("a.wav", b"a")
+    room.run(steps=40, pause_s=20.0)
+    assert room.states() == {"a.wav": "queued"}
+    assert room.consumer.state.state == "blocked"
+    assert "no ffmpeg" in room.consumer.state.reason
+    assert room.way.job(1)["attempts"] == 0
+    room.has_ffmpeg = True
+    room.run(steps=40, pause_s=20.0)
+    assert room.states() == {"a.wav": "done"}
