@@ -24,7 +24,7 @@ _FFT_SAMPLES = 512
 _LOW_HZ, _HIGH_HZ = 20.0, SAMPLE_RATE_HZ / 2
 _PREEMPHASIS = 0.97
 _INT16 = 32768.0  # FunASR computes features of samples in the range of int16
-_BLOCK_FRAMES = 512  # that many at once stay within a core's cache
+_BLOCK_FRAMES = 256  # that many at once stay within a core's cache
 _PIECE_SAMPLES = 80  # frames and hops are whole numbers of these
 _FLOOR = float(np.finfo(np.float32).eps)
 
@@ -58,28 +58,32 @@ def filter_bank(audio: torch.Tensor) -> torch.Tensor:
         block = padded[: high - low]
         torch.sub(windows[low:high], offsets[low:high], out=block[:, :FRAME_SAMPLES])
         torch.sub(firsts[low:high], offsets[low:high, 0], out=block[:, 0])
-        block[:, :FRAME_SAMPLES] *= table.window
-        spectrum = torch.view_as_real(torch.fft.rfft(block))[:, :-1]
-        energies = torch.mm(spectrum.square().sum(dim=-1), table.mel)
+        block *= table.window
+        spectrum = torch.view_as_real(torch.fft.rfft(block)).flatten(1)
+        energies = torch.mm(spectrum.square_(), table.mel)
         torch.log(energies.clamp_(min=_FLOOR), out=out[low:high])
     return out
 
 
 @dataclass(frozen=True)
 class _Table:
-    window: torch.Tensor  # [400]
-    mel: torch.Tensor  # [256, 80]
+    window: torch.Tensor  # [512], zero behind the frame
+    mel: torch.Tensor  # [514, 80]: adds a bin's squared real and imaginary part as well
 
 
 @functools.cache
 def _table() -> _Table:
     steps = torch.arange(FRAME_SAMPLES, dtype=torch.float64)
     window = 0.54 - 0.46 * torch.cos(2 * math.pi * steps / (FRAME_SAMPLES - 1))
-    return _Table(window.float(), torch.from_numpy(_mel_weights()).float())
+    window = torch.nn.functional.pad(window, (0, _FFT_SAMPLES - FRAME_SAMPLES))
+    return _Table(window.float(), torch.from_numpy(_mel_weights()).repeat_interleave(2, dim=0).float())
 
 
 def _mel_weights() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return Kaldi's triangles on the mel scale (``feat/mel-computations.cc``), ``[256, 80]``."""
+    """Return Kaldi's triangles on the mel scale (``feat/mel-computations.cc``), ``[257, 80]``.
+
+    Kaldi leaves the last bin, half the sampling rate, out: the last triangle ends there.
+    """
 
     def mel(hz: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return 1127.0 * np.log1p(hz / 700.0)
@@ -87,6 +91,6 @@ def _mel_weights() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     low, high = mel(np.array([_LOW_HZ, _HIGH_HZ]))
     step = (high - low) / (MEL_BINS + 1)
     left = low + np.arange(MEL_BINS) * step
-    bins = mel(np.arange(_FFT_SAMPLES // 2) * SAMPLE_RATE_HZ / _FFT_SAMPLES)[:, None]
+    bins = mel(np.arange(_FFT_SAMPLES // 2 + 1) * SAMPLE_RATE_HZ / _FFT_SAMPLES)[:, None]
     rising, falling = (bins - left) / step, (left + 2 * step - bins) / step
     return np.maximum(0.0, np.minimum(rising, falling))

@@ -9,6 +9,7 @@ together.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ class FsmnState:
     """What the network carries from one window to the next."""
 
     features: torch.Tensor = field(default_factory=lambda: torch.empty(0, MEL_BINS))  # waiting for context
-    memories: list[torch.Tensor] = field(default_factory=list)  # of each block's convolution
+    memories: list[torch.Tensor] = field(default_factory=list)  # of each block: see _Block
 
 
 class FsmnNetwork:
@@ -59,7 +60,7 @@ class FsmnNetwork:
 
     def begin(self) -> FsmnState:
         """Return the state at the start of a recording."""
-        return FsmnState(memories=[torch.zeros(block.width, block.memory) for block in self._blocks])
+        return FsmnState(memories=[block.begin() for block in self._blocks])
 
     @torch.inference_mode()
     def silence(self, features: torch.Tensor, state: FsmnState, *, is_last: bool) -> NDArray[np.float32]:
@@ -87,8 +88,8 @@ class FsmnNetwork:
         weight, bias = self._entry
         stacked = seen.as_strided((len(seen) - 2 * _CONTEXT, _STACKED * MEL_BINS), (MEL_BINS, 1))
         hidden = torch.addmm(bias, weight, stacked.T).relu_()
-        for number, block in enumerate(self._blocks):
-            hidden, memories[number] = block(hidden, memories[number])
+        for block, memory in zip(self._blocks, memories, strict=True):
+            block(hidden, memory)
         weight, bias = self._exit
         scores = torch.addmm(bias, weight, hidden)
         return (scores[self._silence_pdf] - scores.logsumexp(dim=0)).exp()
@@ -107,19 +108,31 @@ class _Block:
         self._taps = taps
         self._out = block.affine.linear.weight.contiguous()
         self._bias = block.affine.linear.bias[:, None]
-        self.width = taps.shape[0]
-        self.memory = taps.shape[2] - 1
+        self._width, _, length = taps.shape
+        self._kept = length - 1
 
-    def __call__(self, hidden: torch.Tensor, memory: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        projected = torch.cat([memory, self._into @ hidden], dim=1)
-        filtered = torch.nn.functional.conv1d(projected[None], self._taps, groups=self.width)[0]
-        return torch.addmm(self._bias, self._out, filtered).relu_(), projected[:, -self.memory :].clone()
+    def begin(self) -> torch.Tensor:
+        """Return the memory at the start: what the convolution looks back on, and room for what it sees."""
+        return torch.zeros(self._width, self._kept + _BLOCK_FRAMES)
+
+    def __call__(self, hidden: torch.Tensor, memory: torch.Tensor) -> None:
+        """Replace ``hidden [channels, <= _BLOCK_FRAMES]`` by what the block makes of it."""
+        frames = hidden.shape[1]
+        seen = memory[:, : self._kept + frames]
+        torch.mm(self._into, hidden, out=seen[:, self._kept :])
+        filtered = torch.nn.functional.conv1d(seen[None], self._taps, groups=self._width)[0]
+        memory[:, : self._kept] = seen[:, frames:].clone()
+        torch.addmm(self._bias, self._out, filtered, out=hidden).relu_()
 
 
 class FsmnRule:
-    """Frames of speech or silence in, (first, behind the last) frame of each stretch out."""
+    """Frames of speech or silence in, (first, behind the last) frame of each stretch out.
 
-    def __init__(self, options: Any, max_end_silence_ms: int, max_stretch_ms: float = float("inf")) -> None:
+    Goes from event to event in place of frame by frame: the opinion of a sliding window changes, or a
+    stretch has to end.
+    """
+
+    def __init__(self, options: Any, max_end_silence_ms: int, max_stretch_ms: int = sys.maxsize) -> None:
         self.position = 0  # the next frame's number
         self.start: int | None = None  # first frame of the stretch that goes on
         self.floor = 0  # nothing starts before this frame
@@ -133,10 +146,8 @@ class FsmnRule:
         self._patience = max(1, -(-patience_ms // _HOP_MS))  # frames of silence that end a stretch
         ahead = options.lookahead_time_end_point // _HOP_MS + 1 if options.do_extend else 0
         self._back = max(0, int(patience_ms / _HOP_MS) - ahead)
-        self._most = max_stretch_ms / _HOP_MS
-        self._recent = [0] * self._window
-        self._sum = 0
-        self._since_reset = 0
+        self._most = max_stretch_ms // _HOP_MS
+        self._heard = np.zeros(self._window - 1, np.int64)  # the last frames since a stretch ended, 1: speech
         self._is_speech = False  # the window's opinion
         self._silent = 0  # frames since the window went silent
 
@@ -153,45 +164,57 @@ class FsmnRule:
         """Frames that a stretch may begin before the frame that reveals it."""
         return self._latency
 
-    def feed(self, speech: list[bool], *, is_last: bool) -> list[tuple[int, int]]:
+    def feed(self, speech: NDArray[np.bool_], *, is_last: bool) -> list[tuple[int, int]]:
         """Take the next frames; return the stretches that ended in them."""
         ended: list[tuple[int, int]] = []
-        last = self.position + len(speech) - 1 if is_last else -1
-        window, recent = self._window, self._recent
-        for is_speech_frame in speech:
-            at = self.position
-            self.position = at + 1
-            place = self._since_reset % window
-            self._since_reset += 1
-            self._sum += is_speech_frame - recent[place]
-            recent[place] = is_speech_frame
-            has_changed = self._sum <= self._to_silence if self._is_speech else self._sum >= self._to_speech
+        first, behind = self.position, self.position + len(speech)
+        heard = np.concatenate([self._heard, speech])
+        total = np.cumsum(np.pad(heard, (1, 0)))
+        sums = total[self._window :] - total[: -self._window]  # speech in the window that each frame ends
+        while self.position < behind:
+            frame, has_changed = self._next_event(sums[self.position - first :])
             if has_changed:
                 self._is_speech = not self._is_speech
                 self._silent = 0
                 if self.start is None:
-                    if self._is_speech:
-                        self.start = max(self.floor, at - self._latency)
-                        if at == last:
-                            ended.append(self._close(at))
-                    continue
+                    self.start = max(self.floor, frame - self._latency)
             elif not self._is_speech:
-                self._silent += 1
-            if self.start is None:
-                continue
-            if not has_changed and not self._is_speech and self._silent >= self._patience:
-                ended.append(self._close(at - self._back))
-            elif at - self.start + 1 > self._most or at == last:
-                ended.append(self._close(at))
+                self._silent += frame + 1 - self.position
+            self.position = frame + 1
+            if stretch := self._close(frame, is_last=is_last and self.position == behind):
+                ended.append(stretch)
+                since = frame + 1 - first  # the window begins anew
+                heard[: self._window - 1 + since] = 0
+                sums[since : since + self._window - 1] = np.cumsum(
+                    heard[self._window - 1 :][since:][: self._window - 1]
+                )
+        self._heard = heard[len(speech) :]
         return ended
 
-    def _close(self, last_frame: int) -> tuple[int, int]:
-        assert self.start is not None  # noqa: S101 (callers look first)
-        stretch = self.start, last_frame + 1
-        self.start, self.floor = None, last_frame + 1
-        self._recent[:] = [0] * self._window
-        self._sum = self._since_reset = self._silent = 0
-        self._is_speech = False
+    def _next_event(self, sums: NDArray[np.int64]) -> tuple[int, bool]:
+        """Return the next frame that may end something, and whether the window's opinion changes there."""
+        changes = sums <= self._to_silence if self._is_speech else sums >= self._to_speech
+        change = int(changes.argmax())
+        if not changes[change]:
+            change = len(sums)
+        event = len(sums) - 1
+        if self.start is not None:
+            event = min(event, self.start + self._most - self.position)
+            if not self._is_speech:
+                event = min(event, self._patience - self._silent - 1)
+        return self.position + min(change, event), change <= event
+
+    def _close(self, frame: int, *, is_last: bool) -> tuple[int, int] | None:
+        """End the stretch if it ends with this frame."""
+        if self.start is None:
+            return None
+        if not self._is_speech and self._silent >= self._patience:
+            frame -= self._back
+        elif not is_last and frame - self.start + 1 <= self._most:
+            return None
+        stretch = self.start, frame + 1
+        self.start, self.floor = None, frame + 1
+        self._is_speech, self._silent = False, 0
         return stretch
 
 
@@ -202,7 +225,7 @@ class FsmnDetector:
     pad_after_samples = 0
 
     def __init__(
-        self, network: FsmnNetwork, max_end_silence_ms: int, max_stretch_ms: float = float("inf")
+        self, network: FsmnNetwork, max_end_silence_ms: int, max_stretch_ms: int = sys.maxsize
     ) -> None:
         self._network = network
         self._state = network.begin()
@@ -243,5 +266,5 @@ class FsmnDetector:
     def _decide(self, features: torch.Tensor, *, is_last: bool) -> list[tuple[int, int]]:
         silence = self._network.silence(features, self._state, is_last=is_last).astype(np.float64)
         speech = (1.0 - silence) >= silence + self._threshold
-        stretches = self._rule.feed(speech.tolist(), is_last=is_last)
+        stretches = self._rule.feed(speech, is_last=is_last)
         return [(start * HOP_SAMPLES, end * HOP_SAMPLES) for start, end in stretches]
