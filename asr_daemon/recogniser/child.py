@@ -78,7 +78,10 @@ def _load(channel: Channel, setup: Setup) -> Engine:
     for folder in (setup.model_folder, setup.vad_folder, setup.punctuation_folder):
         if folder:
             require_sound(Path(folder))
-    from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415 (torch and funasr: seconds)
+    from asr_daemon.recogniser.families import on_demand  # noqa: PLC0415 (here, the engine's: seconds)
+
+    on_demand.install()
+    from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415
 
     return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))
 
