@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.families.family import Family, Input, Request
@@ -38,9 +39,9 @@ class Decoder:
         self._note = note
         self.memory_error = ""  # the last one's words
 
-    def prepare(self, samples: NDArray[np.float32]) -> Input | None:
+    def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input | None:
         """Make ``float32 [n_samples], 16 kHz mono`` ready; None where it is too short. From any thread."""
-        return self._family.prepare(samples) if len(samples) >= MIN_SAMPLES else None
+        return self._family.prepare(samples, bank) if len(samples) >= MIN_SAMPLES else None
 
     def transcribe(self, segments: Sequence[Input | None], request: Request) -> list[Spoken]:
         """Recognise prepared segments in one batch, if it holds."""

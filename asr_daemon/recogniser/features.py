@@ -11,11 +11,15 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from asr_daemon.audio import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FRAME_SAMPLES = 400
 HOP_SAMPLES = 160
@@ -63,6 +67,40 @@ def filter_bank(audio: torch.Tensor) -> torch.Tensor:
         energies = torch.mm(spectrum.square_(), table.mel)
         torch.log(energies.clamp_(min=_FLOOR), out=out[low:high])
     return out
+
+
+class RunningFilterBank:
+    """The filter bank of a recording that arrives in windows, for all who need it; used by one thread."""
+
+    def __init__(self) -> None:
+        self._rest = np.empty(0, np.float32)  # from the start of the next frame
+        self._kept = torch.empty(0, MEL_BINS)
+        self._dropped = 0  # frames before those in _kept
+
+    def feed(self, window: NDArray[np.float32]) -> torch.Tensor:
+        """Take ``float32 [n_samples]``; return the frames that are complete by now."""
+        audio = np.concatenate([self._rest, window])
+        fresh = filter_bank(torch.from_numpy(audio))
+        self._rest = audio[len(fresh) * HOP_SAMPLES :]
+        self._kept = torch.cat([self._kept, fresh])
+        return fresh
+
+    def part(self, start_samples: int, length_samples: int) -> torch.Tensor | None:
+        """Return what :func:`filter_bank` says of a part of the recording that was not dropped.
+
+        None where it does not begin on a hop: then the frames lie elsewhere.
+        """
+        if start_samples % HOP_SAMPLES:
+            return None
+        first = start_samples // HOP_SAMPLES - self._dropped
+        return self._kept[first : first + frame_count(length_samples)]
+
+    def drop(self, before_samples: int) -> None:
+        """Forget the frames that begin before."""
+        frames = min(-(-before_samples // HOP_SAMPLES) - self._dropped, len(self._kept))
+        if frames > 0:
+            self._kept = self._kept[frames:].clone()
+            self._dropped += frames
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.families.family import Input
@@ -37,7 +39,7 @@ class Feeder:
         self,
         pool: Pool,
         begin_detector: Callable[[Job], Detector],
-        prepare: Callable[[NDArray[np.float32]], Input | None],
+        prepare: Callable[[NDArray[np.float32], torch.Tensor | None], Input | None],
         ffmpeg: str,
         max_duration_s: float,
     ) -> None:
@@ -103,7 +105,7 @@ class Feeder:
         todo = job.found([(stretch.start_ms, stretch.end_ms) for stretch in stretches])
         began = time.perf_counter()
         waiting = [
-            Waiting(job, index, stretch, self._prepare(stretch.samples))
+            Waiting(job, index, replace(stretch, bank=None), self._prepare(stretch.samples, stretch.bank))
             for index, stretch in zip(todo, stretches, strict=True)
             if index is not None
         ]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from asr_daemon.transcript import Token
@@ -62,8 +63,11 @@ class Family(Protocol):
     def device(self) -> str:
         """The device really used, as FunASR names it."""
 
-    def prepare(self, samples: NDArray[np.float32]) -> Input:
-        """Make a segment of ``float32 [n_samples >= MIN_SAMPLES], 16 kHz mono`` ready; from any thread."""
+    def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
+        """Make a segment of ``float32 [n_samples >= MIN_SAMPLES], 16 kHz mono`` ready; from any thread.
+
+        ``bank`` is its :func:`~asr_daemon.recogniser.features.filter_bank`, where that is known already.
+        """
 
     def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         """Recognise segments in one batch.

@@ -41,13 +41,16 @@ class FrontEnd:
         self._frontend = frontend
 
     @torch.inference_mode()
-    def prepare(self, samples: NDArray[np.float32]) -> torch.Tensor:
-        """Return the model's input ``float32 [n_steps, width]`` of one segment; safe from any thread."""
+    def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the model's input ``float32 [n_steps, width]`` of one segment; safe from any thread.
+
+        ``bank`` is its :func:`~asr_daemon.recogniser.features.filter_bank`, where that is known already.
+        """
         audio = torch.from_numpy(samples)
         if not self._is_usual:
             own, _ = self._frontend(audio[None], torch.tensor([len(audio)]))
             return torch.as_tensor(own[0])
-        features = filter_bank(audio)
+        features = filter_bank(audio) if bank is None else bank
         if self._frontend.lfr_m != 1 or self._frontend.lfr_n != 1:
             features = apply_lfr(features, self._frontend.lfr_m, self._frontend.lfr_n)
         if self._frontend.cmvn is not None:

@@ -66,9 +66,9 @@ class FunAsrNano:
         """The device really used."""
         return str(self._loaded.kwargs["device"])
 
-    def prepare(self, samples: NDArray[np.float32]) -> Input:
+    def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
         """Return the features of one segment."""
-        return Input(self._front_end.prepare(samples), len(samples))
+        return Input(self._front_end.prepare(samples, bank), len(samples))
 
     def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
         """Return the hotwords that would not stay within the prompt's list."""

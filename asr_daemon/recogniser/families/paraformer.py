@@ -52,9 +52,9 @@ class Paraformer:
         """The device really used."""
         return str(self._loaded.kwargs["device"])
 
-    def prepare(self, samples: NDArray[np.float32]) -> Input:
+    def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
         """Return the features of one segment."""
-        return Input(self._front_end.prepare(samples), len(samples))
+        return Input(self._front_end.prepare(samples, bank), len(samples))
 
     def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:  # noqa: ARG002
         """Recognise one batch."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.families.precision import Precision
@@ -43,9 +44,9 @@ class SeacoParaformer:
         """The device really used."""
         return str(self._model.kwargs["device"])
 
-    def prepare(self, samples: NDArray[np.float32]) -> Input:
+    def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
         """Return the features of one segment."""
-        return Input(self._front_end.prepare(samples), len(samples))
+        return Input(self._front_end.prepare(samples, bank), len(samples))
 
     def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         """Recognise one batch."""

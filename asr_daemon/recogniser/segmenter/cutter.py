@@ -15,6 +15,7 @@ import numpy as np
 from asr_daemon.audio import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.segmenter.detector import Detector
@@ -26,11 +27,16 @@ _SMOOTH_HOPS = 20  # a pause between words is about this long: 200 ms
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A segment to be recognised: ``samples`` are ``float32 [n_samples], 16 kHz mono``."""
+    """A segment to be recognised: ``samples`` are ``float32 [n_samples], 16 kHz mono``.
+
+    ``bank`` is its filter bank, ``float32 [n_frames, 80]``, where segmenting needed that already; it may
+    share memory with more of the recording.
+    """
 
     start_ms: int
     end_ms: int
     samples: NDArray[np.float32]
+    bank: torch.Tensor | None = None
 
 
 class Cutter:
@@ -111,7 +117,9 @@ class Cutter:
         low = begin * SAMPLES_PER_MS - self._offset_samples
         samples = self._audio[max(low, 0) : end * SAMPLES_PER_MS - self._offset_samples].copy()
         self._used_samples = end * SAMPLES_PER_MS
-        return Stretch(begin, end, samples)
+        bank = self._detector.bank
+        part = bank.part(begin * SAMPLES_PER_MS, len(samples)) if bank is not None else None
+        return Stretch(begin, end, samples, part)
 
     def _forget(self) -> None:
         """Drop what no later segment can need."""
@@ -122,3 +130,5 @@ class Cutter:
         if needed > self._offset_samples:
             self._audio = self._audio[needed - self._offset_samples :].copy()
             self._offset_samples = needed
+            if self._detector.bank is not None:
+                self._detector.bank.drop(needed)

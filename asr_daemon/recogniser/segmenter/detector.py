@@ -8,9 +8,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from asr_daemon.recogniser.features import RunningFilterBank
+
 
 class Detector(Protocol):
     """Finds speech in one recording; state carries over windows. One instance per recording."""
+
+    @property
+    def bank(self) -> RunningFilterBank | None:
+        """The filter bank of what was fed, if it needs one: recognition sees the same."""
 
     @property
     def pad_before_samples(self) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from asr_daemon.recogniser.features import FRAME_SAMPLES, HOP_SAMPLES, MEL_BINS, filter_bank, frame_count
+from asr_daemon.recogniser.features import HOP_SAMPLES, MEL_BINS, RunningFilterBank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -244,7 +244,7 @@ class FsmnDetector:
         self._state = network.begin()
         self._rule = FsmnRule(network.options, max_end_silence_ms, max_stretch_ms)
         self._threshold = network.options.speech_noise_thres
-        self._audio = np.empty(0, np.float32)  # less than a frame and a hop
+        self.bank = RunningFilterBank()
 
     @property
     def open_start_samples(self) -> int | None:
@@ -265,12 +265,7 @@ class FsmnDetector:
 
     def feed(self, window: NDArray[np.float32]) -> list[tuple[int, int]]:
         """Take ``float32 [n_samples], 16 kHz``; return the speech that ended."""
-        audio = np.concatenate([self._audio, window])
-        frames = frame_count(len(audio))
-        self._audio = audio[frames * HOP_SAMPLES :]
-        reach = (frames - 1) * HOP_SAMPLES + FRAME_SAMPLES
-        features = filter_bank(torch.from_numpy(audio[:reach])) if frames else torch.empty(0, MEL_BINS)
-        return self._decide(features, is_last=False)
+        return self._decide(self.bank.feed(window), is_last=False)
 
     def finish(self) -> list[tuple[int, int]]:
         """Return the rest."""

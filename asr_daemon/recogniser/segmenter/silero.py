@@ -109,6 +109,8 @@ class SileroRule:
 class SileroDetector:
     """One recording's detector (see :class:`~asr_daemon.recogniser.segmenter.detector.Detector`)."""
 
+    bank = None  # it hears samples
+
     def __init__(self, network: SileroNetwork, max_end_silence_ms: int) -> None:
         self._network = network
         self._state = network.begin()

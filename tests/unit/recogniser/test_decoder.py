@@ -44,7 +44,7 @@ class FakeFamily:
     def _is_empty(self, company: int) -> bool:
         return self.trouble == "empty" or (self.trouble == "empty in company" and company > 1)
 
-    def prepare(self, samples: np.ndarray) -> Input:
+    def prepare(self, samples: np.ndarray, bank: object = None) -> Input:
         """Return the samples as they are."""
         return Input(samples, len(samples))
 

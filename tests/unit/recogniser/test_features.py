@@ -13,7 +13,7 @@ from funasr.utils.fbank import fbank
 
 from asr_daemon.audio import Decoding, find_ffmpeg
 from asr_daemon.recogniser.families.front_end import FrontEnd
-from asr_daemon.recogniser.features import HOP_SAMPLES, MEL_BINS, filter_bank, frame_count
+from asr_daemon.recogniser.features import HOP_SAMPLES, MEL_BINS, RunningFilterBank, filter_bank, frame_count
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODEL = REPOSITORY / "asr_daemon" / "models" / "paraformer-tiny-zh"
@@ -63,6 +63,23 @@ def test_any_cut_on_a_hop_gives_the_same_frames(speech: np.ndarray) -> None:
     torch.testing.assert_close(whole[700:], part, atol=1e-4, rtol=0)
 
 
+def test_a_recording_in_windows_has_the_same_frames(speech: np.ndarray) -> None:
+    """Whatever the windows, a part has the frames of its samples, also once what lies before is dropped."""
+    bank = RunningFilterBank()
+    fresh = [bank.feed(speech[at : at + 7777]) for at in range(0, 160_000, 7777)]
+    torch.testing.assert_close(torch.cat(fresh), filter_bank(torch.from_numpy(speech[:163_317])))
+    for start, length in ((0, 399), (0, 400), (32_000, 50_001), (150_080, 8_000)):
+        part = bank.part(start, length)
+        own = filter_bank(torch.from_numpy(speech[start : start + length]))
+        torch.testing.assert_close(part, own, atol=1e-4, rtol=0)
+        bank.drop(start)
+    assert len(bank._kept) < 100  # what was dropped is gone
+    assert bank.part(150_081, 8_000) is None  # its frames lie elsewhere
+    bank.drop(10**9)
+    after = bank.feed(speech[163_317:180_000])
+    torch.testing.assert_close(after[5:], filter_bank(torch.from_numpy(speech[:180_000]))[-len(after) + 5 :])
+
+
 def test_less_than_a_frame_has_none() -> None:
     """399 samples are too few, 400 are one frame."""
     assert [frame_count(samples) for samples in (0, 399, 400, 559, 560)] == [0, 0, 1, 1, 2]
@@ -77,4 +94,7 @@ def test_a_model_s_input_is_what_its_frontend_makes(speech: np.ndarray, options:
     frontend = WavFrontend(cmvn_file=str(MODEL / "am.mvn"), n_mels=80, dither=0.0, **settings)
     samples = speech[16_000:90_123]
     theirs, _ = frontend(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
-    torch.testing.assert_close(FrontEnd(frontend).prepare(samples), theirs[0], atol=5e-3, rtol=0)
+    front_end = FrontEnd(frontend)
+    torch.testing.assert_close(front_end.prepare(samples), theirs[0], atol=5e-3, rtol=0)
+    bank = filter_bank(torch.from_numpy(samples))
+    torch.testing.assert_close(front_end.prepare(samples, bank), front_end.prepare(samples))

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from asr_daemon.audio import Decoding, find_ffmpeg
+from asr_daemon.recogniser.features import HOP_SAMPLES, filter_bank
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 
@@ -90,6 +92,19 @@ def test_windows_do_not_matter(network, recordings) -> None:  # noqa: ANN001
 def test_next_to_nothing_is_no_speech(network, length: int) -> None:  # noqa: ANN001
     """A few samples (stock divides by zero there) hold no segment and do no harm."""
     assert segments(FsmnDetector(network, 800), np.full(length, 0.1, np.float32), 480_000) == []
+
+
+def test_a_stretch_brings_the_filter_bank_of_its_samples(network, recordings) -> None:  # noqa: ANN001
+    """Recognition need not compute it again; nothing that is past is kept."""
+    audio, window = recordings[0], 100_000
+    detector = FsmnDetector(network, 800)
+    cutter = Cutter(detector, 3)
+    pieces = [p for at in range(0, len(audio), window) for p in cutter.feed(audio[at : at + window])]
+    pieces += cutter.finish()
+    for piece in pieces:
+        own = filter_bank(torch.from_numpy(piece.samples))
+        torch.testing.assert_close(piece.bank, own, atol=1e-3, rtol=0)
+    assert len(detector.bank._kept) * HOP_SAMPLES < len(audio) / 2
 
 
 def test_long_speech_is_cut_alike_in_any_windows(network, recordings) -> None:  # noqa: ANN001

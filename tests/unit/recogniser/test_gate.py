@@ -34,7 +34,7 @@ class Dreamer:
         self.error = error
         self.asked: list[tuple[tuple[int, ...], tuple[str, ...]]] = []
 
-    def prepare(self, samples: np.ndarray) -> Input:
+    def prepare(self, samples: np.ndarray, bank: object = None) -> Input:
         """Return the samples as they are."""
         return Input(samples, len(samples))
 
