@@ -188,7 +188,9 @@ class Intake:
         now = self._clock.monotonic_s()
         for name, watched in list(self.inboxes.items()):
             if watched.watch.state.mode == "stopped":
-                self._begin_watching(watched)
+                with self._lock:  # it may have been stopped for good this very moment
+                    if self.inboxes.get(name) is watched and not self._stopping.is_set():
+                        self._begin_watching(watched)
             elif self._answers(watched):
                 watched.watch.check()
             period_s = watched.watch.rescan_period_s(self.config.daemon.rescan_s, watched.scan_cpu_s)
