@@ -120,7 +120,6 @@ class FunAsrNano:
                 **{
                     **self._loaded.kwargs.get("llm_kwargs", {}),
                     "max_new_tokens": max(most),
-                    "stopping_criteria": [_Bounds(torch.tensor(most, device=padded.device))],
                     "do_sample": False,
                     "num_beams": 1,
                     "pad_token_id": pad if pad is not None else next(iter(ends), 0),
@@ -153,16 +152,6 @@ class FunAsrNano:
             spoken += [(first, end)] * (reach - len(spoken))
         spoken += spoken[-1:] * (len(text) - len(spoken))
         return [(spoken[match.start()][0], spoken[match.end() - 1][1]) for match in _WORD.finditer(text)]
-
-
-class _Bounds:
-    """Ends each row of a batch at its own bound; one more step of others never lengthens it."""
-
-    def __init__(self, most: torch.Tensor) -> None:
-        self._most = most
-
-    def __call__(self, numbers: torch.Tensor, _scores: Any, **_more: Any) -> torch.Tensor:
-        return numbers.shape[1] >= self._most
 
 
 def _clean(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.catalogue import resolve
 from asr_daemon.profile import Profile
 from asr_daemon.recogniser.engine import Engine
+from asr_daemon.recogniser.families import fun_asr_nano, funasr_model
 from asr_daemon.recogniser.families.family import Request, Spoken
 from asr_daemon.recogniser.families.precision import Precision
 from asr_daemon.recogniser.protocol import Ready
@@ -122,6 +124,39 @@ def test_every_family_works_in_half_precision(models_dir: Path, name: str) -> No
     spoken = hear(engine, 0, 1, 2, hotwords=("顾清源",))
     assert len(spoken) == 3
     assert all(one.text for one in spoken if name != "builtin")
+
+
+# ------------------------------------------------------------------ against FunASR itself
+
+
+def stock_answer(models_dir: Path, name: str, samples: np.ndarray) -> dict[str, Any]:
+    """Return what FunASR's own way answers for one segment, with hotwords where it takes them."""
+    folder = models_dir / name
+    if name == "nano":
+        stock = funasr_model.load(str(folder), "cpu", 1, **fun_asr_nano._own_files(folder))
+        asked: dict[str, Any] = {"hotwords": ["预算会议"], "language": "中文", "itn": True}
+        asked["max_length"] = fun_asr_nano._most_tokens(len(samples))
+        (answer,) = stock.generate(input=[torch.from_numpy(samples)], **asked)
+    else:
+        stock = funasr_model.load(str(folder), "cpu", 1)
+        (answer,) = stock.generate(input=[samples], language="zh", use_itn=True)
+    return dict(answer)
+
+
+@pytest.mark.parametrize("name", ["paraformer", "bicif", "sense_voice", "nano"])
+def test_text_is_stock_s_own_for_each_segment_alone(
+    models_dir: Path, engine: Callable[..., Engine], name: str
+) -> None:
+    """Calling the model's steps ourselves says what FunASR would, and the time head's times are its own."""
+    together = hear(engine(name), 0, 1, 3, hotwords=("预算会议",))
+    for spoken, place in zip(together, (0, 1, 3), strict=True):
+        answer = stock_answer(models_dir, name, sounds()[place])
+        text = fun_asr_nano._clean(re.sub(r"<\|.*?\|>", "", answer["text"]))
+        assert spoken.text.replace(" ", "") == text.replace(" ", "")
+        if name == "bicif":
+            length_ms = int(LENGTHS_S[place] * 1000)  # FunASR's last token may end behind it
+            within = [[start, min(end, length_ms)] for start, end in answer["timestamp"]]
+            assert [[token.start_ms, token.end_ms] for token in spoken.tokens] == within
 
 
 # ------------------------------------------------------------------ numbers and punctuation
