@@ -211,7 +211,7 @@ def test_an_upgrade_keeps_the_configuration_and_takes_a_backup(service: Sandbox)
     assert service.run("cat", CONFIG) == configuration
 
 
-# Takes the last step of the history's shape back: what an older release left behind.
+# Takes a step of the history's shape back: what an older release left behind.
 MAKE_OLDER = """
 import sqlite3, sys
 history = sqlite3.connect(sys.argv[1])
