@@ -24,7 +24,7 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
     dice = random.Random(seed)
     at_work = 0
     daemon = AttackedDaemon(folder, extra=LIMITS)
-    ms = 15 if kills < 50 else 60
+    ms = 15 if kills < 50 else 250
     wanted = {
         f"{number:02}.wav": recording(number, segments=1 + number % 7, ms=ms) for number in range(RECORDINGS)
     }
@@ -32,8 +32,8 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
     with daemon:
         daemon.start()
         for kill in range(kills):
-            share = RECORDINGS * (kill + 1) // kills
-            for name in names[RECORDINGS * kill // kills : share]:
+            dropped = -(-RECORDINGS * (kill + 1) // kills)  # rounded up: there is work from the first
+            for name in names[-(-RECORDINGS * kill // kills) : dropped]:
                 drop(daemon.inbox / name, wanted[name])
             if dice.random() < 0.6:  # else it may still be starting
                 wait_for_work(daemon)
