@@ -78,13 +78,19 @@ def integrate(hidden: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor
 
     A token is complete when the weights since the last one reach 1; a started one at the end is dropped.
     """
-    reached = weights.double().cumsum(1)
-    before = reached - weights
+    reached = running_sum(weights)
+    before = reached - weights.to(reached.device)
     counts = reached[:, -1].floor().long()
-    tokens = torch.arange(int(counts.max()), device=hidden.device, dtype=reached.dtype)[None, :, None]
+    tokens = torch.arange(int(counts.max()), device=reached.device, dtype=reached.dtype)[None, :, None]
     shares = (torch.minimum(reached[:, None], tokens + 1) - torch.maximum(before[:, None], tokens)).relu()
     shares = shares * (tokens < counts[:, None, None])
-    return shares.to(hidden.dtype) @ hidden, counts
+    return shares.to(hidden) @ hidden, counts.to(hidden.device)
+
+
+def running_sum(weights: torch.Tensor) -> torch.Tensor:
+    """Return the running sum of ``weights [b, t]`` in float64; on the CPU where the device has none (MPS)."""
+    exact = weights.cpu() if weights.device.type == "mps" else weights
+    return exact.double().cumsum(1)
 
 
 def _times(
@@ -106,11 +112,11 @@ def _times(
 
 def peaks(weights: torch.Tensor, threshold: float) -> torch.Tensor:
     """Return what has gathered at each step since the last token, at least ``threshold`` where one fires."""
-    reached = weights.double().cumsum(1)
+    reached = running_sum(weights)
     fired = (reached / threshold).floor()
     fired_before = torch.nn.functional.pad(fired[:, :-1], (1, 0))
-    gathered = (reached - fired_before * threshold).to(weights.dtype)
-    fires = fired > fired_before
+    gathered = (reached - fired_before * threshold).to(weights)
+    fires = (fired > fired_before).to(weights.device)
     return torch.where(fires, gathered.clamp(min=threshold), gathered.clamp(max=threshold * 0.9999))
 
 

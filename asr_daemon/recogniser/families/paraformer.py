@@ -114,8 +114,8 @@ class Paraformer:
 
         ``weights``: float32 [n_segments, n_steps]; ``counts``: int64 [n_segments], tokens of each.
         """
-        reached = weights.double().cumsum(1)
-        whole = torch.arange(int(counts.max()), device=weights.device, dtype=reached.dtype)
+        reached = cif.running_sum(weights)
+        whole = torch.arange(int(counts.max()), device=reached.device, dtype=reached.dtype)
         whole = whole.expand(len(weights), -1).contiguous()
         begun = (torch.searchsorted(reached, whole + _BEGUN) * self._step_ms).tolist()
         done = ((torch.searchsorted(reached, whole + 1.0) + 1) * self._step_ms).tolist()
