@@ -63,7 +63,8 @@ def _base_loss(network: Network, batch: Batch) -> tuple[torch.Tensor, dict[str, 
     ctc, _ = model._calc_ctc_loss(*said)
     attention, accuracy, _, _, count = model._calc_att_loss(*said)
     ctc = ctc / batch.label_lengths.float().mean()
-    figures = {"ctc": float(ctc), "attention": float(attention), "count": float(count)}
+    parts = {"ctc": ctc, "attention": attention, "count": count}
+    figures = {name: float(value.detach()) for name, value in parts.items()}
     loss = _CTC_SHARE * ctc + (1 - _CTC_SHARE) * attention + count
     return loss, {**figures, "accuracy": float(accuracy)}
 

@@ -73,7 +73,7 @@ def _train_bias_encoder(
             row.index_add_(0, numbers, torch.full((len(numbers),), 1 / len(numbers)))
         wanted[-1, network.no_bias] = 1
         divergence = torch.nn.functional.kl_div(named, wanted, reduction="none").sum(-1)
-        return divergence.mean() + divergence[-1] * _NONE_WEIGHT, {"sharpness": float(sharpness)}
+        return divergence.mean() + divergence[-1] * _NONE_WEIGHT, {"sharpness": float(sharpness.detach())}
 
     return descend(parameters, next_loss, training.budget, step_name="hotword_start")
 

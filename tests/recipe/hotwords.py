@@ -48,7 +48,7 @@ class HotwordFit:
     """How well the part finds listed words, by positions."""
 
     recall: float  # inside words: the right character comes out
-    attention: float  # inside words: the last layer looks at the right word
+    attention: float  # inside words: the share of the last layer's look that goes to the right word
     false_alarms: float  # outside words: something comes out
 
 
@@ -69,7 +69,7 @@ def train_hotwords(network: Network, data: Shard, training: HotwordTraining, ran
         said_loss = saying(said.flatten(0, 1), batch.labels.flatten())
         looked_loss = part.looked(batch, training.none_weight)
         loss = said_loss + (1.0 if spent < _LOOKING_UNTIL else 0.3) * looked_loss
-        return loss, {"said": float(said_loss), "looked": float(looked_loss)}
+        return loss, {"said": float(said_loss.detach()), "looked": float(looked_loss.detach())}
 
     with part:
         return descend(parameters, next_loss, training.budget, step_name="hotwords")
@@ -81,12 +81,12 @@ def hotword_fit(network: Network, data: Shard, random: Random, n_foreign: int = 
     batch = HotwordLists(network, data, random).batch(range(len(data)), 0.5, n_foreign)
     with HotwordPart(network) as part:
         said = part.say(batch).argmax(-1)
-        looked_at = part.attention[-1].mean(1).argmax(-1)
+        shares = part.attention[-1].mean(1).gather(-1, batch.entries.clamp(min=0)[..., None]).squeeze(-1)
     inside = (batch.entries != batch.none) & (batch.labels != IGNORED)
     outside = batch.entries == batch.none
     return HotwordFit(
         recall=float((said == batch.labels)[inside].float().mean()),
-        attention=float((looked_at == batch.entries)[inside].float().mean()),
+        attention=float(shares[inside].mean()),
         false_alarms=float((said != network.no_bias)[outside].float().mean()),
     )
 

@@ -39,8 +39,9 @@ class NameMaker:
 
     def term(self) -> str:
         """Return the name of a project, a product or a firm."""
-        first = self._sentences.word() if self._random.random() < 0.4 else self._any(2)
-        return first + self._random.choice(self._kinds)
+        word = self._sentences.word()
+        is_word = self._random.random() < 0.4 and self._known.issuperset(word)
+        return (word if is_word else self._any(2)) + self._random.choice(self._kinds)
 
     def name(self) -> str:
         """Return either, or mere characters."""

@@ -72,6 +72,7 @@ def test_names_are_written_with_known_characters_and_stand_in_their_sentences() 
         about = names.about(name)
         assert name in about
         assert known.issuperset(about)
+        assert known.issuperset(names.term())
     sentences = maker.unique(100, names.sentence, longest=LONGEST, characters=known)
     assert known.issuperset("".join(sentences))
     assert max(map(len, sentences)) <= LONGEST
