@@ -29,9 +29,9 @@ from asr_daemon.errors import (
     Retry,
     job_error,
 )
-from asr_daemon.fingerprint import open_recording
 from asr_daemon.in_work import ConsumerState, Ending, InWork
-from asr_daemon.inbox import shown_name
+from asr_daemon.inboxes.fingerprint import open_recording
+from asr_daemon.inboxes.inbox import shown_name
 from asr_daemon.memory_ladder import Rung
 from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
 from asr_daemon.recogniser import protocol
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
-    from asr_daemon.deliver import Deliverer
+    from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.inbox_profile import InboxProfiles
     from asr_daemon.profile import Profile
     from asr_daemon.queue import Job, Queue, Waiting

@@ -21,16 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from asr_daemon.activation import METRICS_SOCKET, passed_socket
-from asr_daemon.answering import Answering
-from asr_daemon.archiving import Archiver
 from asr_daemon.audio import find_ffmpeg
 from asr_daemon.backup import BackupError, take_backup
 from asr_daemon.clock import Clock
 from asr_daemon.config import load_config
 from asr_daemon.consumer import Consumer
 from asr_daemon.control import ControlServer
-from asr_daemon.deliver import Deliverer
+from asr_daemon.delivery.archiving import Archiver
+from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.description import describe
 from asr_daemon.errors import (
     AsrDaemonError,
@@ -39,25 +37,27 @@ from asr_daemon.errors import (
     ModelMissingError,
     OperatorError,
 )
-from asr_daemon.heartbeat import Heartbeats
 from asr_daemon.history import open_history
 from asr_daemon.inbox_profile import InboxProfiles
-from asr_daemon.intake import Intake
-from asr_daemon.notify import Notifier
+from asr_daemon.inboxes.answering import Answering
+from asr_daemon.inboxes.intake import Intake
 from asr_daemon.queue import Queue
 from asr_daemon.recogniser.process import PROGRAM, RecogniserProcess
 from asr_daemon.schedule import Schedule
 from asr_daemon.state_folder import StateFolder
-from asr_daemon.status import live_status, status_line
 from asr_daemon.steering import Steering
+from asr_daemon.telemetry.activation import METRICS_SOCKET, passed_socket
+from asr_daemon.telemetry.heartbeat import Heartbeats
+from asr_daemon.telemetry.notify import Notifier
+from asr_daemon.telemetry.status import live_status, status_line
 from asr_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.config import Config
-    from asr_daemon.metrics import Metrics
     from asr_daemon.recogniser.protocol import Setup
+    from asr_daemon.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -340,7 +340,7 @@ class Daemon:
         """Show the figures as the configuration of now says; the library is loaded only where it does."""
         settings = self.config.metrics
         if self._metrics is None and (settings.port or settings.textfile):
-            from asr_daemon.metrics import Metrics  # noqa: PLC0415
+            from asr_daemon.telemetry.metrics import Metrics  # noqa: PLC0415
 
             self._metrics = Metrics(self, passed_socket(METRICS_SOCKET))
         if self._metrics is None:
@@ -361,7 +361,7 @@ class Daemon:
         )
 
     def live(self) -> dict[str, Any]:
-        """Return what only the running daemon knows (see :mod:`asr_daemon.status`)."""
+        """Return what only the running daemon knows (see :mod:`asr_daemon.telemetry.status`)."""
         return live_status(self)
 
 

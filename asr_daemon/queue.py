@@ -26,7 +26,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.history.search import index_body
 from asr_daemon.hotwords.hits import Hit, find_hits
-from asr_daemon.inbox import Candidate, shown_name
+from asr_daemon.inboxes.inbox import Candidate, shown_name
 from asr_daemon.itn import Span
 from asr_daemon.memory_ladder import Rung, climb
 from asr_daemon.profile import Profile

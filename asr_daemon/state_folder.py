@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError, StateFolderHeldError
-from asr_daemon.mounts import filesystem_type, is_network_type
+from asr_daemon.inboxes.mounts import filesystem_type, is_network_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable

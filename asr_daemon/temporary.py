@@ -9,7 +9,7 @@ import re
 import secrets
 from pathlib import Path
 
-from asr_daemon.mounts import is_network
+from asr_daemon.inboxes.mounts import is_network
 
 _OURS = re.compile(r"\.asr-daemon-[0-9a-f]{16}\.tmp")
 LEFT_S = 60.0  # nobody holds it for that long: its writer is dead

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from way import Way, segment
 
 from asr_daemon.consumer import Consumer
-from asr_daemon.deliver import Deliverer
+from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.errors import ConfigurationError, JobError, RecogniserCrashedError
 from asr_daemon.profile import Profile
 from asr_daemon.recogniser import protocol

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from asr_daemon import log
 from asr_daemon.config import load_config
 from asr_daemon.daemon import Daemon
+from asr_daemon.telemetry import log
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from asr_daemon.clock import Clock
 from asr_daemon.config import Config
 from asr_daemon.daemon import Daemon
 from asr_daemon.history import History, open_history
-from asr_daemon.inbox import Candidate
+from asr_daemon.inboxes.inbox import Candidate
 from asr_daemon.profile import Profile
 from asr_daemon.queue import Job, Queue
 from asr_daemon.transcript import Segment, Token

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from asr_daemon import log
 from asr_daemon.config import Config, find_config, load_config
 from asr_daemon.control import NotRunningError, ask
+from asr_daemon.telemetry import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from asr_daemon import log
 from asr_daemon.cli.console import console
 from asr_daemon.control import NotRunningError, ask
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.telemetry import log
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from asr_daemon import log
 from asr_daemon.cli.context import Context, with_config
+from asr_daemon.telemetry import log
 
 
 @click.command()

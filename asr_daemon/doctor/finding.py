@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from asr_daemon.clock import Clock
-from asr_daemon.journal import Journal
+from asr_daemon.telemetry.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

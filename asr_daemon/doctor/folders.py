@@ -8,13 +8,13 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING
 
-from asr_daemon.answering import Answering
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.hotwords import HotwordFileError, read_hotwords
+from asr_daemon.inboxes.answering import Answering
+from asr_daemon.inboxes.mounts import events_are_reliable, filesystem_type, is_network
 from asr_daemon.install.access import shared_group
-from asr_daemon.mounts import events_are_reliable, filesystem_type, is_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

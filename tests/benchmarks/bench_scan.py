@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from asr_daemon.inbox import scan
-from asr_daemon.seen import SeenFiles
-from asr_daemon.watch import SCAN_SHARE
+from asr_daemon.inboxes.inbox import scan
+from asr_daemon.inboxes.seen import SeenFiles
+from asr_daemon.inboxes.watch import SCAN_SHARE
 
 RESCAN_S = 60.0
 ROUNDS = 5

@@ -22,9 +22,9 @@ from asr_daemon.doctor.host import look_at_sqlite
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.history import open_history
 from asr_daemon.install.service import DROP_INS, SOCKET, UNIT, Installation, expected_files
-from asr_daemon.journal import Journal
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
 from asr_daemon.models.bringing import Bringer
+from asr_daemon.telemetry.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

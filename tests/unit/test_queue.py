@@ -21,7 +21,7 @@ from asr_daemon.errors import (
     RecordingGoneError,
 )
 from asr_daemon.hotwords.hits import Hit
-from asr_daemon.inbox import Candidate
+from asr_daemon.inboxes.inbox import Candidate
 from asr_daemon.profile import Profile
 from asr_daemon.queue import INTERRUPTIONS_FACTOR, WHEN_CLEARED_S, NotFoundError, hotwords_of
 from asr_daemon.transcript import Correction

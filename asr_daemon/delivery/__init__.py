@@ -1,0 +1,1 @@
+"""The end of the way: transcripts and failure files beside the recordings, and the archive."""

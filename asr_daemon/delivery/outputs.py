@@ -1,0 +1,133 @@
+"""The files of a recording in the share: what they are called, and whether they are still as we wrote them.
+
+Enters: what is about to be written for a recording. Leaves: one stem for all of its formats, remembered
+before anything is written: after a crash in between the same names are used again. A file that a person
+edited is theirs from then on, and the names go round it. May fail with what reading the share, or the
+history, raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.errors import NotReadableError, RecordingGoneError
+from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
+from asr_daemon.writers.names import FAILURE_SUFFIX, output_paths, same_name_key
+from asr_daemon.writers.publish import write_error
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.history import History
+
+log = structlog.get_logger()
+
+FAILURE = "failure"  # beside "txt", "srt" ...: the file that says why there is none
+_NO_FILE_OF_OURS = "-"  # what lies there is a link, a folder, or may not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A file that is about to be written."""
+
+    target: Path
+    is_ours: bool  # what lies there is ours and may be replaced
+
+
+class Outputs:
+    """The history's word on which files this program wrote, for which recording, and with what in them."""
+
+    def __init__(self, history: History, clock: Clock) -> None:
+        self._history = history
+        self._clock = clock
+
+    def plan(self, recording: int, path: Path, root: Path, data: dict[str, bytes]) -> dict[str, Planned]:
+        """Choose, and remember, the name of each kind of file beside ``path``, which lies below ``root``.
+
+        All have one stem: the first whose names are free, or hold what this program wrote for this recording.
+        """
+        rows = self._history.all("recording_outputs", recording=recording)
+        own = {(row["format"], Path(os.fsdecode(row["path"]))): row for row in rows}
+        digests = {kind: hashlib.sha256(content).hexdigest() for kind, content in data.items()}
+        there: dict[Path, str | None] = {}
+
+        def is_free(kind: str, target: Path) -> bool:
+            row = own.get((kind, target))
+            if row is None and self._history.one("output_owner", same_name=_same_name(target)) is not None:
+                return False
+            there[target] = found = _digest(target, root)
+            return found is None or found == digests[kind] or (row is not None and _is_as_written(row, found))
+
+        suffixes = {kind: FAILURE_SUFFIX if kind == FAILURE else f".{kind}" for kind in data}
+        targets = output_paths(path, suffixes, is_free)
+        with self._history.transaction() as history:
+            for kind, target in targets.items():
+                history.run(
+                    "plan_output",
+                    path=os.fsencode(target),
+                    same_name=_same_name(target),
+                    recording=recording,
+                    format=kind,
+                    sha256=digests[kind],
+                )
+        return {kind: Planned(target, there[target] is not None) for kind, target in targets.items()}
+
+    def confirm(self, history: History, written: Iterable[Path]) -> None:
+        """Remember, within a transaction, that these planned files lie there."""
+        for path in written:
+            history.run("confirm_output", path=os.fsencode(path), now=self._clock.stamp())
+
+    def forget(self, path: Path) -> None:
+        """Remember no more that a file is ours."""
+        with self._history.transaction() as history:
+            history.run("forget_output", path=os.fsencode(path))
+
+    def withdraw(self, recording: int, kinds: Iterable[str], root: Path, keep: Iterable[Path] = ()) -> None:
+        """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay."""
+        kept = set(keep)
+        folders = {path.parent for path in kept}
+        for row in self._history.all("recording_outputs", recording=recording):
+            path = Path(os.fsdecode(row["path"]))
+            if row["format"] not in kinds or path in kept or (folders and path.parent not in folders):
+                continue
+            found = None if row["format"] == FAILURE else _digest(path, root)
+            if row["format"] == FAILURE or (found is not None and _is_as_written(row, found)):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise write_error(path, error) from None
+            elif found is not None and row["written_sha256"] is not None:
+                log.info("edited_transcript_kept", file=path.name)
+            self.forget(path)
+
+
+def _is_as_written(row: sqlite3.Row, digest: str) -> bool:
+    return digest in (row["written_sha256"], row["planned_sha256"])
+
+
+def _digest(path: Path, root: Path) -> str | None:
+    """Return the SHA-256 of what lies there, in hexadecimal; None where nothing does."""
+    try:
+        descriptor = open_recording(path, root)
+    except NotReadableError:
+        return _NO_FILE_OF_OURS
+    except RecordingGoneError:
+        return _NO_FILE_OF_OURS if os.path.lexists(path) else None
+    try:
+        return fingerprint(descriptor).sha256
+    except RecordingGoneError:  # somebody writes to it this very moment
+        return _NO_FILE_OF_OURS
+    finally:
+        os.close(descriptor)
+
+
+def _same_name(path: Path) -> bytes:
+    return same_name_key(path).encode("utf-8", "surrogateescape")

@@ -1,0 +1,125 @@
+"""One inbox's file events, as watchdog's inotify observer tells them.
+
+Enters: a folder. Leaves: calls of :meth:`~asr_daemon.inboxes.watch.InboxWatch.wake` from watchdog's threads.
+May fail to start with ``OSError``; may die at any time, which :meth:`InotifyObservation.is_alive` shows.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.inotify import InotifyObserver
+
+from asr_daemon.inboxes.inbox import is_candidate, is_inside
+from asr_daemon.writers.names import FAILURE_SUFFIX
+
+if TYPE_CHECKING:
+    from asr_daemon.inboxes.watch import InboxWatch
+
+# A folder that appears while its parent is walked is registered twice: harmless, and not worth a warning.
+warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
+
+_EVENTS: list[type[FileSystemEvent]] = [  # not opening and reading: that is mostly ourselves
+    *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent),
+    *(DirCreatedEvent, DirMovedEvent, DirDeletedEvent),
+]
+
+
+class Observer(Protocol):
+    """As much of watchdog's observer as is used."""
+
+    def start(self) -> None:
+        """Begin; raises ``OSError``."""
+
+    def stop(self) -> None:
+        """Ask it to end."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
+
+    def is_alive(self) -> bool:
+        """Return whether all of it still works."""
+
+
+class InotifyObservation:
+    """watchdog's inotify observer of one inbox, with its handler."""
+
+    def __init__(self, watch: InboxWatch) -> None:
+        self._watch = watch
+        self._observer = InotifyObserver()
+        self._overflow = _LossHandler(watch)
+        logging.getLogger("watchdog").addHandler(self._overflow)
+
+    def start(self) -> None:
+        """Begin; raises ``OSError``."""
+        watch = self._watch
+        self._observer.schedule(
+            _Handler(watch), str(watch.folder), recursive=watch.recursive, event_filter=_EVENTS
+        )
+        self._observer.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        logging.getLogger("watchdog").removeHandler(self._overflow)
+        self._observer.stop()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
+        if self._observer.is_alive():
+            self._observer.join(timeout)
+
+    def is_alive(self) -> bool:
+        """Return whether all of its threads live: dispatcher, emitters, inotify's reader (watchdog 7)."""
+        reader = getattr(self._observer, "_inotify_fd", self._observer)
+        threads = (self._observer, reader, *self._observer.emitters)
+        return all(thread.is_alive() for thread in threads)
+
+
+class _Handler(FileSystemEventHandler):
+    """Passes on what concerns recordings."""
+
+    def __init__(self, watch: InboxWatch) -> None:
+        self._watch = watch
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        watch = self._watch
+        if event.is_directory:
+            watch.wake(None)
+            return
+        for told in (event.src_path, event.dest_path):
+            if told:
+                path = Path(os.fsdecode(told))
+                is_retry = isinstance(event, FileDeletedEvent) and path.name.endswith(FAILURE_SUFFIX)
+                if (is_retry or is_candidate(path.name)) and is_inside(
+                    path, watch.folder, recursive=watch.recursive
+                ):
+                    watch.wake(path)
+
+
+class _LossHandler(logging.Handler):
+    """Whatever watchdog warns of (an overflowed queue above all), the answer is a rescan."""
+
+    def __init__(self, watch: InboxWatch) -> None:
+        super().__init__(logging.WARNING)
+        self._watch = watch
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Wake the daemon."""
+        del record
+        self._watch.wake(None)

@@ -1,0 +1,75 @@
+"""What the daemon has seen and dealt with, so that a rescan passes over it at the cost of one look-up.
+
+A hundred thousand finished recordings must not cost a hundred thousand questions to the history every minute.
+Each is two 64-bit numbers: Python's keyed hashes of its path, and of its size and mtime. Two of 100,000 paths
+meet by chance once in four thousand million restarts, and the next restart sees both.
+
+Only the newest look of a path counts, and a path that a whole scan did not meet is forgotten: what was taken
+away and is put back later is a new file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from asr_daemon.inboxes.inbox import Candidate
+
+
+class SeenFiles:
+    """The files of one inbox that need no further look while they stay as they are."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+        self._met: dict[int, int] | None = None  # while a whole scan goes on
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._met or ())
+
+    def add(self, candidate: Candidate) -> None:
+        """Pass over that candidate from now on, until its size or mtime changes."""
+        self._known[hash(str(candidate.path))] = hash(candidate.signature)
+
+    def add_look(self, path: str, size_bytes: int, mtime_ns: int) -> None:
+        """Pass over the file of that path while it looks like that."""
+        self._known[hash(path)] = hash((size_bytes, mtime_ns))
+
+    def discard(self, candidate: Candidate) -> None:
+        """Look at that candidate again (its transcript was taken away, say)."""
+        self.forget(candidate.path)
+
+    def forget(self, path: Path) -> None:
+        """Look at whatever lies at that path (what lay there is gone, say)."""
+        number = hash(str(path))
+        self._known.pop(number, None)
+        if self._met is not None:
+            self._met.pop(number, None)
+
+    def clear(self) -> None:
+        """Look at everything again (the profile changed, say)."""
+        self._known.clear()
+
+    def is_known(self, path: str, found: os.stat_result) -> bool:
+        """Return whether a scan may pass over that file; for :func:`~asr_daemon.inboxes.inbox.scan`."""
+        number = hash(path)
+        signature = self._known.get(number)
+        if signature is not None and self._met is not None:
+            self._met[number] = self._known.pop(number)
+        elif signature is None and self._met is not None:
+            signature = self._met.get(number)
+        return signature == hash((found.st_size, found.st_mtime_ns))
+
+    def begin_scan(self) -> None:
+        """Begin to take note of what a whole scan meets."""
+        self._met = {}
+
+    def end_scan(self, *, is_whole: bool) -> None:
+        """Forget what the scan did not meet, unless it could not look everywhere."""
+        met, self._met = self._met or {}, None
+        if is_whole:
+            self._known = met
+        else:
+            self._known.update(met)

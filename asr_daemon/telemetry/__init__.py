@@ -1,0 +1,1 @@
+"""What an administrator sees from outside: journal, status, metrics, systemd's notifications."""

@@ -1,0 +1,195 @@
+"""Figures for Prometheus, on a loopback port or in a file for node_exporter's textfile collector. Opt-in.
+
+Enters: the running daemon. Leaves: the text format of Prometheus. Every figure is read when it is asked for,
+from the history and from what the daemon knows; what cannot be read is left out, so that alerts on absence
+fire. Names begin with ``asr_daemon_``, times are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from asr_daemon import __version__
+from asr_daemon.clock import from_stamp
+from asr_daemon.errors import AsrDaemonError, InboxGoneError
+from asr_daemon.inbox_profile import inbox_label
+from asr_daemon.telemetry.metrics_port import MetricsPort
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from asr_daemon.daemon import Daemon
+
+log = structlog.get_logger()
+
+PREFIX = "asr_daemon_"
+Labels = dict[str, str]
+
+
+class Figures:
+    """Collects from the daemon whenever Prometheus asks; a collector of ``prometheus_client``."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: registering must not ask the daemon."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every figure that can be had."""
+        for part in (self._service, self._queue, self._work, self._backups, self._disks):
+            try:
+                yield from list(part())
+            except (AsrDaemonError, OSError) as error:
+                log.debug("figures_missing", part=part.__name__, problem=str(error))
+
+    def _service(self) -> Iterator[Metric]:
+        state = self._daemon.consumer.state
+        yield _gauge("info", "Release and recogniser.", (1, {"version": __version__, "device": state.device}))
+        yield _gauge(
+            "thread_silence_seconds",
+            "Since a thread's last step; the watchdog ends the daemon for one above 120.",
+            *((age_s, {"thread": name}) for name, age_s in self._daemon.heartbeats.ages_s().items()),
+        )
+        yield _gauge(
+            "blocked", "1 while the queue waits for a model, a device or room.", state.state == "blocked"
+        )
+        yield _gauge("paused", "1 after `pause`.", self._daemon.queue.setting("paused") == "1")
+        yield _gauge(
+            "inbox_problem",
+            "1 while an inbox cannot be watched, read or found.",
+            *((bool(inbox["problem"]), {"inbox": inbox["name"]}) for inbox in self._daemon.intake.status()),
+        )
+
+    def _queue(self) -> Iterator[Metric]:
+        history = self._daemon.history
+        counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
+        yield _gauge(
+            "queue_jobs",
+            "Recordings that wait or are in work.",
+            *((counts.get(state, 0), {"state": state}) for state in ("queued", "running")),
+        )
+        row = history.one("oldest_queued")
+        oldest = row["queued_at"] if row else None
+        age_s = (self._daemon.clock.now() - from_stamp(oldest)).total_seconds() if oldest else 0.0
+        yield _gauge("queue_oldest_age_seconds", "How long the first in line has waited.", max(0.0, age_s))
+        yield _gauge(
+            "recordings",
+            "Recordings in the history.",
+            *(
+                (row["recordings"], {"inbox": inbox_label(row["inbox"]), "state": row["state"]})
+                for row in history.all("inbox_counts")
+            ),
+        )
+        yield _gauge(
+            "failed_jobs",
+            "Work that failed for good, by class.",
+            *((row["jobs"], {"class": row["error_code"] or ""}) for row in history.all("failures_by_class")),
+        )
+
+    def _work(self) -> Iterator[Metric]:
+        state = self._daemon.consumer.state
+        audio_s = state.audio_ms / 1000
+        yield _counter("audio_seconds", "Sound recognised since the start.", audio_s)
+        yield _counter("busy_seconds", "Time with work in hand since the start.", state.busy_s)
+        if state.busy_s:
+            yield _gauge("rtfx", "Seconds of sound a second, since the start.", audio_s / state.busy_s)
+        yield _counter(
+            "failures",
+            "Attempts that failed since the start, by class.",
+            *((count, {"class": code}) for code, count in list(state.failures.items())),
+        )
+        yield _counter("recogniser_restarts", "Recognisers lost since the start.", state.restarts)
+        yield _counter(
+            "recogniser_memory_steps",
+            "What was done since the start because memory did not suffice: halving, fresh process, CPU.",
+            *((count, {"step": step}) for step, count in list(state.memory_steps.items())),
+        )
+        yield _counter(
+            "recogniser_out_of_memory",
+            "Attempts that ended because memory did not suffice, since the start.",
+            state.failures.get("out_of_memory", 0),
+        )
+
+    def _backups(self) -> Iterator[Metric]:
+        health, now = self._daemon.upkeep.health(), self._daemon.clock.now()
+        if health.last is not None:
+            age_s = (now - health.last.taken_at).total_seconds()
+            yield _gauge("backup_age_seconds", "Since the last backup was taken.", age_s)
+            yield _gauge("backup_size_bytes", "Its size.", health.last.size_bytes)
+        yield _gauge("backup_failed", "1 while the last backup failed.", bool(health.error))
+        yield _gauge("backup_second_failed", "1 while the second folder lacks it.", bool(health.second_error))
+        yield _gauge("backup_overdue", "1 while a backup is overdue.", health.overdue_since is not None)
+        if health.drill is not None:
+            age_s = (now - from_stamp(health.drill.at)).total_seconds()
+            yield _gauge("restore_drill_age_seconds", "Since the last restore drill.", age_s)
+            yield _gauge("restore_drill_ok", "1 if it passed.", not health.drill.problem)
+
+    def _disks(self) -> Iterator[Metric]:
+        config = self._daemon.config
+        folders = [("state", config.state_dir), ("backup", config.backup_dir)]
+        folders += [(f"inbox {inbox.name}", inbox.path) for inbox in config.inbox]
+        free = []
+        for name, folder in folders:
+            with contextlib.suppress(OSError, InboxGoneError):
+                room = self._daemon.answering.ask(folder, functools.partial(shutil.disk_usage, folder))
+                free.append((room.free, {"folder": name}))
+        yield _gauge("disk_free_bytes", "Room on the disk of a folder.", *free)
+        yield _gauge("history_size_bytes", "The history's size.", config.history_path.stat().st_size)
+
+
+class Metrics:
+    """Shows the figures as the configuration says; belongs to the daemon."""
+
+    def __init__(self, daemon: Daemon, passed: socket.socket | None = None) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(Figures(daemon))
+        self.port = MetricsPort(self._registry, passed)
+
+    def write(self, path: Path) -> None:
+        """Write the figures to a file, whole or not at all, readable for node_exporter's user.
+
+        Raises :class:`OSError`.
+        """
+        part = path.with_name(
+            f"{path.name}.{os.getpid()}"
+        )  # node_exporter reads names that end in .prom only
+        try:
+            part.write_bytes(generate_latest(self._registry))
+            part.chmod(0o644)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _gauge(name: str, text: str, *values: Any) -> Metric:
+    return _fill(GaugeMetricFamily, name, text, values)
+
+
+def _counter(name: str, text: str, *values: Any) -> Metric:
+    return _fill(CounterMetricFamily, name, text, values)
+
+
+def _fill(
+    family: type[GaugeMetricFamily | CounterMetricFamily], name: str, text: str, values: tuple[Any, ...]
+) -> Metric:
+    """Return the metric with its values: bare figures, or pairs of a figure and its labels."""
+    pairs: list[tuple[float, Labels]] = [
+        (float(value[0]), value[1]) if isinstance(value, tuple) else (float(value), {}) for value in values
+    ]
+    names = list(pairs[0][1]) if pairs else []
+    metric = family(PREFIX + name, text, labels=names)
+    for value, labels in pairs:
+        metric.add_metric([labels[each] for each in names], value)
+    return metric

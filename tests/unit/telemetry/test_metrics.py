@@ -1,0 +1,154 @@
+"""What Prometheus is told."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from way import OpenDaemon
+
+from asr_daemon.errors import NotDecodableError
+from asr_daemon.in_work import InWork
+from asr_daemon.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+README = Path(__file__).parents[2] / "README.md"
+Figures = dict[tuple[str, ...], float]
+
+
+class Watched(OpenDaemon):
+    """A daemon that is opened, and its figures."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.metrics = Metrics(self.daemon)
+
+    def figures(self) -> Figures:
+        """Write the file, and return each figure by its name and labels."""
+        path = self.folder / "asr.prom"
+        self.metrics.write(path)
+        return parsed(path.read_text(encoding="utf-8"))
+
+
+def parsed(text: str) -> Figures:
+    """Return the figures of the text format."""
+    return {
+        (sample.name.removeprefix("asr_daemon_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    """Return the opened daemon."""
+    watched = Watched(tmp_path)
+    yield watched
+    watched.metrics.port.close()
+    watched.close()
+
+
+def test_queue_and_the_age_of_its_oldest(watched: Watched) -> None:
+    """How many wait, and for how long the first one has."""
+    assert watched.figures()["queue_oldest_age_seconds",] == 0
+    watched.put("a.wav", b"a")
+    watched.time.pass_s(90.0)
+    watched.put("b.wav", b"b")
+    figures = watched.figures()
+    assert figures["queue_jobs", "queued"] == 2
+    assert figures["queue_oldest_age_seconds",] == 90.0
+    watched.claim()
+    assert watched.figures()["queue_jobs", "running"] == 1
+
+
+def test_retried_work_waits_from_now_on(watched: Watched) -> None:
+    """A recording of last year that somebody tries again is no old queue."""
+    recording = watched.put()
+    watched.queue.fail(watched.claim().id, NotDecodableError())
+    watched.time.pass_s(1e7)
+    watched.queue.retry(recording)
+    assert watched.figures()["queue_oldest_age_seconds",] == 0
+
+
+def test_failures_are_counted_by_class(watched: Watched) -> None:
+    """What failed for good, from the history; attempts since the start, from the consumer."""
+    watched.put()
+    job = watched.claim()
+    state = watched.queue.fail(job.id, NotDecodableError())
+    watched.daemon.consumer._say_failed(job, NotDecodableError(), state)
+    figures = watched.figures()
+    assert figures["failed_jobs", "not_decodable"] == 1
+    assert figures["failures_total", "not_decodable"] == 1
+    assert figures["recogniser_out_of_memory_total",] == 0
+
+
+def test_steps_for_want_of_memory_are_counted_by_kind(watched: Watched) -> None:
+    """Each rung has its counter from the start, so that an increase is seen."""
+    watched.daemon.consumer.state.memory_steps["cpu"] += 2
+    figures = watched.figures()
+    steps = {
+        step: figures["recogniser_memory_steps_total", step]
+        for step in ("batch", "segment", "process", "cpu")
+    }
+    assert steps == {"batch": 0, "segment": 0, "process": 0, "cpu": 2}
+
+
+def test_sound_and_speed(watched: Watched) -> None:
+    """Seconds recognised, seconds with work in hand, and their ratio."""
+    watched.put()
+    job = watched.claim()
+    consumer = watched.daemon.consumer
+    consumer.state.in_work[job.id] = InWork(job, "a.wav", "inbox", watched.time.seconds)
+    consumer.state.audio_ms, consumer.state.busy_s = 120_000, 6.0
+    figures = watched.figures()
+    assert (figures["audio_seconds_total",], figures["busy_seconds_total",], figures["rtfx",]) == (120, 6, 20)
+
+
+def test_backups_and_disks(watched: Watched) -> None:
+    """The age of the last backup, whether one failed or is overdue, and the room that is left."""
+    assert ("backup_age_seconds",) not in watched.figures()
+    watched.daemon.upkeep.back_up()
+    watched.daemon.upkeep.look_after_backups()
+    watched.time.pass_s(100.0)
+    figures = watched.figures()
+    assert figures["backup_age_seconds",] == figures["restore_drill_age_seconds",] == 100.0
+    assert (figures["backup_failed",], figures["backup_overdue",], figures["restore_drill_ok",]) == (0, 0, 1)
+    assert figures["disk_free_bytes", "state"] > 0
+    assert figures["disk_free_bytes", "inbox inbox"] > 0
+    watched.time.pass_s(3 * 86_400.0)
+    assert watched.figures()["backup_overdue",] == 1
+
+
+def test_what_cannot_be_read_is_left_out_and_the_rest_is_there(watched: Watched) -> None:
+    """A folder that is gone costs its own figure alone."""
+    watched.inbox.rmdir()
+    figures = watched.figures()
+    assert ("disk_free_bytes", "inbox inbox") not in figures
+    assert ("disk_free_bytes", "state") in figures
+
+
+def test_file_is_readable_for_node_exporter_and_whole(watched: Watched) -> None:
+    """Others may read it whatever the daemon's umask, and nothing is left beside it."""
+    watched.figures()
+    assert stat.S_IMODE((watched.folder / "asr.prom").stat().st_mode) == 0o644
+    assert [path.name for path in watched.folder.glob("asr.prom*")] == ["asr.prom"]
+
+
+def test_every_figure_that_the_readme_alerts_on_is_there(watched: Watched) -> None:
+    """The page on what to alert on names no figure that there is not."""
+    watched.daemon.upkeep.back_up()
+    watched.daemon.upkeep.look_after_backups()
+    watched.daemon.consumer.state.failures["not_decodable"] = 1
+    watched.daemon.consumer.state.busy_s = 1.0
+    watched.daemon.heartbeats.watch("intake")
+    watched.daemon.intake.watch()
+    readme = README.read_text(encoding="utf-8")
+    named = set(re.findall(r"asr_daemon_(\w+)", readme))
+    assert len(named) > 8
+    assert named <= {name for name, *_ in watched.figures()}
