@@ -18,7 +18,7 @@ from asr_daemon.telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 Figures = dict[tuple[str, ...], float]
 
 
