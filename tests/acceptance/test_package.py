@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"asr_daemon-{__version__}"
-NOT_SHIPPED = (".ci/", ".gitignore")  # of use in a checkout alone
+# Of use in a checkout alone.
+NOT_SHIPPED = (".ci/", ".gitignore", "tests/", "constraints.txt", "CHANGELOG.md")
 MADE = {"PKG-INFO", "setup.cfg"}  # by setuptools, beside its egg-info
 STRAYS = (
     "notes.md",
@@ -100,8 +101,8 @@ def built(package_index: None, tmp_path_factory: pytest.TempPathFactory) -> Buil
     return Built(sources, made[f"{NAME}.tar.gz"], made[f"{NAME}-py3-none-any.whl"])
 
 
-def test_the_sdist_holds_the_project_with_its_tests(built: Built) -> None:
-    """All that the project consists of, tests and recipe too; neither strays nor what a checkout needs."""
+def test_the_sdist_holds_what_the_wheel_is_made_of(built: Built) -> None:
+    """The package, units, configuration and what describes them; neither strays nor what a checkout needs."""
     with tarfile.open(built.sdist) as archive:
         files = {Path(member.name).relative_to(NAME).as_posix() for member in archive if member.isfile()}
     held = {path for path in files if not path.startswith("asr_daemon.egg-info/")} - MADE
