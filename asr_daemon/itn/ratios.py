@@ -31,7 +31,7 @@ _POWER = re.compile(f"(?P<number>{D})(?=次[方幂](?!程))")
 _BASE_BEFORE = re.compile(f"[{NUMERALS}A-Za-z]的负?$")
 _DISCOUNT = re.compile(f"(?P<number>{_NUMBER})折(?![叠页线扇射磨腾返合断扣旧])")
 _OPEN_DISCOUNT = ("三五", "七八", "八九", "五六", "六七", "三四", "四五", "一二", "二三")
-_MINUS_BEFORE = re.compile("(?<![正胜自欺肩抱辜担背平0-9%‰零〇一二两三四五六七八九十])负$")
+_MINUS_BEFORE = re.compile("(?<![正胜自欺肩抱辜担背平0-9%‰零〇一二两三四五六七八九十])(?<![0-9]度)负$")
 
 
 def minus(seen: Seen, start: int) -> int:

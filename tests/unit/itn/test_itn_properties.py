@@ -209,6 +209,7 @@ def test_nothing_outside_spans_changes(raw: str) -> None:
 @given(TALK)
 @settings(max_examples=1500)
 @example("三点三点三点")
+@example("零度二负五")
 def test_a_second_pass_changes_nothing(raw: str) -> None:
     """What is normalised already stays as it is."""
     once = written(raw)

@@ -31,7 +31,7 @@ class NoRoomForLoud:
 
     device = "cuda:0"
 
-    def prepare(self, samples: np.ndarray) -> Input:
+    def prepare(self, samples: np.ndarray, _bank: None = None) -> Input:
         """Return the samples as they are."""
         return Input(samples, len(samples))
 

@@ -131,14 +131,13 @@ def test_every_thread_beats_while_it_works(
 class Unreadable:
     """A history on a disk that fails."""
 
-    def all(self, query: str) -> list[object]:
+    def one(self, query: str) -> object:
         """Fail."""
         raise HistoryFailedError
 
 
 def test_a_history_that_cannot_be_read_does_not_end_the_daemon(manager: Manager) -> None:
     """The status line is left out then, and the watchdog is fed."""
-    history = manager.daemon.history
-    manager.daemon.history = Unreadable()  # type: ignore[assignment]
-    assert manager.was_fed()
-    manager.daemon.history = history
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(manager.daemon, "history", Unreadable())
+        assert manager.was_fed()

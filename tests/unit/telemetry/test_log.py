@@ -154,7 +154,7 @@ def test_uncaught_exceptions_of_threads_are_records(capsys: pytest.CaptureFixtur
 
 def test_an_uncaught_exception_ends_the_program_with_one_record(tmp_path: Path) -> None:
     """What ends the process is the last record, as JSON like the rest, and the exit status says failure."""
-    code = "from asr_daemon import log; log.configure('json', 'info'); raise OSError('disk gone')"
+    code = "from asr_daemon.telemetry import log; log.configure('json', 'info'); raise OSError('disk gone')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     record = json.loads(ended.stderr)
@@ -165,7 +165,7 @@ def test_an_uncaught_exception_ends_the_program_with_one_record(tmp_path: Path) 
 def test_a_closed_stderr_stops_nothing() -> None:
     """When the reader of the log went away, work goes on."""
     code = (
-        "import os, sys; from asr_daemon import log; log.configure('json', 'info')\n"
+        "import os, sys; from asr_daemon.telemetry import log; log.configure('json', 'info')\n"
         "os.close(2); log.get_logger().info('recording_queued')\n"
         "sys.stderr = None; log.configure('auto', 'info'); log.get_logger().info('recording_queued')\n"
         "print('went on')"
