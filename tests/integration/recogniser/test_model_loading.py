@@ -158,7 +158,7 @@ def test_the_shared_voice_activity_model_loads_as_weights_alone() -> None:
 def test_a_recogniser_without_a_network_starts_and_recognises() -> None:
     """In a network name space of its own, where not even the loopback is up."""
     script = (
-        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}\n"
         "from conftest import DEMO, Driver, builtin_setup\n"
         "driver = Driver(builtin_setup())\n"
         "print(driver.first)\n"
