@@ -89,19 +89,8 @@ def rename_without_replacing(source: str, target: str, *, source_fd: int, target
     Atomic by ``renameat2(RENAME_NOREPLACE)``; on file systems without it (NFS) by link and unlink; on those
     without hard links either (SMB, FAT) by a look and a rename, which leaves a moment between the two.
     """
-    if hasattr(_libc, "renameat2"):
-        done = _libc.renameat2(
-            ctypes.c_int(source_fd),
-            ctypes.c_char_p(os.fsencode(source)),
-            ctypes.c_int(target_fd),
-            ctypes.c_char_p(os.fsencode(target)),
-            ctypes.c_uint(RENAME_NOREPLACE),
-        )
-        if done == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in NO_SUCH_RENAME:
-            raise OSError(number, os.strerror(number), source, None, target)
+    if _renameat2(source_fd, source, target_fd, target, RENAME_NOREPLACE):
+        return
     try:
         os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
     except OSError as error:
@@ -122,23 +111,31 @@ def exchange(one: Path, other: Path) -> None:
     Atomic by ``renameat2(RENAME_EXCHANGE)``; on file systems without it (NFS, SMB) by three renames, between
     which ``other`` is not there for a moment.
     """
-    if hasattr(_libc, "renameat2"):
-        done = _libc.renameat2(
-            ctypes.c_int(AT_FDCWD),
-            ctypes.c_char_p(os.fsencode(one)),
-            ctypes.c_int(AT_FDCWD),
-            ctypes.c_char_p(os.fsencode(other)),
-            ctypes.c_uint(RENAME_EXCHANGE),
-        )
-        if done == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in NO_SUCH_RENAME:
-            raise OSError(number, os.strerror(number), os.fspath(one), None, os.fspath(other))
+    if _renameat2(AT_FDCWD, os.fspath(one), AT_FDCWD, os.fspath(other), RENAME_EXCHANGE):
+        return
     aside = one.with_name(f"{one.name}.aside")
     other.rename(aside)
     one.rename(other)
     aside.rename(one)
+
+
+def _renameat2(source_fd: int, source: str, target_fd: int, target: str, flag: int) -> bool:
+    """Return whether the kernel and the file system did it; False where they do not offer it."""
+    if not hasattr(_libc, "renameat2"):
+        return False
+    done = _libc.renameat2(
+        ctypes.c_int(source_fd),
+        ctypes.c_char_p(os.fsencode(source)),
+        ctypes.c_int(target_fd),
+        ctypes.c_char_p(os.fsencode(target)),
+        ctypes.c_uint(flag),
+    )
+    if done == 0:
+        return True
+    number = ctypes.get_errno()
+    if number not in NO_SUCH_RENAME:
+        raise OSError(number, os.strerror(number), source, None, target)
+    return False
 
 
 def probe_inotify(folder: Path) -> None:
