@@ -226,7 +226,7 @@ class Consumer:
             sha256=job.sha256,
             attempt=job.attempts,
             segments_kept=len(job.done),
-            memory_rung=job.rung.name.lower() if job.rung else None,
+            **({"memory_rung": job.rung.name.lower()} if job.rung else {}),
         )
 
     def _recogniser_for(self, job: Job) -> Recogniser:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import torch
 from sounds import speech
 from way import segment
@@ -17,13 +20,14 @@ from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.limit import BatchLimit
 from asr_daemon.recogniser.loop import Loop
 from asr_daemon.recogniser.pool import Waiting
-from asr_daemon.recogniser.protocol import Failed, Message, Recognise, Recognised
+from asr_daemon.recogniser.protocol import Failed, Message, Recognise, Recognised, Saved, Stop
 from asr_daemon.recogniser.segmenter.cutter import Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LOUD = 0.9
+TEXT = SimpleNamespace(segment=lambda index, _start, _end, spoken: segment(index, spoken.text))
 
 
 class NoRoomForLoud:
@@ -42,6 +46,15 @@ class NoRoomForLoud:
         return [Spoken(f"{segment.length_samples}") for segment in segments]
 
 
+def waiting(job: Job, second: int, decoder: Decoder, samples: np.ndarray | None = None) -> Waiting:
+    """Return a second of the recording, found and ready."""
+    place = (second * 1000, second * 1000 + 1000)
+    (index,) = job.found([place])
+    assert index is not None
+    samples = speech(1, -30) if samples is None else samples
+    return Waiting(job, index, Stretch(*place, samples), decoder.prepare(samples))
+
+
 def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_fails() -> None:
     """The other segments of the recording are said first; the other recording goes on."""
     said: list[Message] = []
@@ -49,19 +62,19 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
     engine = SimpleNamespace(decoder=decoder, device="cuda:0", full_bound_s=80.0)
     setup = SimpleNamespace(ffmpeg="", max_duration_s=1.0)
     loop = Loop(SimpleNamespace(send=said.append), engine, setup)  # type: ignore[arg-type]
-    text = SimpleNamespace(segment=lambda index, _start, _end, spoken: segment(index, spoken.text))
     jobs = [
-        Job(Recognise(number, "a.wav", Profile("m")), Request(), -1, text, said.append)  # type: ignore[arg-type]
+        Job(Recognise(number, "a.wav", Profile("m")), Request(), -1, TEXT, said.append)  # type: ignore[arg-type]
         for number in (1, 2)
     ]
-    batch = []
-    for job, loud in ((jobs[0], False), (jobs[0], True), (jobs[1], False), (jobs[0], False)):
-        place = (len(batch) * 1000, len(batch) * 1000 + 1000)
-        (index,) = job.found([place])
-        assert index is not None
-        samples = np.full(16_000, LOUD, np.float32) if loud else speech(1, -30)
-        batch.append(Waiting(job, index, Stretch(*place, samples), decoder.prepare(samples)))
-    loop._recognise(batch)
+    loud = np.full(16_000, LOUD, np.float32)
+    loop._recognise(
+        [
+            waiting(jobs[0], 0, decoder),
+            waiting(jobs[0], 1, decoder, loud),
+            waiting(jobs[1], 2, decoder),
+            waiting(jobs[0], 3, decoder),
+        ]
+    )
     words = [message for message in said if isinstance(message, (Recognised, Failed))]
     assert [(word.job, type(word)) for word in words] == [(1, Recognised), (1, Failed), (2, Recognised)]
     first, failed, other = words
@@ -71,3 +84,42 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
     assert (failed.code, failed.evidence) == ("out_of_memory", "tried to allocate 2 GiB")
     assert isinstance(other, Recognised)
     assert jobs[1].is_open
+
+
+class Slow(NoRoomForLoud):
+    """Tells of each batch that is begun."""
+
+    def __init__(self) -> None:
+        self.begun: queue.Queue[int] = queue.Queue()
+
+    def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
+        """Answer, and say how many there were."""
+        self.begun.put(len(segments))
+        return super().transcribe(segments, request)
+
+
+def test_a_recordings_next_batch_is_begun_when_its_last_one_is_committed() -> None:
+    """What a kill costs is one batch: not one that was recognised and one in hand."""
+    family, limit = Slow(), BatchLimit(80)
+    decoder = Decoder(family, limit, lambda *_: None)  # type: ignore[arg-type]
+    engine = SimpleNamespace(
+        decoder=decoder, device="cpu", full_bound_s=80.0, limit=limit, most_in_batch=1, begin_detector=None
+    )
+    orders: queue.Queue[tuple[Message, None] | None] = queue.Queue()
+    channel = SimpleNamespace(send=lambda _message: None, receive=orders.get)
+    loop = Loop(channel, engine, SimpleNamespace(ffmpeg="", max_duration_s=1.0))  # type: ignore[arg-type]
+    job = Job(Recognise(1, "a.wav", Profile("m")), Request(), -1, TEXT, loop._say)  # type: ignore[arg-type]
+    loop._pool.put([waiting(job, second, decoder) for second in range(2)])
+    at_work = threading.Thread(target=loop.run)
+    at_work.start()
+    try:
+        assert family.begun.get(timeout=30) == 1
+        with pytest.raises(queue.Empty):
+            family.begun.get(timeout=0.5)
+        orders.put((Saved(1), None))
+        assert family.begun.get(timeout=30) == 1
+    finally:
+        orders.put((Stop(), None))
+        orders.put(None)
+        at_work.join(timeout=30)
+    assert not at_work.is_alive()
