@@ -11,7 +11,7 @@ from asr_daemon.hotwords.check import Verdict, check_hotwords, render_report
 from asr_daemon.hotwords.difference import find_changes, render_changes
 from asr_daemon.hotwords.hits import Hit, find_hits
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, Vocabulary
-from asr_daemon.transcript import Correction, Segment
+from asr_daemon.transcripts.transcript import Correction, Segment
 
 MODEL = Path(__file__).resolve().parents[3] / "asr_daemon" / "models" / "paraformer-tiny-zh"
 
