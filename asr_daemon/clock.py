@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from apscheduler.triggers.cron import CronTrigger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,3 +37,14 @@ def to_stamp(moment: datetime) -> str:
 def from_stamp(stamp: str) -> datetime:
     """Return the aware moment of a stamp."""
     return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+
+
+def next_time(expression: str, after: datetime) -> datetime | None:
+    """Return the first time of a cron expression (local time) after that moment."""
+    return fire_after(CronTrigger.from_crontab(expression), after)
+
+
+def fire_after(trigger: CronTrigger, moment: datetime) -> datetime | None:
+    """Return the first time of a trigger after that moment."""
+    fires: datetime | None = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
+    return fires

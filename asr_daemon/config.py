@@ -27,6 +27,7 @@ SYSTEM_CONFIG = Path("/etc/asr-daemon/config.toml")
 TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "json")
 
 Format = Literal["txt", "srt", "vtt", "json"]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -62,7 +63,8 @@ class EngineSection(Section):
     """``[engine]``: the recogniser."""
 
     model: str = "auto"
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Device = "auto"
+    devices: tuple[Device, ...] = ()  # one recogniser for each; empty: one, on `device`
     batch_s: NotNegative = 0.0
     half_precision: bool = True
     threads: Count = 0
@@ -70,6 +72,11 @@ class EngineSection(Section):
     stall_s: Positive = 300.0
     max_duration_h: Positive = 48.0
     ffmpeg: str = ""
+
+    @property
+    def recognisers(self) -> tuple[str, ...]:
+        """The device of each recogniser."""
+        return self.devices or (self.device,)
 
 
 class ModelsSection(Section):

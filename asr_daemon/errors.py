@@ -1,8 +1,10 @@
 """Everything that can go wrong, each with the sentence that a person reads and whether trying again can help.
 
-Two families: an :class:`OperatorError` ends a command (one sentence on stderr, the class's exit code);
-a :class:`JobError` belongs to one recording (a failure file in the share, a row in the history).
-The docstring is the default message.
+Two kinds. An :class:`OperatorError` ends a command (one sentence on stderr, the class's exit code). A
+:class:`WorkError` befalls the work, and its family says whose it is: a :class:`JobError` the recording's (a
+failure file in the share, a row in the history), a :class:`ShareUnavailableError` the share's, a
+:class:`HistoryUnavailableError` the state folder's, an :class:`EngineUnavailableError` the model's or the
+device's. The docstring is the default message.
 """
 
 from __future__ import annotations
@@ -57,11 +59,11 @@ class StateFolderHeldError(OperatorError):
     exit_code = 75
 
 
-# ------------------------------------------------------------------ what befalls one recording
+# ------------------------------------------------------------------ what befalls the work
 
 
-class JobError(AsrDaemonError):
-    """The recording could not be transcribed."""
+class WorkError(AsrDaemonError):
+    """Something failed."""
 
     code: ClassVar[str] = "failed"  # the failure's class, as in `retry --class`
     retry: ClassVar[Retry] = Retry.LATER
@@ -71,6 +73,13 @@ class JobError(AsrDaemonError):
     def __init__(self, message: str = "", *, evidence: str = "") -> None:
         super().__init__(message)
         self.evidence = evidence  # ffmpeg's words, a traceback: for the administrator
+
+
+# ------------------------------------------------------------------ one recording's
+
+
+class JobError(WorkError):
+    """The recording could not be transcribed."""
 
 
 class EmptyFileError(JobError):
@@ -156,15 +165,6 @@ class RecogniserCrashedError(JobError):
     chinese = "转写程序意外退出。"
 
 
-class RecogniserNotStartedError(JobError):
-    """The recogniser could not be started."""
-
-    code = "recogniser_not_started"
-    retry = Retry.WHEN_CLEARED
-    chinese = "转写程序暂时无法启动。"
-    remedy = "请联系管理员；恢复后会自动转写。"
-
-
 class KilledForMemoryError(OutOfMemoryError, RecogniserCrashedError):
     """The kernel ended the recogniser process for want of memory."""
 
@@ -176,7 +176,34 @@ class InterruptedJobError(JobError):
     chinese = "转写过程被中断。"
 
 
-class ModelMissingError(JobError):
+class InternalError(JobError):
+    """An unexpected error in the program itself."""
+
+    code = "internal"
+
+
+# ------------------------------------------------------------------ the model's, or the device's
+
+
+class EngineUnavailableError(WorkError):
+    """The recogniser cannot work at present: the queue waits."""
+
+    code = "engine_unavailable"
+    retry = Retry.WHEN_CLEARED
+    chinese = "转写程序暂时不可用。"
+    remedy = "请联系管理员；恢复后会自动转写。"
+
+
+class RecogniserNotStartedError(EngineUnavailableError):
+    """The recogniser could not be started."""
+
+    code = "recogniser_not_started"
+    retry = Retry.WHEN_CLEARED
+    chinese = "转写程序暂时无法启动。"
+    remedy = "请联系管理员；恢复后会自动转写。"
+
+
+class ModelMissingError(EngineUnavailableError):
     """The recognition model is missing or broken."""
 
     code = "model_missing"
@@ -185,7 +212,7 @@ class ModelMissingError(JobError):
     remedy = "请联系管理员；模型就绪后会自动转写。"
 
 
-class DeviceMissingError(JobError):
+class DeviceMissingError(EngineUnavailableError):
     """The device that the configuration asks for is not there."""
 
     code = "device_missing"
@@ -194,25 +221,19 @@ class DeviceMissingError(JobError):
     remedy = "请联系管理员；恢复后会自动转写。"
 
 
-class DiskFullError(JobError):
-    """The disk is full."""
+# ------------------------------------------------------------------ a share's
 
-    code = "disk_full"
+
+class ShareUnavailableError(WorkError):
+    """The folder of an inbox cannot be used at present: what belongs to it waits."""
+
+    code = "share_unavailable"
     retry = Retry.WHEN_CLEARED
-    chinese = "磁盘空间已满，文字稿暂时写不下。"
-    remedy = "请清理空间或联系管理员；有空间后会自动继续。"
-
-
-class HistoryFailedError(JobError):
-    """The history could not be read or written (input/output error)."""
-
-    code = "history_failed"
-    retry = Retry.WHEN_CLEARED
-    chinese = "系统的记录暂时无法写入。"
+    chinese = "共享文件夹暂时不可用。"
     remedy = "无需操作；恢复后会自动继续。"
 
 
-class InboxGoneError(JobError):
+class InboxGoneError(ShareUnavailableError):
     """The inbox folder is not there, or its share is not mounted."""
 
     code = "inbox_gone"
@@ -221,7 +242,7 @@ class InboxGoneError(JobError):
     remedy = "无需操作；恢复后会自动继续。"
 
 
-class InboxReadOnlyError(JobError):
+class InboxReadOnlyError(ShareUnavailableError):
     """The inbox folder cannot be written to."""
 
     code = "inbox_read_only"
@@ -230,23 +251,53 @@ class InboxReadOnlyError(JobError):
     remedy = "请联系管理员检查这个文件夹的权限；权限修好后会自动继续。"
 
 
-class WriteFailedError(JobError):
+class DiskFullError(ShareUnavailableError):
+    """The disk is full."""
+
+    code = "disk_full"
+    retry = Retry.WHEN_CLEARED
+    chinese = "磁盘空间已满，文字稿暂时写不下。"
+    remedy = "请清理空间或联系管理员；有空间后会自动继续。"
+
+
+class WriteFailedError(ShareUnavailableError):
     """Writing the transcript failed (input/output error)."""
 
     code = "write_failed"
     chinese = "写入文字稿时出错，可能是磁盘或网络暂时有问题。"
 
 
-class InternalError(JobError):
-    """An unexpected error in the program itself."""
-
-    code = "internal"
+# ------------------------------------------------------------------ the state folder's
 
 
-def job_error(code: str, message: str = "", evidence: str = "") -> JobError:
-    """Return the error of that class, as it came over the wire or out of the history."""
-    kinds: list[type[JobError]] = [JobError, *JobError.__subclasses__()]
-    for error in kinds:
-        if error.code == code:
-            return error(message, evidence=evidence)
+class HistoryUnavailableError(WorkError):
+    """The history cannot be used at present: nothing is begun, and what was done is kept until it can be."""
+
+    code = "history_unavailable"
+    retry = Retry.WHEN_CLEARED
+    chinese = "系统的记录暂时无法写入。"
+    remedy = "无需操作；恢复后会自动继续。"
+
+
+class HistoryFullError(HistoryUnavailableError):
+    """The disk of the state folder is full."""
+
+    code = "history_full"
+    chinese = "服务器的磁盘空间已满，转写暂停。"
+    remedy = "请联系管理员；有空间后会自动继续。"
+
+
+class HistoryFailedError(HistoryUnavailableError):
+    """The history could not be read or written (input/output error)."""
+
+    code = "history_failed"
+
+
+def work_error(code: str, message: str = "", evidence: str = "") -> WorkError:
+    """Return the failure of that class, as it came over the wire or out of the history."""
+    kinds: list[type[WorkError]] = [WorkError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind(message, evidence=evidence)
+        kinds += kind.__subclasses__()
     return InternalError(f"{code}: {message}", evidence=evidence)

@@ -89,12 +89,12 @@ class FakeRecogniser:
         job, count = work.order.job, work.orders.get("segments", 1)
         if work.number == count:
             self.works.popleft()
-            self.channel.send(protocol.Segmented(job, (), complete=True))
+            self.channel.send(protocol.Segmented(job, ()))
             self.channel.send(protocol.Finished(job, count * SEGMENT_MS, count, (), {"asr": 1}))
             return
         number = work.number
         place = (number, number * SEGMENT_MS, (number + 1) * SEGMENT_MS)
-        self.channel.send(protocol.Segmented(job, (place,), complete=False))
+        self.channel.send(protocol.Segmented(job, (place,)))
         work.number += 1
         if place not in set(work.order.done):
             self.recognise(work, place)

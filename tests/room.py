@@ -7,13 +7,15 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from way import Way, segment
+from way import RECOGNISER, Way, segment
 
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.dispatch import protocol
-from asr_daemon.dispatch.dispatcher import Consumer
-from asr_daemon.errors import ConfigurationError, JobError, RecogniserCrashedError
-from asr_daemon.queue.profile import Profile
+from asr_daemon.dispatch.loading import LoadGate
+from asr_daemon.dispatch.opening import Opener
+from asr_daemon.dispatch.session import Session, Surroundings
+from asr_daemon.errors import ConfigurationError, EngineUnavailableError, RecogniserCrashedError
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,20 +43,25 @@ class Model:
 class Profiles:
     """Profiles of one inbox."""
 
-    model_or_error: Model | JobError = field(default_factory=Model)
+    model_or_error: Model | EngineUnavailableError = field(default_factory=Model)
     hotwords: tuple[str, ...] = ()
 
     @property
     def model(self) -> Model:
         """The model, or why there is none."""
-        if isinstance(self.model_or_error, JobError):
+        if isinstance(self.model_or_error, EngineUnavailableError):
             raise self.model_or_error
         return self.model_or_error
 
+    @property
+    def identity(self) -> str:
+        """The model's name in a profile."""
+        gone = isinstance(self.model_or_error, EngineUnavailableError)
+        return "missing" if gone else self.model_or_error.identity
+
     def profile(self, inbox: str) -> Profile:
         """Return the inbox's profile of now; the command line's has no hotwords."""
-        model = "missing" if isinstance(self.model_or_error, JobError) else self.model_or_error.identity
-        return Profile(model, hotwords=self.hotwords if inbox else ())
+        return Profile(self.identity, hotwords=self.hotwords if inbox else ())
 
 
 class Scripted:
@@ -67,12 +74,16 @@ class Scripted:
         self.script = script
         self.said: collections.deque[object] = collections.deque([first])
         self.orders: list[protocol.Recognise] = []
+        self.cancelled: list[int] = []
         self.is_alive = True
 
     def send(self, message: protocol.Message, fd: int | None = None) -> None:
         """Take an order."""
         if not self.is_alive:
             raise RecogniserCrashedError
+        if isinstance(message, protocol.Cancel):
+            self.cancelled.append(message.job)
+            return
         assert isinstance(message, protocol.Recognise)
         assert fd is not None
         self.orders.append(message)
@@ -110,7 +121,7 @@ def well(order: protocol.Recognise, content: bytes) -> list[object]:
     texts = tuple(segment(number, f"{content.decode()}{number}") for number in range(2) if number not in done)
     places = tuple((number, number * 1000, number * 1000 + 1000) for number in range(2))
     return [
-        protocol.Segmented(order.job, places, complete=True),
+        protocol.Segmented(order.job, places),
         protocol.Recognised(order.job, texts),
         protocol.Finished(order.job, 2000, 2),
     ]
@@ -128,18 +139,35 @@ class Room:
         self.first: object = protocol.Ready("cpu", "model", 1)
         self.started: list[Scripted] = []
         self.setups: list[protocol.Setup] = []
-        self.deliverer = Deliverer(self.way.config, self.way.history, self.time.clock)
-        self.consumer = Consumer(
-            self.way.config,
-            self.way.queue,
+        way = self.way
+        self.deliverer = Deliverer(way.config, way.history, way.arrivals, way.shares, self.time.clock)
+        self.opener = Opener(
+            way.config,
+            way.arrivals,
             self.profiles,  # type: ignore[arg-type]
-            self.deliverer,
+            way.shares,
             self.time.clock,
-            self.start,  # type: ignore[arg-type]
-            self.find_ffmpeg,
         )
-        self.consumer.wake.set = self.consumer.wake.clear = lambda: None  # type: ignore[method-assign]
-        self.consumer.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]
+        self.around = Surroundings(
+            jobs=way.jobs,
+            segments=way.segments,
+            settings=way.settings,
+            profiles=self.profiles,  # type: ignore[arg-type]
+            opener=self.opener,
+            deliverer=self.deliverer,
+            clock=self.time.clock,
+            gate=LoadGate(self.time.clock),
+            start_recogniser=self.start,  # type: ignore[arg-type]
+            find_ffmpeg=self.find_ffmpeg,
+        )
+        self.session = self.begin_session(RECOGNISER)
+
+    def begin_session(self, name: str) -> Session:
+        """Return a session that is stepped by the test and never sleeps."""
+        session = Session(name, "auto", self.way.config.engine, self.around)
+        session.wake.set = session.wake.clear = lambda: None  # type: ignore[method-assign]
+        session.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]
+        return session
 
     def find_ffmpeg(self, configured: str) -> str:
         """Find it, unless it is gone."""
@@ -160,11 +188,11 @@ class Room:
     def run(self, *, steps: int = 400, pause_s: float = 0.0) -> None:
         """Let the consumer work until it has nothing to do, or for so many steps."""
         for _ in range(steps):
-            self.consumer.step()
+            self.session.step()
             self.time.pass_s(pause_s)
             if (
-                not self.consumer.state.in_work
-                and not self.way.history.all("interrupted_jobs")
+                not self.session.state.in_work
+                and not self.way.history.all("interrupted_jobs", held="[]")
                 and not pause_s
             ):
                 return

@@ -11,16 +11,25 @@ from asr_daemon.clock import Clock
 from asr_daemon.config import Config
 from asr_daemon.daemon import Daemon
 from asr_daemon.history import History, open_history
-from asr_daemon.inboxes.scan import Candidate
-from asr_daemon.queue.jobs import Job, Queue
-from asr_daemon.queue.profile import Profile
+from asr_daemon.history.segments import Segments
+from asr_daemon.history.settings import Settings
+from asr_daemon.inboxes.candidate import Candidate
+from asr_daemon.inboxes.share import Shares
+from asr_daemon.queue.arrivals import Arrivals
+from asr_daemon.queue.job import Engine, Job, Result
+from asr_daemon.queue.jobs import Jobs
+from asr_daemon.transcripts.profile import Profile
 from asr_daemon.transcripts.transcript import Segment, Token
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from asr_daemon.dispatch.session import Session
+
 START = datetime(2026, 3, 15, 9, 30, tzinfo=timezone.utc)
 PROFILE = Profile("model@1")
+RECOGNISER = "cpu"
+ENGINE = Engine("model", model_is_builtin=False, device="cpu")
 
 
 @dataclass
@@ -54,7 +63,11 @@ class Way:
         self.time = HandClock()
         self.config = make_config(folder, max_attempts=max_attempts, **inbox)
         self.history: History = open_history(self.config.history_path)
-        self.queue = Queue(self.history, self.time.clock, max_attempts=max_attempts, retry_after_s=30.0)
+        self.settings = Settings(self.history)
+        self.shares = Shares(self.settings)
+        self.segments = Segments(self.history)
+        self.jobs = Jobs(self.config, self.history, self.time.clock)
+        self.arrivals = Arrivals(self.history, self.jobs, self.time.clock)
 
     def candidate(
         self, name: str = "a.wav", content: bytes = b"sound", mtime_ns: int | None = None
@@ -68,30 +81,22 @@ class Way:
     def put(self, name: str = "a.wav", content: bytes = b"sound", profile: Profile = PROFILE) -> int:
         """Queue a file; return its recording."""
         sha256 = hashlib.sha256(content).hexdigest()
-        return self.queue.put("inbox", self.candidate(name, content), sha256, profile).recording
+        return self.arrivals.put("inbox", self.candidate(name, content).look, sha256, profile).recording
 
     def claim(self, *, fresh_only: bool = False) -> Job:
         """Claim the next job, which there must be."""
-        job = self.queue.claim(fresh_only=fresh_only)
+        job = self.jobs.claim(RECOGNISER, fresh_only=fresh_only)
         assert job is not None
         return job
 
     def finish(self, job: int, *texts: str) -> None:
         """Recognise a job."""
-        self.queue.save_segments(job, tuple(segment(number, text) for number, text in enumerate(texts)))
+        self.segments.save(job, tuple(segment(number, text) for number, text in enumerate(texts)))
         self.end(job, len(texts))
 
     def end(self, job: int, segment_count: int) -> None:
         """Say that a job has that many segments and is done."""
-        self.queue.finish(
-            job,
-            segment_count=segment_count,
-            duration_ms=1000 * segment_count,
-            flags=(),
-            timings_ms={},
-            model_name="model",
-            model_is_builtin=False,
-        )
+        self.jobs.finish(job, Result(segment_count, 1000 * segment_count), ENGINE)
 
     def job(self, number: int) -> dict[str, object]:
         """Return a job's row."""
@@ -115,11 +120,19 @@ class OpenDaemon(Way):
         self.config = make_config(folder)
         self.daemon = Daemon(self.config, clock=self.time.clock)
         self.daemon.open()
-        self.history, self.queue = self.daemon.history, self.daemon.queue
+        self.parts = parts = self.daemon.parts
+        self.history, self.settings, self.shares = parts.history, parts.settings, parts.shares
+        self.jobs, self.arrivals, self.segments = parts.jobs, parts.arrivals, Segments(parts.history)
+
+    @property
+    def session(self) -> Session:
+        """The one recogniser's."""
+        (session,) = self.parts.dispatcher.sessions.values()
+        return session
 
     def close(self) -> None:
         """End."""
-        self.daemon.intake.stop()
+        self.parts.intake.stop()
         self.daemon.close()
 
 
@@ -128,7 +141,7 @@ def make_config(folder: Path, *, max_attempts: int = 3, **inbox: object) -> Conf
     section = {"name": "inbox", "path": folder / "inbox", "formats": ("txt",), **inbox}
     return Config.model_validate(
         {
-            "daemon": {"state_dir": folder / "state", "max_attempts": max_attempts},
+            "daemon": {"state_dir": folder / "state", "max_attempts": max_attempts, "retry_after_s": 30.0},
             "engine": {"stall_s": 60.0},
             "inbox": (section,),
         }

@@ -17,7 +17,7 @@ from asr_daemon.telemetry import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asr_daemon.control.commands import Steering
+    from asr_daemon.control.commands import Commands
     from asr_daemon.control.socket import Answer
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -45,11 +45,11 @@ class Context:
         try:
             return ask(config.socket_path, command, **arguments)
         except NotRunningError:
-            with self.own_steering(config) as steering:
-                return steering.answer({"command": command, **arguments})
+            with self.own_commands(config) as commands:
+                return commands.answer({"command": command, **arguments})
 
     @contextlib.contextmanager
-    def own_steering(self, config: Config) -> Iterator[Steering]:
+    def own_commands(self, config: Config) -> Iterator[Commands]:
         """Hold the state folder for the length of a command, without watching or recognising."""
         from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
 
@@ -57,7 +57,7 @@ class Context:
         daemon = Daemon(config, self.found_path)
         daemon.open()
         try:
-            yield daemon.steering
+            yield daemon.commands
         finally:
             daemon.close()
 

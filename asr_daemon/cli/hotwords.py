@@ -11,8 +11,8 @@ from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
+from asr_daemon.history.segments import transcript_of
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.queue.jobs import transcript_of
 
 _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -36,7 +36,7 @@ def check(context: Context, file: Path | None, inbox: str | None) -> int:
     if file is None:
         raise UsageError(f"inbox {inbox!r} has no hotword file" if inbox else "name a FILE or an --inbox")
     try:
-        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+        model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
     except ModelMissingError as error:
         raise OperatorError(str(error)) from None
     phonetic = section is None or section.phonetic_correction
@@ -65,10 +65,10 @@ def try_(context: Context, file: Path, audio: Path, inbox: str) -> None:
     with one_off(context) as way:
         for listed in ("", os.path.abspath(file)):
             (outcome,) = way.recognise([audio], inbox=inbox, hotwords=listed)
-            if outcome.row is None:
+            if outcome.filed is None or outcome.filed.work is None:
                 raise OperatorError(outcome.problem)
             history = way.history
-            segments.append(transcript_of(history, outcome.row).segments)
+            segments.append(transcript_of(history, outcome.filed.work).segments)
             history.close()
     without, with_list = segments
     console().print(render_changes(find_changes(without, with_list, words.words)), markup=False, end="")

@@ -18,15 +18,16 @@ from rich.table import Table
 from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.status_view import status_view
-from asr_daemon.clock import from_stamp, to_stamp
+from asr_daemon.clock import Clock, from_stamp, to_stamp
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.reading import attempts_of
+from asr_daemon.history.recordings import Recordings, inbox_label
 from asr_daemon.history.search import match_phrase
-from asr_daemon.queue.inbox_profiles import inbox_label
-from asr_daemon.queue.jobs import hotwords_of
-from asr_daemon.queue.profile import Profile
+from asr_daemon.history.segments import hotwords_of
+from asr_daemon.history.states import JobState
 from asr_daemon.transcripts.rendering import render
 
 if TYPE_CHECKING:
@@ -36,7 +37,17 @@ if TYPE_CHECKING:
     from asr_daemon.history import History
     from asr_daemon.hotwords.hits import Hit
 
-STATES = ("waiting", "queued", "running", "done", "failed", "quarantined", "gone", "superseded")
+STATES = (
+    "waiting",
+    "queued",
+    "running",
+    "done",
+    "failed",
+    "quarantined",
+    "gone",
+    "cancelled",
+    "superseded",
+)
 REFRESH_S = 0.5
 
 
@@ -182,25 +193,24 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
 def show(context: Context, recording: int, kind: str) -> int:
     """Print a recording's transcript, or what was tried and why it failed."""
     past = open_history_read_only(context.config().history_path)
-    row = past.one("get_recording", recording=recording)
-    if row is None:
+    filed = Recordings(past, Clock()).get(recording)
+    if filed is None:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")
-    if row["job_state"] == "done":
-        click.echo(render(past, row, kind), nl=False)
-        profile = Profile.from_json(row["profile"])
-        if digest := profile.hotwords_digest:
-            hits = _listed(_counted(hotwords_of(past, row["job_id"])))
+    work = filed.work
+    if work is not None and work.state is JobState.DONE:
+        click.echo(render(past, filed, kind), nl=False)
+        if digest := work.profile.hotwords_digest:
+            hits = _listed(_counted(hotwords_of(past, work.id)))
             click.echo(f"hotwords: list {digest[:12]}, {hits or 'none of it was said'}", err=True)
         return 0
-    click.echo(f"{inbox_label(row['inbox'])}/{row['name']}: {row['job_state'] or row['state']}", err=True)
-    click.echo(f"{row['error_message'] or row['problem'] or 'not transcribed yet'}", err=True)
-    for attempt in past.all("attempts_of_job", job=row["job_id"]):
+    click.echo(f"{inbox_label(filed.recording.inbox)}/{filed.recording.name}: {filed.state}", err=True)
+    click.echo(filed.problem or "not transcribed yet", err=True)
+    for attempt in attempts_of(past, work.id) if work else ():
         click.echo(
-            f"attempt {attempt['number']} at {attempt['started_at']}: {attempt['error_message'] or '-'}",
-            err=True,
+            f"attempt {attempt.number} at {attempt.started_at}: {attempt.error_message or '-'}", err=True
         )
-        if attempt["evidence"]:
-            click.echo("    " + attempt["evidence"].strip().replace("\n", "\n    "), err=True)
+        if attempt.evidence:
+            click.echo("    " + attempt.evidence.strip().replace("\n", "\n    "), err=True)
     return 1
 
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from asr_daemon.cli.console import console
+from asr_daemon.clock import Clock
 from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.telemetry import log
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.progress import TaskID
@@ -27,16 +29,17 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config
     from asr_daemon.control.socket import Answer
     from asr_daemon.history import History
+    from asr_daemon.history.recordings import Filed
 
-ENDED = ("done", "failed", "quarantined")
+LEFT = (RecordingState.GONE, RecordingState.CANCELLED, RecordingState.SUPERSEDED)  # no longer waited for
 POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file: its row of the history when it was recognised, else one sentence."""
+    """What became of a file: what the history has of it when it was recognised, else one sentence."""
 
-    row: sqlite3.Row | None
+    filed: Filed | None
     problem: str = ""
 
 
@@ -67,18 +70,18 @@ class OneOff:
                     yield Outcome(None, result["error"])
                     continue
                 task = progress.add_task(Path(result["path"]).name, total=100)
-                row = self._await(result["recording"], result["job"], progress, task)
+                filed = self._await(result["recording"], result["job"], progress, task)
                 progress.remove_task(task)
-                is_done = row["job_state"] == "done"
-                yield Outcome(row) if is_done else Outcome(None, f"{row['name']}: {row['error_message']}")
+                yield _outcome(filed)
 
-    def _await(self, recording: int, job: int, progress: Progress, task: TaskID) -> sqlite3.Row:
+    def _await(self, recording: int, job: int, progress: Progress, task: TaskID) -> Filed:
         history = self.history
+        recordings = Recordings(history, Clock())
         try:
             while True:
-                row = history.one("get_recording", recording=recording)
-                if row is not None and row["job_state"] in ENDED:
-                    return row
+                filed = recordings.get(recording)
+                if filed is not None and _is_over(filed):
+                    return filed
                 self._show(job, progress, task)
                 time.sleep(POLL_S)  # the history has no events for other processes
         finally:
@@ -93,6 +96,21 @@ class OneOff:
         for work in live["in_work"]:
             if work["job"] == job and work["percent"] is not None:
                 progress.update(task, completed=work["percent"])
+
+
+def _is_over(filed: Filed) -> bool:
+    return filed.recording.state in LEFT or (filed.work is not None and filed.work.state.is_over)
+
+
+def _outcome(filed: Filed) -> Outcome:
+    name = filed.recording.name
+    if filed.work is not None and filed.work.state is JobState.DONE:
+        return Outcome(filed)
+    if filed.recording.state is RecordingState.CANCELLED:
+        return Outcome(None, f"{name}: it was cancelled")
+    if filed.recording.state in LEFT:
+        return Outcome(None, f"{name}: it was taken away, or changed, before its turn; name it once more")
+    return Outcome(None, f"{name}: {filed.problem}")
 
 
 @contextlib.contextmanager
@@ -113,7 +131,7 @@ def one_off(context: Context) -> Iterator[OneOff]:
     daemon.start(watch=False)
     try:
         yield OneOff(
-            config, lambda command, **arguments: daemon.steering.answer({"command": command, **arguments})
+            config, lambda command, **arguments: daemon.commands.answer({"command": command, **arguments})
         )
     finally:
         daemon.stop()

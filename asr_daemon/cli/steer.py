@@ -1,4 +1,4 @@
-"""Commands that change something: ``retry``, ``pause``, ``resume``, ``backup``.
+"""Commands that change something: ``retry``, ``cancel``, ``pause``, ``resume``, ``backup``.
 
 A running daemon is asked; with none running they take its lock and do it themselves.
 """
@@ -67,6 +67,18 @@ def retry(
 
 def _say_count(answer: Answer, *, as_json: bool) -> None:
     click.echo(json.dumps(answer) if as_json else f"{answer['count']} recordings go back to the queue.")
+
+
+@click.command()
+@click.argument("recordings", metavar="ID...", type=int, nargs=-1, required=True)
+@with_config
+def cancel(context: Context, recordings: tuple[int, ...]) -> None:
+    """Wait for recordings no more, by their ID from `history`; what is in work of them stops at once.
+
+    What was recognised so far is kept: `retry ID` goes on from there, and the file itself stays where it is.
+    """
+    answer = context.steer("cancel", recordings=list(recordings))
+    click.echo(f"{answer['count']} recordings are not waited for any more. `asr-daemon retry ID` goes on.")
 
 
 @click.command()
@@ -153,4 +165,4 @@ def backup_restore(context: Context, file: Path) -> None:
     click.echo(f"Restored {file}. {replaced}")
 
 
-COMMANDS = (retry, pause, resume, backup)
+COMMANDS = (retry, cancel, pause, resume, backup)

@@ -41,12 +41,12 @@ def transcribe(context: Context, files: tuple[Path, ...], inbox: str, kind: str)
     failures = len(files) - len(present)
     with one_off(context) as way:
         for outcome in way.recognise(present, inbox=inbox):
-            if outcome.row is None:
+            if outcome.filed is None:
                 click.echo(f"asr-daemon: {outcome.problem}", err=True)
                 failures += 1
                 continue
             history = way.history
-            click.echo(render(history, outcome.row, kind), nl=False)
+            click.echo(render(history, outcome.filed, kind), nl=False)
             history.close()
     return 1 if failures else 0
 

@@ -63,7 +63,7 @@ def _ffmpeg(config: Config) -> str:
 
 def _model(config: Config) -> str:
     try:
-        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+        model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
     except AsrDaemonError as error:
         return f"none: {error}"
     # The identity is what profiles in the history and in NAME.json name.

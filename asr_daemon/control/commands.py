@@ -2,91 +2,110 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from asr_daemon.errors import JobError, UsageError
+from asr_daemon.control.status import live_status
+from asr_daemon.errors import UsageError, WorkError
+from asr_daemon.history.recordings import COMMAND_LINE
+from asr_daemon.history.states import JobState
 from asr_daemon.hotwords import read_hotwords
 from asr_daemon.queue.inbox_profiles import with_hotwords
-from asr_daemon.queue.jobs import COMMAND_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asr_daemon.control.socket import Answer
-    from asr_daemon.daemon import Daemon
+    from asr_daemon.daemon import Parts
 
 log = structlog.get_logger()
 SOMEBODY_WAITS = -1  # priority of what is named on the command line
 
 
-class Steering:
+class Commands:
     """One method a command; arguments and answers are plain JSON."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-
-    def answer(self, request: Answer) -> Answer:
-        """Carry out ``{"command": NAME, ...}``; raises :class:`~asr_daemon.errors.OperatorError`."""
-        command = request.pop("command", "")
-        commands: dict[str, Callable[..., Answer]] = {
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._commands: dict[str, Callable[..., Answer]] = {
             "status": self.status,
             "submit": self.submit,
+            "cancel": self.cancel,
             "retry": self.retry,
             "retry_with_other_hotwords": self.retry_with_other_hotwords,
             "pause": self.pause,
             "resume": self.resume,
             "backup": self.backup,
         }
-        if command not in commands:
-            raise UsageError(f"no such command: {command!r}")
+
+    def answer(self, request: Answer) -> Answer:
+        """Carry out ``{"command": NAME, ...}``.
+
+        Raises :class:`~asr_daemon.errors.OperatorError`: :class:`~asr_daemon.errors.UsageError` where there
+        is no such command, or where it does not take what was given.
+        """
+        name = request.pop("command", "")
+        command = self._commands.get(name)
+        if command is None:
+            raise UsageError(f"no such command: {name!r}")
         try:
-            return commands[command](**request)
+            inspect.signature(command).bind(**request)
         except TypeError as error:
-            raise UsageError(f"{command}: {error}") from None
+            raise UsageError(f"{name}: {error}") from None
+        return command(**request)
 
     def status(self) -> Answer:
         """Return what only the running daemon knows."""
-        return self._daemon.live()
+        return live_status(self._parts)
 
     def submit(self, paths: list[str], inbox: str = COMMAND_LINE, hotwords: str | None = None) -> Answer:
         """Queue files named on the command line; return their recordings' numbers, or why not, in order.
 
         They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none).
         """
+        parts = self._parts
         if inbox != COMMAND_LINE:
-            self._daemon.config.require_inbox(inbox)
-        profile = self._daemon.profiles.profile(inbox)
+            parts.config.require_inbox(inbox)
+        profile = parts.profiles.profile(inbox)
         if hotwords is not None:
-            profile = with_hotwords(profile, read_hotwords(Path(hotwords)) if hotwords else None)
+            profile = with_hotwords(profile, self._read_hotwords(Path(hotwords)) if hotwords else None)
         results: list[dict[str, Any]] = []
         for path in paths:
             try:
-                queued = self._daemon.intake.submit(Path(path), profile, priority=SOMEBODY_WAITS)
-            except JobError as error:
+                queued = parts.intake.submit(Path(path), profile, priority=SOMEBODY_WAITS)
+            except WorkError as error:
                 results.append({"path": path, "error": f"{Path(path).name}: {error}", "code": error.code})
                 continue
-            if queued.job_state in ("failed", "quarantined"):  # who asks by name wants another try
-                self._daemon.queue.retry(queued.recording)
+            if queued.job_state in (JobState.FAILED, JobState.QUARANTINED):
+                parts.arrivals.retry(queued.recording)  # who asks by name wants another try
             results.append({"path": path, "recording": queued.recording, "job": queued.job})
-        self._daemon.consumer.wake.set()
+        parts.dispatcher.wake()
         return {"results": results}
+
+    def cancel(self, recordings: list[int]) -> Answer:
+        """Wait for these recordings no more; what is in work of them stops."""
+        for recording in recordings:
+            self._parts.arrivals.cancel(recording)
+        log.info("recordings_cancelled", recordings=recordings, by="command line")
+        self._parts.dispatcher.wake()
+        return {"count": len(recordings)}
 
     def retry(
         self, recordings: list[int] | None = None, state: str | None = None, code: str | None = None
     ) -> Answer:
         """Begin recordings anew: by number, or all that failed or were quarantined (of one failure class)."""
-        queue = self._daemon.queue
+        arrivals = self._parts.arrivals
         count = 0
         for recording in recordings or ():
-            queue.retry(recording)
+            arrivals.retry(recording)
             count += 1
         for each in ("failed", "quarantined") if state == "any" else (state,) if state else ():
-            count += queue.retry_all(each, code)
+            count += arrivals.retry_all(JobState(each), code)
         log.info("retry_asked", recordings=recordings, state=state, code=code, count=count)
-        self._daemon.consumer.wake.set()
+        self._parts.dispatcher.wake()
         return {"count": count}
 
     def retry_with_other_hotwords(self, inbox: str) -> Answer:
@@ -94,28 +113,32 @@ class Steering:
 
         Raises :class:`HotwordFileError` where the list cannot be read: that is no empty list.
         """
-        section = self._daemon.config.require_inbox(inbox)
+        parts = self._parts
+        section = parts.config.require_inbox(inbox)
         if section.hotwords is not None:
-            read_hotwords(section.hotwords)
-        count = self._daemon.queue.retry_with_other_hotwords(inbox, self._daemon.profiles.profile(inbox))
+            self._read_hotwords(section.hotwords)
+        count = parts.arrivals.retry_with_other_hotwords(inbox, parts.profiles.profile(inbox))
         log.info("retry_asked", inbox=inbox, count=count, by="hotwords changed")
-        self._daemon.consumer.wake.set()
+        parts.dispatcher.wake()
         return {"count": count}
+
+    def _read_hotwords(self, path: Path) -> Any:
+        return self._parts.shares.ask(path.parent, lambda: read_hotwords(path))
 
     def pause(self) -> Answer:
         """Begin no further recording; what is in work is finished."""
-        return self._set_paused("1", "queue_paused")
+        return self._pause(True, "queue_paused")
 
     def resume(self) -> Answer:
         """Go on."""
-        return self._set_paused("0", "queue_resumed")
+        return self._pause(False, "queue_resumed")
 
-    def _set_paused(self, value: str, event: str) -> Answer:
-        self._daemon.queue.set_setting("paused", value)
-        self._daemon.consumer.wake.set()
+    def _pause(self, paused: bool, event: str) -> Answer:
+        self._parts.settings.pause(paused)
+        self._parts.dispatcher.wake()
         log.info(event)
         return {}
 
     def backup(self) -> Answer:
         """Take a backup now."""
-        return self._daemon.upkeep.back_up()
+        return self._parts.upkeep.back_up()

@@ -1,7 +1,9 @@
 """The Unix socket by which commands reach a running daemon: a JSON request and a JSON answer a connection.
 
 Only the daemon's own user and root may ask. A request is ``{"command": NAME, ...}``; the answer
-``{"ok": true, ...}`` or ``{"ok": false, "error": "one sentence", "exit_code": 1}``.
+``{"ok": true, ...}`` or ``{"ok": false, "error": "one sentence", "exit_code": 1}``. While an answer is being
+found an empty line comes every second: who hears nothing for longer knows that the daemon hangs, and a backup
+of a large history may take as long as it takes.
 """
 
 from __future__ import annotations
@@ -17,22 +19,29 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from asr_daemon.errors import OperatorError
+from asr_daemon.errors import OperatorError, WorkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 log = structlog.get_logger()
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
-ANSWER_TIMEOUT_S = 120.0
+REQUEST_WITHIN_S = 10.0
+SIGN_OF_LIFE_S = 1.0
+SILENT_FOR_S = 10.0  # several signs of life: the machine may be busy
+BACKLOG = 128
 
 Answer = dict[str, Any]
 
 
 class NotRunningError(OperatorError):
     """No daemon is running on this state folder."""
+
+
+class NotAnsweringError(OperatorError):
+    """The running daemon does not answer: it hangs, or the machine is too busy; see its journal."""
 
 
 class ControlServer:
@@ -42,7 +51,8 @@ class ControlServer:
         self._path = path
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # of a daemon that was killed; the lock is ours
-        self._server = _Server(os.fspath(path), _Handler, answer)
+        with _short(path) as name:
+            self._server = _Server(name, _Handler, answer)
         path.chmod(0o600)
         self._thread = threading.Thread(target=self._server.serve_forever, name="control", daemon=True)
         self._thread.start()
@@ -55,8 +65,19 @@ class ControlServer:
             self._path.unlink()
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Yield a name of that path that fits into a socket's address, which holds 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+    request_queue_size = BACKLOG
 
     def __init__(self, path: str, handler: type[_Handler], answer: Callable[[Answer], Answer]) -> None:
         self.answer = answer
@@ -65,23 +86,49 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
-    timeout = ANSWER_TIMEOUT_S
+    timeout = REQUEST_WITHIN_S
 
     def handle(self) -> None:
-        if not self._is_allowed():
+        if not _is_allowed(self.request):
             self._say(
                 {"ok": False, "error": "only the service's own user and root may steer it", "exit_code": 1}
             )
             return
-        line = self.rfile.readline(MAX_REQUEST_BYTES)
         try:
-            answer = {"ok": True, **self.server.answer(json.loads(line))}
+            line = self.rfile.readline(MAX_REQUEST_BYTES)
+        except OSError:  # it asks nothing, or has gone
+            return
+        with self._signs_of_life():
+            answer = self._answer(line)
+        self._say(answer)
+
+    def _answer(self, line: bytes) -> Answer:
+        try:
+            return {"ok": True, **self.server.answer(json.loads(line))}
         except OperatorError as error:
-            answer = {"ok": False, "error": str(error), "exit_code": error.exit_code}
+            return {"ok": False, "error": str(error), "exit_code": error.exit_code}
+        except WorkError as error:
+            return {"ok": False, "error": str(error), "exit_code": 1}
         except Exception as error:
             log.exception("control_request_failed")
-            answer = {"ok": False, "error": f"{type(error).__name__}: {error}", "exit_code": 1}
-        self._say(answer)
+            return {"ok": False, "error": f"{type(error).__name__}: {error}", "exit_code": 1}
+
+    @contextlib.contextmanager
+    def _signs_of_life(self) -> Iterator[None]:
+        is_over = threading.Event()
+
+        def give() -> None:
+            while not is_over.wait(SIGN_OF_LIFE_S):
+                with contextlib.suppress(OSError):
+                    self.wfile.write(b"\n")
+
+        thread = threading.Thread(target=give, name="control, signs of life", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
     def _say(self, answer: Answer) -> None:
         with contextlib.suppress(OSError):  # the asker has gone
@@ -89,31 +136,41 @@ class _Handler(socketserver.StreamRequestHandler):
                 json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
             )
 
-    def _is_allowed(self) -> bool:
-        credentials = self.request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        _, user, _ = struct.unpack("3i", credentials)
-        return user in (0, os.geteuid())
+
+def _is_allowed(connection: socket.socket) -> bool:
+    """Return whether the user at the other end may steer the daemon."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return may_steer(user)
 
 
-def ask(path: Path, command: str, **arguments: Any) -> Answer:
-    """Ask the daemon behind the socket.
+def may_steer(user: int) -> bool:
+    """Return whether a user (by number) may: the daemon's own, and root."""
+    return user in (0, os.geteuid())
 
-    Raises :class:`NotRunningError` where none listens, and :class:`~asr_daemon.errors.OperatorError` with
-    the daemon's own sentence where it refused.
+
+def ask(path: Path, command: str, *, silent_for_s: float = SILENT_FOR_S, **arguments: Any) -> Answer:
+    """Ask the daemon behind the socket; it may take as long as it gives signs of life.
+
+    Raises :class:`NotRunningError` where none listens, :class:`NotAnsweringError` where it gives none for
+    ``silent_for_s``, and :class:`~asr_daemon.errors.OperatorError` with the daemon's own sentence where it
+    refused.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_TIMEOUT_S)
+        connection.settimeout(silent_for_s)
         try:
-            connection.connect(os.fspath(path))
-        except (FileNotFoundError, ConnectionRefusedError):
+            with _short(path) as name:
+                connection.connect(name)
+            connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            line = _first_line(connection)
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunningError from None
         except PermissionError:
             raise OperatorError(
                 "the running daemon belongs to another user: ask as that user or as root"
             ) from None
-        try:
-            connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-            line = connection.makefile("rb").readline()
+        except TimeoutError:
+            raise NotAnsweringError from None
         except (BrokenPipeError, ConnectionResetError):
             line = b""
     answer: Answer = json.loads(line) if line else {"ok": False, "error": "the daemon ended meanwhile"}
@@ -122,3 +179,12 @@ def ask(path: Path, command: str, **arguments: Any) -> Answer:
         error.exit_code = answer.get("exit_code", 1)  # type: ignore[misc]
         raise error
     return answer
+
+
+def _first_line(connection: socket.socket) -> bytes:
+    """Return the first line that says something; b"" where the daemon has gone."""
+    with connection.makefile("rb") as lines:
+        for line in lines:
+            if line.strip():
+                return bytes(line)
+    return b""

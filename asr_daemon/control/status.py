@@ -11,8 +11,9 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``pid``, ``version``                   of the running daemon; without one: null, and the command's own release
 ``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
 ``model.trial_only``                   whether it is the built-in one
-``recogniser``                         null without a daemon
-``recogniser.state``                   "idle", "loading", "working", "blocked", "paused"
+``recogniser``                         all of them together; null without a daemon
+``recogniser.state``                   "idle", "loading", "working", "blocked", "paused"; of several, the
+                                       first of working, loading, idle, paused, blocked that one is in
 ``recogniser.problem``                 why it is blocked, or ""
 ``recogniser.model``, ``.device``      what was loaded last, and where
 ``recogniser.pid``, ``.load_ms``       its process; how long loading took
@@ -21,8 +22,20 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recogniser.memory_steps.segment``    the same, of a single segment
 ``recogniser.memory_steps.process``    how often a recording was tried in a fresh process because of it
 ``recogniser.memory_steps.cpu``        how often on the CPU
+``recognisers[]``                      each of them, as above; [] without a daemon
+``recognisers[].name``                 its device, numbered where several are on it
+``recognisers[].state``, ``.problem``  as above
+``recognisers[].model``, ``.device``   as above
+``recognisers[].precision``            in which it computes
+``recognisers[].pid``, ``.load_ms``    as above
+``recognisers[].restarts``             as above
+``recognisers[].memory_steps.batch``   as above
+``recognisers[].memory_steps.segment`` as above
+``recognisers[].memory_steps.process`` as above
+``recognisers[].memory_steps.cpu``     as above
 ``in_work[]``                          the recordings in work
 ``in_work[].job``, ``.inbox``, ``.file`` which
+``in_work[].recogniser``               by whom
 ``in_work[].duration_s``               its length, once it is known
 ``in_work[].recognised_s``             how much of it is recognised
 ``in_work[].percent``                  the same, 0 to 100
@@ -71,6 +84,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -79,66 +93,114 @@ from asr_daemon.backup.health import BackupHealth, backup_health
 from asr_daemon.clock import from_stamp, to_stamp
 from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
 from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.recordings import inbox_label
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.queue.inbox_profiles import inbox_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asr_daemon.config import Config
-    from asr_daemon.daemon import Daemon
+    from asr_daemon.daemon import Parts
+    from asr_daemon.dispatch.in_work import SessionState
     from asr_daemon.history import History
+    from asr_daemon.inboxes.intake import Intake
+    from asr_daemon.inboxes.watched import WatchedInbox
 
 SCHEMA = 1
 RECENT_ERRORS = 5
 RECENT_WORK = 100  # finished recordings that the estimate goes by
 
 
-def live_status(daemon: Daemon) -> dict[str, Any]:
+def live_status(parts: Parts) -> dict[str, Any]:
     """Return what only the running daemon knows."""
-    state, now_s = daemon.consumer.state, daemon.clock.monotonic_s()
+    now_s = parts.clock.monotonic_s()
+    states = parts.dispatcher.states
     return {
         "pid": os.getpid(),
         "version": __version__,
-        "recogniser": {
-            "state": state.state,
-            "problem": state.reason,
-            "model": state.model,
-            "device": state.device,
-            "pid": state.pid,
-            "load_ms": state.load_ms,
-            "restarts": state.restarts,
-            "memory_steps": dict(state.memory_steps),
-        },
+        "recogniser": _together(states),
+        "recognisers": [
+            {"name": state.name, "precision": state.precision, **_recogniser(state)} for state in states
+        ],
         "in_work": [
             {
                 "job": work.job.id,
                 "inbox": work.inbox,
                 "file": work.name,
+                "recogniser": state.name,
                 "duration_s": work.duration_ms / 1000 or None,
                 "recognised_s": work.recognised_ms / 1000,
                 "percent": _percent(work.recognised_ms, work.duration_ms),
                 "elapsed_s": round(now_s - work.began_s, 1),
                 "remaining_s": _remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
             }
+            for state in states
             for work in list(state.in_work.values())
         ],
-        "inboxes": daemon.intake.status(),
+        "inboxes": [_inbox(watched, parts.intake) for watched in list(parts.intake.inboxes.values())],
     }
 
 
-def status_line(daemon: Daemon) -> str:
+def _recogniser(state: SessionState) -> dict[str, Any]:
+    return {
+        "state": str(state.phase),
+        "problem": state.reason,
+        "model": state.model,
+        "device": state.device,
+        "pid": state.pid,
+        "load_ms": state.load_ms,
+        "restarts": state.restarts,
+        "memory_steps": dict(state.memory_steps),
+    }
+
+
+def _together(states: Sequence[SessionState]) -> dict[str, Any]:
+    """Return all recognisers as if they were one: the one that stands for all, and the sums."""
+    order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.PAUSED, Phase.BLOCKED)
+    first = min(states, key=lambda state: order.index(state.phase))
+    steps: Counter[str] = Counter()
+    for state in states:
+        steps.update(state.memory_steps)
+    return {
+        **_recogniser(first),
+        "restarts": sum(state.restarts for state in states),
+        "memory_steps": dict(steps),
+    }
+
+
+def _inbox(watched: WatchedInbox, intake: Intake) -> dict[str, Any]:
+    state = watched.watch.state
+    return {
+        "name": watched.section.name,
+        "path": os.fspath(watched.section.path),
+        "watch": {
+            "mode": state.mode,
+            "since": to_stamp(state.since),
+            "file_system": state.fs_type,
+            "restarts": state.restarts,
+            "problem": state.last_problem,
+        },
+        "problem": watched.problem,
+        "settling": intake.settling(watched.section.path),
+    }
+
+
+def status_line(parts: Parts) -> str:
     """Return one line for ``systemctl status``: ``会议.wav 42% · 3 waiting``."""
-    queued = daemon.history.one("count_queued")  # not those that are done: they are counted by thousands
-    state = daemon.consumer.state
-    parts = [
+    told = [
         f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
-        for work in list(state.in_work.values())[:2]
+        for work in parts.dispatcher.in_work[:2]
     ]
-    if state.state in ("blocked", "paused", "loading"):
-        parts.append(f"{state.state}: {state.reason}" if state.reason else state.state)
-    parts.append(f"{queued['jobs'] if queued else 0} waiting")
-    return " · ".join(parts)
+    together = _together(parts.dispatcher.states)
+    if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.LOADING):
+        told.append(
+            f"{together['state']}: {together['problem']}" if together["problem"] else together["state"]
+        )
+    told.append(f"{parts.jobs.count_queued()} waiting")  # not those that are done: there are thousands
+    return " · ".join(told)
 
 
 def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
@@ -156,6 +218,7 @@ def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
     status["pid"], status["version"] = live.get("pid"), live.get("version", __version__)
     status["model"] = _model(config)
     status["recogniser"] = live.get("recogniser")
+    status["recognisers"] = live.get("recognisers", [])
     status["in_work"] = live.get("in_work", [])
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
@@ -186,7 +249,7 @@ def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 def _model(config: Config) -> dict[str, Any]:
     try:
-        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+        model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
     except AsrDaemonError as error:
         return {"label": None, "problem": str(error), "trial_only": False}
     return {"label": model.label, "problem": "", "trial_only": model.is_builtin}

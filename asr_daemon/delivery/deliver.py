@@ -12,29 +12,38 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.outputs import FAILURE, Outputs
-from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, job_error
+from asr_daemon.errors import (
+    DiskFullError,
+    HistoryUnavailableError,
+    InboxGoneError,
+    InboxReadOnlyError,
+    WorkError,
+    work_error,
+)
 from asr_daemon.files.publish import publish, write_error
-from asr_daemon.inboxes.presence import InboxPresence, check_presence
-from asr_daemon.inboxes.share import Answering
-from asr_daemon.queue.jobs import COMMAND_LINE
+from asr_daemon.history.outputs import forget_output
+from asr_daemon.history.recordings import COMMAND_LINE, Recordings
+from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.transcripts.rendering import document_of
 from asr_daemon.transcripts.writers import RENDERERS
 from asr_daemon.transcripts.writers.failure import render_failure
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config, InboxSection
     from asr_daemon.history import History
+    from asr_daemon.history.recordings import Filed, Recording
+    from asr_daemon.inboxes.share import Shares
+    from asr_daemon.queue.arrivals import Arrivals
 
 log = structlog.get_logger()
 
@@ -46,41 +55,48 @@ class Deliverer:
         self,
         config: Config,
         history: History,
+        arrivals: Arrivals,
+        shares: Shares,
         clock: Clock,
         on_gone: Callable[[str, Path], None] = lambda _inbox, _path: None,
         beat: Callable[[], None] = lambda: None,
-        answering: Answering | None = None,
     ) -> None:
         self.config = config
         self._history = history
+        self._arrivals = arrivals
+        self._shares = shares
         self._clock = clock
         self._on_gone = on_gone
         self._beat = beat
-        self._answering = answering or Answering()
+        self._recordings = Recordings(history, clock)
         self._outputs = Outputs(history, clock)
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
+
+    def reload(self, config: Config) -> None:
+        """Take up another configuration."""
+        self.config = config
 
     # ------------------------------------------------------------------ which
 
     def deliver_all(self) -> int:
         """Write whatever waits to be written; return how many recordings were served."""
-        return self._deliver_each(self._history.all("undelivered"))
+        return self._deliver_each(self._recordings.undelivered())
 
     def deliver_job(self, job: int) -> int:
         """Write the files of every recording that waits for that job."""
-        return self._deliver_each(self._history.all("undelivered_of_job", job=job))
+        return self._deliver_each(self._recordings.undelivered(job))
 
-    def _deliver_each(self, rows: Iterable[sqlite3.Row]) -> int:
+    def _deliver_each(self, recordings: Iterable[Recording]) -> int:
         served = 0
         closed: set[str] = set()  # a full disk, or a share that is gone, is asked once a round
-        for row in rows:
+        for recording in recordings:
             self._beat()
-            if row["inbox"] in closed:
+            if recording.inbox in closed:
                 continue
-            problem = self._deliver(row["recording"])
+            problem = self._deliver(recording.id)
             served += problem is None
             if isinstance(problem, (DiskFullError, InboxGoneError)):
-                closed.add(row["inbox"])
+                closed.add(recording.inbox)
         return served
 
     def deliver(self, recording: int) -> bool:
@@ -91,138 +107,133 @@ class Deliverer:
         """Return why it has to wait."""
         try:
             with self._lock:
-                row = self._history.one("get_recording", recording=recording)
-                if row is None or row["state"] != "waiting":
+                filed = self._recordings.get(recording)
+                if filed is None or filed.recording.state is not RecordingState.WAITING:
                     return None
-                return self._attempt(row)
-        except JobError as error:  # of the history itself
+                return self._attempt(filed)
+        except HistoryUnavailableError as error:
             log.warning("transcript_waits", recording=recording, error=error.code, problem=str(error))
             return error
 
-    def _attempt(self, row: sqlite3.Row) -> Exception | None:
-        bound = log.bind(job=row["job_id"], inbox=row["inbox"], file=row["name"])
-        inbox = self.config.find_inbox(row["inbox"])
+    def _attempt(self, filed: Filed) -> Exception | None:
+        recording = filed.recording
+        bound = log.bind(job=recording.job, inbox=recording.inbox, file=recording.name)
+        inbox = self.config.find_inbox(recording.inbox)
         problem: Exception
         try:
-            if row["inbox"] == COMMAND_LINE:
-                if row["job_state"] not in ("queued", "running"):
-                    self._settle(
-                        row, "done" if row["job_state"] == "done" else "failed", row["error_message"]
-                    )
+            if recording.inbox == COMMAND_LINE:
+                self._settle_command_line(filed)
             elif inbox is not None:  # else: it was taken out of the configuration, and may come back
-                self._deliver_to(inbox, row, bound)
-        except JobError as error:
+                self._deliver_to(inbox, filed, bound)
+        except HistoryUnavailableError:
+            raise
+        except WorkError as error:
             problem = error
-            if row["problem"] != str(error):
+            if recording.problem != str(error):
                 bound.warning("transcript_waits", error=error.code, problem=str(error))
         except Exception as error:  # noqa: BLE001 (one recording's trouble must not stop those behind it)
             problem = error
-            if row["problem"] != str(error):
+            if recording.problem != str(error):
                 bound.exception("delivery_failed")
         else:
             return None
-        if row["problem"] != str(problem):
-            with self._history.transaction() as history:
-                history.run("set_recording_problem", recording=row["id"], problem=str(problem))
+        if recording.problem != str(problem):
+            self._recordings.complain(recording.id, str(problem))
         return problem
+
+    def _settle_command_line(self, filed: Filed) -> None:
+        """Nothing is written beside a file that was named on the command line: its text is printed."""
+        work = filed.work
+        if work is not None and work.state.is_over:
+            state = RecordingState.DONE if work.state is JobState.DONE else RecordingState.FAILED
+            self._settle(filed.recording, state, work.error_message)
 
     # ------------------------------------------------------------------ one recording
 
-    def require_inbox(self, inbox: InboxSection) -> None:
-        """Raise InboxGoneError where the inbox is not there, or does not answer."""
-        remembered = self._history.one("get_setting", key=f"presence:{inbox.path}")
-        known = InboxPresence.from_json(remembered["value"]) if remembered else None
-        self._answering.ask(inbox.path, lambda: check_presence(inbox.path, known))
-
-    def _deliver_to(self, inbox: InboxSection, row: sqlite3.Row, bound: structlog.stdlib.BoundLogger) -> None:
-        path = Path(os.fsdecode(row["path"]))
-        self.require_inbox(inbox)
-        if not os.path.lexists(path):
-            self._outputs.withdraw(row["id"], {FAILURE}, inbox.path)
-            self._settle(row, "gone")
-            self._on_gone(inbox.name, path)
+    def _deliver_to(self, inbox: InboxSection, filed: Filed, bound: structlog.stdlib.BoundLogger) -> None:
+        recording, work = filed.recording, filed.work
+        self._shares.require(inbox)
+        if not os.path.lexists(recording.path):
+            self._outputs.withdraw(recording.id, {FAILURE}, inbox.path)
+            self._arrivals.let_go(recording)
+            self._on_gone(inbox.name, recording.path)
             bound.info("recording_gone")
             return
-        if row["job_state"] in ("queued", "running"):
+        if work is None or not work.state.is_over:
             return
-        if row["job_state"] != "done":
-            error = job_error(row["error_code"], row["error_message"])
-            self._write_failure(inbox, row, path, error)
-            self._settle(row, "failed", row["error_message"])
+        if work.state is not JobState.DONE:
+            error = work_error(work.error_code, work.error_message)
+            self._write_failure(inbox, filed, error)
+            self._settle(recording, RecordingState.FAILED, work.error_message)
             return
-        document = document_of(self._history, row)
+        document = document_of(self._history, filed)
         texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
-        written, problem = self._write(inbox, row, path, texts)
-        self._outputs.withdraw(row["id"], {FAILURE}, inbox.path)
-        self._settle(row, "done", problem, written)
+        written, problem = self._write(inbox, recording, texts)
+        self._outputs.withdraw(recording.id, {FAILURE}, inbox.path)
+        self._settle(recording, RecordingState.DONE, problem, written)
         bound.info(
             "transcript_written",
             outputs=[out.name for out in written],
-            duration_ms=row["duration_ms"],
-            sha256=row["sha256"],
+            duration_ms=work.duration_ms,
+            sha256=work.sha256,
         )
 
-    def tell(self, recording: int, error: JobError) -> None:
+    def tell(self, recording: int, error: WorkError) -> None:
         """Write the failure file of a recording that never reached the queue."""
-        row = self._history.one("get_recording", recording=recording)
-        inbox = self.config.find_inbox(row["inbox"]) if row else None
-        if row is None or inbox is None:
+        filed = self._recordings.get(recording)
+        inbox = self.config.find_inbox(filed.recording.inbox) if filed else None
+        if filed is None or inbox is None:
             return
         try:
             with self._lock:
-                self._write_failure(inbox, row, Path(os.fsdecode(row["path"])), error)
-        except JobError as problem:
-            log.warning("failure_file_not_written", file=row["name"], problem=str(problem))
+                self._write_failure(inbox, filed, error)
+        except WorkError as problem:
+            log.warning("failure_file_not_written", file=filed.recording.name, problem=str(problem))
 
-    def _write_failure(self, inbox: InboxSection, row: sqlite3.Row, path: Path, error: JobError) -> None:
+    def _write_failure(self, inbox: InboxSection, filed: Filed, error: WorkError) -> None:
         """Tell the people in the share, in a file beside the recording."""
-        moment = from_stamp(row["finished_at"]) if row["finished_at"] else self._clock.now()
-        text = render_failure(path.name, error, moment.astimezone())
-        written, _ = self._write(inbox, row, path, {FAILURE: text})
+        finished_at = filed.work.finished_at if filed.work else ""
+        moment = from_stamp(finished_at) if finished_at else self._clock.now()
+        text = render_failure(filed.recording.path.name, error, moment.astimezone())
+        written, _ = self._write(inbox, filed.recording, {FAILURE: text})
         with self._history.transaction() as history:
             self._outputs.confirm(history, written)
 
     def _settle(
-        self, row: sqlite3.Row, state: str, problem: str | None = None, written: Iterable[Path] = ()
+        self, recording: Recording, state: RecordingState, problem: str = "", written: Iterable[Path] = ()
     ) -> None:
         with self._history.transaction() as history:
             self._outputs.confirm(history, written)
-            history.run(
-                "set_recording_state",
-                recording=row["id"],
-                state=state,
-                problem=problem,
-                written_at=self._clock.stamp() if state == "done" else None,
-            )
+            self._recordings.settle(recording.id, state, problem)
 
     # ------------------------------------------------------------------ its files
 
     def _write(
-        self, inbox: InboxSection, row: sqlite3.Row, recording: Path, texts: dict[str, str]
-    ) -> tuple[list[Path], str | None]:
+        self, inbox: InboxSection, recording: Recording, texts: dict[str, str]
+    ) -> tuple[list[Path], str]:
         """Write texts by their kind, beside the recording or in the fall-back folder; return what and why."""
         data = {kind: text.encode("utf-8", "replace") for kind, text in texts.items()}
         try:
-            return self._publish(row, recording, data, inbox.path), None
+            return self._publish(recording, recording.path, data, inbox.path), ""
         except InboxReadOnlyError as error:
             root = self.config.fallback_dir
-            stand_in = root / inbox.name / recording.relative_to(inbox.path)
+            stand_in = root / inbox.name / recording.path.relative_to(inbox.path)
             try:
                 stand_in.parent.mkdir(parents=True, exist_ok=True)
             except OSError as problem:
                 raise write_error(stand_in, problem) from None
-            return self._publish(row, stand_in, data, root), f"{error}; it lies in {stand_in.parent}"
+            return self._publish(recording, stand_in, data, root), f"{error}; it lies in {stand_in.parent}"
 
-    def _publish(self, row: sqlite3.Row, recording: Path, data: dict[str, bytes], root: Path) -> list[Path]:
+    def _publish(self, recording: Recording, path: Path, data: dict[str, bytes], root: Path) -> list[Path]:
         """Write all of them, then take away what an earlier round wrote under another stem."""
         while True:
-            plans = self._outputs.plan(row["id"], recording, root, data)
+            plans = self._outputs.plan(recording.id, path, root, data)
             try:
                 for kind, plan in plans.items():
                     publish(plan.target, data[kind], root=root, replace=plan.is_ours)
             except FileExistsError:  # somebody took that name this very moment: another stem
-                self._outputs.forget(plan.target)
+                forget_output(self._history, plan.target)
                 continue
             written = [plan.target for plan in plans.values()]
-            self._outputs.withdraw(row["id"], data, root, keep=written)
+            self._outputs.withdraw(recording.id, data, root, keep=written)
             return written

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,11 +18,12 @@ import structlog
 from asr_daemon.delivery.names import FAILURE_SUFFIX, output_paths, same_name_key
 from asr_daemon.errors import NotReadableError, RecordingGoneError
 from asr_daemon.files.publish import write_error
+from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable
+    from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.history import History
@@ -54,17 +54,16 @@ class Outputs:
 
         All have one stem: the first whose names are free, or hold what this program wrote for this recording.
         """
-        rows = self._history.all("recording_outputs", recording=recording)
-        own = {(row["format"], Path(os.fsdecode(row["path"]))): row for row in rows}
+        own = {(output.format, output.path): output for output in outputs_of(self._history, recording)}
         digests = {kind: hashlib.sha256(content).hexdigest() for kind, content in data.items()}
         there: dict[Path, str | None] = {}
 
         def is_free(kind: str, target: Path) -> bool:
-            row = own.get((kind, target))
-            if row is None and self._history.one("output_owner", same_name=_same_name(target)) is not None:
+            ours = own.get((kind, target))
+            if ours is None and self._history.one("output_owner", same_name=_same_name(target)) is not None:
                 return False
             there[target] = found = _digest(target, root)
-            return found is None or found == digests[kind] or (row is not None and _is_as_written(row, found))
+            return found is None or found == digests[kind] or (ours is not None and ours.is_as_written(found))
 
         suffixes = {kind: FAILURE_SUFFIX if kind == FAILURE else f".{kind}" for kind in data}
         targets = output_paths(path, suffixes, is_free)
@@ -85,32 +84,23 @@ class Outputs:
         for path in written:
             history.run("confirm_output", path=os.fsencode(path), now=self._clock.stamp())
 
-    def forget(self, path: Path) -> None:
-        """Remember no more that a file is ours."""
-        with self._history.transaction() as history:
-            history.run("forget_output", path=os.fsencode(path))
-
     def withdraw(self, recording: int, kinds: Iterable[str], root: Path, keep: Iterable[Path] = ()) -> None:
         """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay."""
         kept = set(keep)
         folders = {path.parent for path in kept}
-        for row in self._history.all("recording_outputs", recording=recording):
-            path = Path(os.fsdecode(row["path"]))
-            if row["format"] not in kinds or path in kept or (folders and path.parent not in folders):
+        for output in outputs_of(self._history, recording):
+            path = output.path
+            if output.format not in kinds or path in kept or (folders and path.parent not in folders):
                 continue
-            found = None if row["format"] == FAILURE else _digest(path, root)
-            if row["format"] == FAILURE or (found is not None and _is_as_written(row, found)):
+            found = None if output.format == FAILURE else _digest(path, root)
+            if output.format == FAILURE or (found is not None and output.is_as_written(found)):
                 try:
                     path.unlink(missing_ok=True)
                 except OSError as error:
                     raise write_error(path, error) from None
-            elif found is not None and row["written_sha256"] is not None:
+            elif found is not None and output.written_sha256:
                 log.info("edited_transcript_kept", file=path.name)
-            self.forget(path)
-
-
-def _is_as_written(row: sqlite3.Row, digest: str) -> bool:
-    return digest in (row["written_sha256"], row["planned_sha256"])
+            forget_output(self._history, path)
 
 
 def _digest(path: Path, root: Path) -> str | None:

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
+from asr_daemon.clock import Clock
 from asr_daemon.config import Config, load_config
 from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,9 +163,10 @@ class Stage:
             sample.key: result["recording"] for sample, result in zip(chosen, answer["results"], strict=True)
         }
         history = open_history_read_only(self.config.history_path)
+        recordings = Recordings(history, Clock())
         for _ in self._statuses():
-            rows = [history.one("get_recording", recording=number) for number in self._plain.values()]
-            if all(row is not None and row["job_state"] == "done" for row in rows):
+            filed = [recordings.get(number) for number in self._plain.values()]
+            if all(one is not None and one.work and one.work.state is JobState.DONE for one in filed):
                 break
         history.close()
 
@@ -189,9 +193,9 @@ class Stage:
         history = open_history_read_only(self.config.history_path)
         plain = {}
         for key, number in self._plain.items():
-            row = history.one("get_recording", recording=number)
-            if row is not None:
-                plain[key] = json.loads(render(history, row, "json"))
+            filed = Recordings(history, Clock()).get(number)
+            if filed is not None:
+                plain[key] = json.loads(render(history, filed, "json"))
         entries = entries_of(history)
         history.close()
         transcripts = {}

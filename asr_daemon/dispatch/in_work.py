@@ -1,20 +1,33 @@
-"""What the consumer knows of the work in hand, and what it tells `status` and the metrics of it."""
+"""What a session knows of the work in hand, and what it tells `status` and the metrics of its recogniser."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from asr_daemon.queue.memory_ladder import Rung
 
 if TYPE_CHECKING:
-    from asr_daemon.errors import JobError
-    from asr_daemon.queue.jobs import Job
+    from asr_daemon.errors import WorkError
+    from asr_daemon.queue.job import Job
+
+
+class Phase(str, enum.Enum):
+    """What a recogniser does at the moment."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    WORKING = "working"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+
+    __str__ = str.__str__
 
 
 @dataclass(slots=True)
 class InWork:
-    """A job that the recogniser has in hand."""
+    """A job that a recogniser has in hand."""
 
     job: Job
     name: str
@@ -30,27 +43,37 @@ class Ending:
     """A claimed job that the recogniser has no longer, to be said in the history as soon as that can be."""
 
     job: Job
-    error: JobError | None  # None: untried
+    error: WorkError | None  # None: untried
     at_once: bool = False  # it was not alone when the recogniser was lost
     last_rung: Rung = Rung.CPU  # the highest that could help, where memory did not suffice
 
 
 @dataclass(slots=True)
-class ConsumerState:
-    """What `status` tells of the recogniser."""
+class SessionState:
+    """What `status` tells of a recogniser."""
 
-    state: str = "idle"  # idle, loading, working, blocked, paused
+    name: str = ""
+    phase: Phase = Phase.IDLE
     reason: str = ""  # why it is blocked
     model: str = ""
     device: str = ""
+    precision: str = ""
     pid: int | None = None
     load_ms: int = 0
     restarts: int = 0
     audio_ms: int = 0  # recognised since the start
     busy_s: float = 0.0  # with at least one recording in work, since the start
     failures: dict[str, int] = field(default_factory=dict)  # ended attempts by class, since the start
-    # What was done because memory did not suffice, since the start; see memory_ladder.py.
+    # What was done because memory did not suffice, since the start; see queue/memory_ladder.py.
     memory_steps: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("batch", "segment", "process", "cpu"), 0)
     )
     in_work: dict[int, InWork] = field(default_factory=dict)
+
+    def count_memory_step(self, step: str) -> None:
+        """Count what was done because memory did not suffice."""
+        self.memory_steps[step] = self.memory_steps.get(step, 0) + 1
+
+    def count_failure(self, code: str) -> None:
+        """Count an attempt that ended so."""
+        self.failures[code] = self.failures.get(code, 0) + 1

@@ -1,25 +1,26 @@
-"""The one recogniser child: started when it is needed, with the model that is needed, and ended.
+"""A recogniser child: started when it is needed, with the model that is needed, and ended.
 
-Enters: configuration and the model at hand. Leaves: a child that said Ready. Fails with what keeps the whole
-queue waiting and is no recording's fault: :class:`~asr_daemon.errors.ModelMissingError`,
+Enters: what is wanted of it. Leaves: a child that said Ready. Fails with what keeps the queue waiting and is
+no recording's fault: :class:`~asr_daemon.errors.ModelMissingError`,
 :class:`~asr_daemon.errors.DeviceMissingError`, :class:`~asr_daemon.errors.RecogniserNotStartedError`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.errors import (
     ConfigurationError,
-    DeviceMissingError,
+    EngineUnavailableError,
     ModelMissingError,
     RecogniserCrashedError,
     RecogniserNotStartedError,
-    job_error,
+    work_error,
 )
 from asr_daemon.models.catalogue import stamp
 from asr_daemon.queue.memory_ladder import Rung
@@ -71,8 +72,19 @@ class _Broken:
     error: ModelMissingError
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a recogniser is to be like."""
+
+    model: ModelChoice
+    engine: EngineSection
+    device: str  # as in engine.device
+    sharers: int = 1  # recognisers that share this machine's processor and memory, this one among them
+    rung: Rung = Rung.USUAL
+
+
 class RecogniserKeeper:
-    """Starts and ends the child; belongs to the consumer's thread."""
+    """Starts and ends one child; belongs to its session's thread."""
 
     def __init__(
         self,
@@ -80,68 +92,81 @@ class RecogniserKeeper:
         find_ffmpeg: Callable[[str], str],
         clock: Clock,
         is_stopping: Callable[[], bool],
+        gate: LoadGate | None = None,
+        name: str = "",
     ) -> None:
         self.current: Recogniser | None = None
         self.pid: int | None = None
         self.model = ""  # what a person calls the one that was loaded last
-        self.device = ""
-        self.load_ms = 0
+        self.model_is_builtin = False
+        self.ready_said = protocol.Ready("", "", 0)  # by the one that was loaded last
         self._start = start
         self._find_ffmpeg = find_ffmpeg
         self._clock = clock
         self._is_stopping = is_stopping
+        self._gate = gate or LoadGate(clock)
+        self._name = name
         self._broken: _Broken | None = None
-        self._loaded = ("", "")  # the model's identity and the device that was asked for
+        self._loaded: tuple[str, protocol.Setup] | None = None  # the model's identity, and what was asked for
 
-    def ready(self, model: ModelChoice, engine: EngineSection, rung: Rung = Rung.USUAL) -> Recogniser:
-        """Return a child that has that model loaded on the device; any other ends first.
+    def ready(self, wanted: Wanted) -> Recogniser:
+        """Return a child that is as wanted; any other ends first.
 
         Above :attr:`Rung.USUAL` it is a fresh one in any case.
         """
-        if not self.suits(model, engine, rung):
+        if not self.suits(wanted):
             self.end()
         if self.current is None:
-            wanted = (model.identity, _device(engine, rung))
-            self.current = self._load_unless_broken(model, engine, rung)
-            if model.identity != wanted[0]:
+            identity, setup = wanted.model.identity, self._setup(wanted)
+            with self._gate.turn(self._is_stopping):
+                self.current = self._load_unless_broken(wanted, setup)
+            if wanted.model.identity != identity:
                 self.kill()
                 raise RecogniserNotStartedError("the model was replaced while it was loaded")
-            self._loaded = wanted
+            self._loaded = (identity, replace(setup, begins_small=False))  # it begins so, and grows
         return self.current
 
-    def suits(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> bool:
+    def suits(self, wanted: Wanted) -> bool:
         """Whether :meth:`ready` would end no child."""
-        is_as_wanted = self._loaded == (model.identity, engine.device) and rung is Rung.USUAL
-        return self.current is None or is_as_wanted
+        if self.current is None:
+            return True
+        return wanted.rung is Rung.USUAL and self._loaded == (wanted.model.identity, self._setup(wanted))
 
-    def _load_unless_broken(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
+    def _load_unless_broken(self, wanted: Wanted, setup: protocol.Setup) -> Recogniser:
         """Load; a model that was found damaged is read again (gigabytes) once a file of it has changed."""
-        now_s, seen = self._clock.monotonic_s(), stamp(model)
+        now_s, seen = self._clock.monotonic_s(), stamp(wanted.model)
         if self._broken is not None and self._broken.stamp == seen and now_s < self._broken.until_s:
             raise self._broken.error
         self._broken = None
         try:
-            return self._load(model, engine, rung)
+            recogniser = self._load(wanted, replace(setup, is_verified=self._gate.is_verified(seen)))
         except ModelMissingError as error:
             if seen:
                 self._broken = _Broken(seen, now_s + BROKEN_AGAIN_S, error)
             raise
+        self._gate.verified(seen)
+        return recogniser
 
-    def _load(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
-        setup = protocol.Setup(
+    def _setup(self, wanted: Wanted) -> protocol.Setup:
+        model, engine = wanted.model, wanted.engine
+        is_on_cpu = wanted.rung is Rung.CPU
+        return protocol.Setup(
             model_name=model.name,
             model_family=model.family,
             model_folder=str(model.folder),
             vad_folder=str(model.vad_folder or ""),
             punctuation_folder=str(model.punctuation_folder or ""),
-            device=_device(engine, rung),
-            batch_s=0.0 if rung is Rung.CPU else engine.batch_s,
+            device="cpu" if is_on_cpu else wanted.device,
+            batch_s=0.0 if is_on_cpu else engine.batch_s,
             threads=engine.threads,
             ffmpeg=self._ffmpeg(engine.ffmpeg),
             max_duration_s=engine.max_duration_h * 3600,
-            begins_small=rung is not Rung.USUAL,
+            begins_small=wanted.rung is not Rung.USUAL,
             half_precision=engine.half_precision,
+            sharers=wanted.sharers,
         )
+
+    def _load(self, wanted: Wanted, setup: protocol.Setup) -> Recogniser:
         try:
             recogniser = self._start(setup)
         except RecogniserCrashedError as error:
@@ -154,11 +179,12 @@ class RecogniserKeeper:
         except BaseException:
             recogniser.kill()
             raise
-        self.pid = recogniser.pid
-        self.model, self.device, self.load_ms = model.label, answer.device, answer.load_ms
+        self.pid, self.ready_said = recogniser.pid, answer
+        self.model, self.model_is_builtin = wanted.model.label, wanted.model.is_builtin
         log.info(
             "model_loaded",
-            model=model.label,
+            model=self.model,
+            recogniser=self._name,
             device=answer.device,
             load_ms=answer.load_ms,
             bound_s=answer.bound_s,
@@ -180,12 +206,12 @@ class RecogniserKeeper:
                 case protocol.Ready() as ready:
                     return ready
                 case protocol.Broken(code, message, evidence):
-                    error = job_error(code, message, evidence)
-                    if isinstance(error, (ModelMissingError, DeviceMissingError)):
+                    error = work_error(code, message, evidence)
+                    if isinstance(error, EngineUnavailableError):
                         raise error
                     raise RecogniserNotStartedError(f"{code}: {message}", evidence=evidence)
                 case protocol.Note() as note:
-                    write_note(note)
+                    write_note(note, self._name)
         if self._is_stopping():
             raise RecogniserNotStartedError("the daemon is stopping")
         raise RecogniserNotStartedError(f"the model was not loaded within {LOAD_TIMEOUT_S:.0f} s")
@@ -194,7 +220,7 @@ class RecogniserKeeper:
         """Hear what a child without work says; raises RecogniserCrashedError where it has ended."""
         while self.current is not None and (message := self.current.receive(0.0)) is not None:
             if isinstance(message, protocol.Note):
-                write_note(message)
+                write_note(message, self._name)
 
     def kill(self) -> None:
         """End it at once."""
@@ -213,12 +239,7 @@ class RecogniserKeeper:
             recogniser.stop(timeout_s=END_WITHIN_S)
 
 
-def _device(engine: EngineSection, rung: Rung) -> str:
-    """Return the device to ask for."""
-    return "cpu" if rung is Rung.CPU else engine.device
-
-
-def write_note(note: protocol.Note) -> None:
+def write_note(note: protocol.Note, recogniser: str) -> None:
     """Write a log line of the child into ours."""
     write = {"debug": log.debug, "warning": log.warning, "error": log.error}.get(note.level, log.info)
-    write(note.event, **note.fields)
+    write(note.event, recogniser=recogniser, **note.fields)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.dispatch.channel import Channel
 from asr_daemon.dispatch.kernel_kills import KernelKills
-from asr_daemon.dispatch.protocol import Recognise, Recognised, Saved, Stop
+from asr_daemon.dispatch.protocol import DAEMON_PID, Recognise, Recognised, Saved, Stop
 from asr_daemon.errors import KilledForMemoryError, RecogniserCrashedError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from asr_daemon.dispatch.protocol import Message, Setup
 
-DAEMON_PID = "ASR_DAEMON_PID"  # in the child's environment: whom it must not outlive
 PROGRAM = ("-m", "asr_daemon.recogniser")
 EXPENDABLE = 500  # of 1000: see oom_score_adj in proc(5)
 _KEPT_LINES = 200
@@ -96,15 +95,6 @@ class RecogniserProcess:
     def is_alive(self) -> bool:
         """Whether the child still runs."""
         return self._process.poll() is None
-
-    @property
-    def rss_bytes(self) -> int:
-        """Memory that the child holds now; 0 once it has ended."""
-        try:
-            pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
-        except (OSError, IndexError):
-            return 0
-        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def fileno(self) -> int:
         """Return the channel's descriptor: readable when something can be received."""

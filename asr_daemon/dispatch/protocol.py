@@ -19,8 +19,10 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from asr_daemon.models.abilities import Family  # noqa: TC001 (pydantic reads the annotations)
-from asr_daemon.queue.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.transcripts.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
 from asr_daemon.transcripts.transcript import Segment  # noqa: TC001
+
+DAEMON_PID = "ASR_DAEMON_PID"  # in the child's environment: whom it must not outlive
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Setup:
     max_duration_s: float
     begins_small: bool = False  # memory did not suffice before: one segment a batch at first
     half_precision: bool = True  # on a card, where the family allows it
+    sharers: int = 1  # recognisers that share this machine's processor and memory, this one among them
+    is_verified: bool = False  # the model's files were compared with their manifests a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Ready:
     load_ms: int
     versions: dict[str, str] = field(default_factory=dict)
     bound_s: float = 0.0  # of a batch, in padded seconds
+    precision: str = "float32"  # in which it computes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,10 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """Stretches of speech found so far: (index, start_ms, end_ms). ``complete`` closes the list."""
+    """Stretches of speech found so far: (index, start_ms, end_ms)."""
 
     job: int
     segments: tuple[tuple[int, int, int], ...]
-    complete: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.files.mounts import events_are_reliable, filesystem_type, is_network
 from asr_daemon.hotwords import HotwordFileError, read_hotwords
-from asr_daemon.inboxes.share import Answering
+from asr_daemon.inboxes.share import Shares
 from asr_daemon.install.access import shared_group
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
     yield from _backups(config, user)
     if config.metrics.textfile is not None:
         yield from _usable("metrics.textfile", config.metrics.textfile.parent, "write", user)
-    answering, there = Answering(), []
+    answering, there = Shares(), []
     for inbox in config.inbox:
         try:
             answering.ask(inbox.path, functools.partial(os.path.lexists, inbox.path))

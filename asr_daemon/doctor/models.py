@@ -26,7 +26,7 @@ KEY = "engine.model"
 def look_at_models(config: Config, user: ServiceUser) -> Iterator[Finding]:
     """Look at the model in force and what goes with it; every byte is compared with the manifests."""
     try:
-        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+        model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
     except AsrDaemonError as error:
         fix = pull_command(config.engine.model) or "asr-daemon models list"
         yield Finding("error", KEY, str(error), fix)

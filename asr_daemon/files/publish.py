@@ -11,7 +11,13 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, WriteFailedError
+from asr_daemon.errors import (
+    DiskFullError,
+    InboxGoneError,
+    InboxReadOnlyError,
+    ShareUnavailableError,
+    WriteFailedError,
+)
 from asr_daemon.files.syscalls import open_beneath, rename_without_replacing
 from asr_daemon.files.temporary import hold, new_temporary_name
 
@@ -27,15 +33,12 @@ _GONE = frozenset(
 _NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
 
-def publish(
-    path: Path, data: bytes, *, root: Path | None = None, gid: int | None = None, replace: bool = True
-) -> None:
+def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool = True) -> None:
     """Write the file, durably and at once.
 
     Whoever may list the folder may read the file, and who may add to the folder may write to it: the mode is
-    the folder's without x, the group ``gid`` (the recording's, say) or the folder's, as far as the service
-    may give it. ``root``: no link is followed below that folder. ``replace=False`` raises ``FileExistsError``
-    where the name is taken.
+    the folder's without x, and the group is the folder's, as far as the service may give it. ``root``: no
+    link is followed below that folder. ``replace=False`` raises ``FileExistsError`` where the name is taken.
 
     Raises :class:`DiskFullError`, :class:`InboxReadOnlyError`, :class:`InboxGoneError` or
     :class:`WriteFailedError`, with nothing left behind.
@@ -43,7 +46,7 @@ def publish(
     try:
         folder_fd = open_folder(path.parent, root)
         try:
-            _publish_in(folder_fd, path.name, data, gid, replace)
+            _publish_in(folder_fd, path.name, data, replace)
         finally:
             os.close(folder_fd)
     except FileExistsError:
@@ -52,7 +55,7 @@ def publish(
         raise write_error(path, error) from None
 
 
-def _publish_in(folder_fd: int, name: str, data: bytes, gid: int | None, replace: bool) -> None:
+def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
     temporary = new_temporary_name()
     fd = os.open(
         temporary,
@@ -63,7 +66,7 @@ def _publish_in(folder_fd: int, name: str, data: bytes, gid: int | None, replace
     try:
         try:
             hold(fd)
-            _let_people_read(fd, os.fstat(folder_fd), gid)
+            _let_people_read(fd, os.fstat(folder_fd))
             left = memoryview(data)
             while left:
                 left = left[os.write(fd, left) :]
@@ -81,12 +84,9 @@ def _publish_in(folder_fd: int, name: str, data: bytes, gid: int | None, replace
     fsync_folder(folder_fd)
 
 
-def _let_people_read(fd: int, folder: os.stat_result, gid: int | None) -> None:
-    for wanted in (gid, folder.st_gid):
-        if wanted is not None:
-            with contextlib.suppress(OSError):  # not a member of that group, or a file system without groups
-                os.fchown(fd, -1, wanted)
-                break
+def _let_people_read(fd: int, folder: os.stat_result) -> None:
+    with contextlib.suppress(OSError):  # not a member of that group, or a file system without groups
+        os.fchown(fd, -1, folder.st_gid)
     with contextlib.suppress(OSError):
         os.fchmod(fd, 0o600 | (folder.st_mode & 0o666))
 
@@ -112,7 +112,7 @@ def fsync_folder(folder_fd: int) -> None:
             raise
 
 
-def write_error(path: Path, error: OSError) -> JobError:
+def write_error(path: Path, error: OSError) -> ShareUnavailableError:
     """Return what a failed write means for the recording."""
     where = f"{path.name!r} cannot be written to {str(path.parent)!r}: {error.strerror}"
     if error.errno in _FULL:

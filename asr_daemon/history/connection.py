@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from asr_daemon.errors import DiskFullError, HistoryFailedError, OperatorError
+from asr_daemon.errors import HistoryFailedError, HistoryFullError, OperatorError
 from asr_daemon.history.migrations import migrations
 from asr_daemon.history.queries import QUERIES
 
@@ -44,7 +44,7 @@ class History:
     def transaction(self) -> Iterator[History]:
         """Commit at the end, or roll back; nested uses join the outer one.
 
-        Raises :class:`~asr_daemon.errors.DiskFullError` where SQLite found no room, and
+        Raises :class:`~asr_daemon.errors.HistoryFullError` where SQLite found no room, and
         :class:`~asr_daemon.errors.HistoryFailedError` where the disk, or another program, refused.
         """
         with self._lock:
@@ -60,7 +60,7 @@ class History:
                 self._roll_back()
                 self._shrink()
                 raise _typed(error) from error
-            except DiskFullError:  # of a statement inside
+            except HistoryFullError:  # of a statement inside
                 self._roll_back()
                 self._shrink()
                 raise
@@ -81,7 +81,7 @@ class History:
     def run(self, query: str, /, **values: Any) -> sqlite3.Cursor:
         """Execute the named statement of ``queries.sql``; inside a transaction where it writes.
 
-        Raises :class:`~asr_daemon.errors.DiskFullError` or :class:`~asr_daemon.errors.HistoryFailedError`.
+        Raises :class:`~asr_daemon.errors.HistoryFullError` or :class:`~asr_daemon.errors.HistoryFailedError`.
         """
         with self._lock:
             try:
@@ -197,7 +197,7 @@ def _typed(error: sqlite3.OperationalError) -> Exception:
     """Return what the refusal means: those of the disk pass, those of our own SQL do not."""
     words = str(error)
     if "disk is full" in words:
-        return DiskFullError("no room left for the history")
+        return HistoryFullError("no room left for the history")
     if words.startswith(_PASSING):
         return HistoryFailedError(f"the history cannot be used: {words}")
     return error

@@ -160,3 +160,46 @@ def indexes_for_thousands_of_recordings(db: Database) -> None:
 def jobs_suspect(db: Database) -> None:
     """Ask for suspects that wait, several times a second, without reading all that is queued."""
     db.execute("CREATE INDEX jobs_suspect ON jobs (not_before) WHERE state = 'queued' AND is_suspect = 1")
+
+
+@migrations(name="0007_withdrawn_and_cancelled")
+def withdrawn_and_cancelled(db: Database) -> None:
+    """Let work be withdrawn and recordings cancelled; what queued for nobody is withdrawn at last.
+
+    Only the words of two CHECK constraints change, none of the rows' bytes: the way that SQLite's own
+    documentation gives for that (lang_altertable.html, "making other kinds of table schema changes").
+    """
+    _allow_state(db, "jobs", before="'done', 'failed', 'quarantined')", word="withdrawn")
+    _allow_state(db, "recordings", before="'failed', 'gone', 'superseded')", word="cancelled")
+    db.execute(
+        "UPDATE jobs SET state = 'withdrawn' WHERE state = 'queued' AND NOT EXISTS (SELECT 1 FROM recordings"
+        " WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')"
+    )
+
+
+def _allow_state(db: Database, table: str, *, before: str, word: str) -> None:
+    (version,) = db.execute("PRAGMA schema_version").fetchone()
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
+        [before, f"{before[:-1]}, '{word}')", table],
+    )
+    db.execute(f"PRAGMA schema_version = {int(version) + 1}")
+    db.execute("PRAGMA writable_schema = OFF")
+
+
+@migrations(name="0008_what_recognised_it")
+def what_recognised_it(db: Database) -> None:
+    """Remember which recogniser holds a job, and what recognised an attempt and each of its segments."""
+    db.execute("ALTER TABLE jobs ADD COLUMN claimed_by TEXT")
+    db.execute("ALTER TABLE jobs ADD COLUMN device TEXT")
+    db.execute("ALTER TABLE jobs ADD COLUMN precision TEXT")
+    for column in (
+        "recogniser TEXT",
+        "model_name TEXT",
+        "model_is_builtin INTEGER",
+        "device TEXT",
+        "precision TEXT",
+    ):
+        db.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
+    db.execute("ALTER TABLE segments ADD COLUMN attempt_id INTEGER")

@@ -39,13 +39,18 @@ WHERE id = :recording
 
 -- known_signatures: files that need no look until they change
 SELECT path, size_bytes, mtime_ns, inode FROM recordings
-WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed') AND job_id IS NOT NULL AND archived_at IS NULL
+WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed', 'cancelled')
+  AND job_id IS NOT NULL AND archived_at IS NULL
 
 -- waiting_recordings: files of an inbox whose transcript is still to come
-SELECT id, path, name FROM recordings WHERE inbox = :inbox AND state = 'waiting'
+SELECT * FROM recordings WHERE inbox = :inbox AND state = 'waiting'
+
+-- queued_recordings: those of them whose work was not begun
+SELECT recordings.* FROM recordings JOIN jobs ON jobs.id = recordings.job_id
+WHERE recordings.inbox = :inbox AND recordings.state = 'waiting' AND jobs.state = 'queued'
 
 -- strangers: files that wait though their inbox is configured no more
-SELECT id, name, inbox FROM recordings
+SELECT * FROM recordings
 WHERE state = 'waiting' AND inbox <> '' AND inbox NOT IN (SELECT value FROM json_each(:inboxes))
 
 -- set_recording_state: a recording moved on
@@ -58,9 +63,12 @@ UPDATE recordings SET problem = :problem WHERE id = :recording
 -- rebind_recording: a waiting recording belongs to another piece of work now
 UPDATE recordings SET job_id = :job WHERE id = :recording
 
--- transcribed_recordings: finished files of an inbox and the profile that they were recognised under
-SELECT recordings.*, jobs.sha256, profiles.profile FROM recordings
-JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
+-- transcribed_recordings: finished files of an inbox with their work
+SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
+    profiles.profile
+FROM recordings JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
 WHERE recordings.inbox = :inbox AND recordings.state = 'done' AND recordings.archived_at IS NULL
 ORDER BY recordings.id
 
@@ -71,6 +79,7 @@ WHERE jobs.state = 'queued'
        OR jobs.put_back_at > :now)  -- the clock was set back: half a minute must not become a day
   AND (:fresh_only = 0 OR jobs.is_suspect = 0)
   AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting'
+              AND (:most_bytes IS NULL OR recordings.size_bytes <= :most_bytes)
               AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
 ORDER BY jobs.priority, jobs.id LIMIT 1
 
@@ -81,16 +90,36 @@ WHERE jobs.state = 'queued' AND jobs.is_suspect = 1 AND jobs.not_before <= :befo
               AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
 LIMIT 1
 
--- any_queued: whether anything waits for its time
-SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1
+-- any_queued: whether anything that somebody waits for waits for its time
+SELECT 1 FROM jobs WHERE state = 'queued'
+  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+LIMIT 1
 
 -- claim_job: the attempt is counted before anything is tried
-UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = :now, not_before = NULL WHERE id = :job
+UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = :now, not_before = NULL,
+    claimed_by = :recogniser
+WHERE id = :job
 
 -- begin_attempt: evidence begins
-INSERT INTO attempts (job_id, number, segments, started_at)
+INSERT INTO attempts (job_id, number, segments, recogniser, started_at)
 SELECT :job, (SELECT count(*) + 1 FROM attempts WHERE job_id = :job),
-    (SELECT count(*) FROM segments WHERE job_id = :job AND raw_text IS NOT NULL), :now
+    (SELECT count(*) FROM segments WHERE job_id = :job AND raw_text IS NOT NULL), :recogniser, :now
+
+-- begin_recognition: what recognises the newest attempt
+UPDATE attempts SET model_name = :model_name, model_is_builtin = :model_is_builtin, device = :device,
+    precision = :precision
+WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
+
+-- unwanted_jobs: running jobs that nobody waits for any more
+SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(:jobs)) AND state = 'running'
+  AND NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+
+-- withdraw_job: a queued job that nobody waits for is queued no more
+UPDATE jobs SET state = 'withdrawn', not_before = NULL WHERE id = :job AND state = 'queued'
+  AND NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+
+-- requeue_job: somebody waits again for a job that was withdrawn
+UPDATE jobs SET state = 'queued', queued_at = :now, priority = :priority, not_before = NULL WHERE id = :job
 
 -- end_attempt: how the newest attempt ended
 UPDATE attempts SET ended_at = :now, error_code = :error_code, error_message = :error_message, evidence = :evidence
@@ -105,33 +134,40 @@ SELECT (SELECT count(*) FROM segments WHERE job_id = :job AND raw_text IS NOT NU
 FROM attempts WHERE job_id = :job ORDER BY id DESC LIMIT 1
 
 -- drop_attempt: what was tried was not the recording
-DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job)
+DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts WHERE job_id = :job) AND ended_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM segments WHERE segments.job_id = :job AND segments.attempt_id = attempts.id)
+
+-- open_attempt: the attempt that has not ended
+SELECT id FROM attempts WHERE job_id = :job AND ended_at IS NULL
 
 -- job_recordings: the files that wait for a job
 SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY inbox = '' DESC, id
 
 -- put_back_job: try again, later
-UPDATE jobs SET state = 'queued', not_before = :not_before, put_back_at = :now, attempts = attempts - :unspent,
+UPDATE jobs SET state = 'queued', claimed_by = NULL, not_before = :not_before, put_back_at = :now,
+    attempts = attempts - :unspent,
     strikes = strikes + :strike, is_suspect = max(is_suspect, :is_suspect), memory_rung = max(memory_rung, :rung),
     error_code = coalesce(:error_code, error_code), error_message = coalesce(:error_message, error_message)
 WHERE id = :job
 
 -- end_job: no further try
-UPDATE jobs SET state = :state, finished_at = :now, error_code = :error_code, error_message = :error_message
+UPDATE jobs SET state = :state, claimed_by = NULL, finished_at = :now, error_code = :error_code, error_message = :error_message
 WHERE id = :job
 
 -- finish_job: every segment is committed
-UPDATE jobs SET state = 'done', finished_at = :now, duration_ms = :duration_ms, flags = :flags,
-    timings_ms = :timings_ms, model_name = :model_name, model_is_builtin = :model_is_builtin,
+UPDATE jobs SET state = 'done', claimed_by = NULL, finished_at = :now, duration_ms = :duration_ms, flags = :flags,
+    timings_ms = :timings_ms, model_name = :model_name, model_is_builtin = :model_is_builtin, device = :device,
+    precision = :precision,
     error_code = NULL, error_message = NULL, not_before = NULL
 WHERE id = :job
 
 -- interrupted_jobs: work that a stopped or killed daemon left behind
-SELECT id, attempts FROM jobs WHERE state = 'running'
+SELECT id, attempts FROM jobs
+WHERE state = 'running' AND coalesce(claimed_by, '') NOT IN (SELECT value FROM json_each(:held))
 
 -- reset_job: forget failures, begin anew
 UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, memory_rung = 0, not_before = NULL,
-    error_code = NULL, error_message = NULL, finished_at = NULL, segmented = 0, queued_at = :now
+    error_code = NULL, error_message = NULL, finished_at = NULL, queued_at = :now
 WHERE id = :job
 
 -- wake_recordings: its files wait again
@@ -142,15 +178,15 @@ INSERT INTO segments (job_id, number, start_ms, end_ms) VALUES (:job, :number, :
 ON CONFLICT (job_id, number) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms, raw_text = NULL
 WHERE start_ms <> excluded.start_ms OR end_ms <> excluded.end_ms
 
--- set_segmented: every stretch of speech is known
-UPDATE jobs SET segmented = 1 WHERE id = :job
-
--- save_segment: a segment was recognised
-INSERT INTO segments (job_id, number, start_ms, end_ms, raw_text, text, tokens, spans, corrections, hotwords_hit, flags)
-VALUES (:job, :number, :start_ms, :end_ms, :raw_text, :text, :tokens, :spans, :corrections, :hotwords_hit, :flags)
+-- save_segment: a segment was recognised, in the newest attempt
+INSERT INTO segments (job_id, number, start_ms, end_ms, raw_text, text, tokens, spans, corrections, hotwords_hit, flags,
+    attempt_id)
+VALUES (:job, :number, :start_ms, :end_ms, :raw_text, :text, :tokens, :spans, :corrections, :hotwords_hit, :flags,
+    (SELECT max(id) FROM attempts WHERE job_id = :job))
 ON CONFLICT (job_id, number) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms,
     raw_text = excluded.raw_text, text = excluded.text, tokens = excluded.tokens, spans = excluded.spans,
-    corrections = excluded.corrections, hotwords_hit = excluded.hotwords_hit, flags = excluded.flags
+    corrections = excluded.corrections, hotwords_hit = excluded.hotwords_hit, flags = excluded.flags,
+    attempt_id = excluded.attempt_id
 RETURNING id
 
 -- index_segment: its words can be searched
@@ -182,17 +218,18 @@ SELECT raw_text, corrections, hotwords_hit FROM segments
 WHERE job_id = :job AND raw_text IS NOT NULL AND hotwords_hit <> '[]' ORDER BY start_ms, number
 
 -- undelivered: files whose work has ended, but which do not have their transcript yet
-SELECT recordings.id AS recording, recordings.inbox FROM recordings JOIN jobs ON jobs.id = recordings.job_id
+SELECT recordings.* FROM recordings JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.state = 'waiting' AND jobs.state IN ('done', 'failed', 'quarantined')
 ORDER BY recordings.id
 
 -- undelivered_of_job: files that wait for that job
-SELECT id AS recording, inbox FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
+SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
 
 -- get_recording: one file with its work
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
-    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.flags, jobs.timings_ms,
-    jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at, profiles.profile
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
+    profiles.profile
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 LEFT JOIN profiles ON profiles.digest = jobs.profile_digest
 WHERE recordings.id = :recording
@@ -216,7 +253,7 @@ SELECT recording_id FROM outputs WHERE same_name = :same_name
 SELECT path, format, written_sha256, planned_sha256 FROM outputs WHERE recording_id = :recording ORDER BY path
 
 -- archivable: finished files of inboxes that have an archive
-SELECT id, path, inbox, size_bytes, mtime_ns, written_at FROM recordings
+SELECT * FROM recordings
 INDEXED BY recordings_to_archive  -- else those that lie in the archive are read, too, every other second
 WHERE state = 'done' AND archived_at IS NULL AND job_id IS NOT NULL
   AND inbox IN (SELECT value FROM json_each(:inboxes))
@@ -235,12 +272,12 @@ WHERE recordings.inbox = :inbox AND recordings.state = 'failed' AND outputs.form
   AND outputs.written_at IS NOT NULL
 
 -- attempts_of_job: what was tried
-SELECT number, started_at, ended_at, error_code, error_message, evidence FROM attempts
+SELECT number, recogniser, started_at, ended_at, error_code, error_message, evidence FROM attempts
 WHERE job_id = :job ORDER BY id
 
 -- queue_counts: how many jobs are in each state
 SELECT jobs.state, count(*) AS jobs FROM jobs
-WHERE jobs.state NOT IN ('queued', 'running')
+WHERE jobs.state NOT IN ('queued', 'running', 'withdrawn')
    OR EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
 GROUP BY jobs.state
 

@@ -44,10 +44,6 @@ class InboxPresence:
         """Return the presence of that text; raises ``ValueError`` or ``TypeError`` where it is none."""
         return cls(**json.loads(text))
 
-    def is_same_folder(self, other: InboxPresence) -> bool:
-        """Return whether both are the same folder of the same mount: an observer of it still sees it."""
-        return (self.device, self.inode) == (other.device, other.inode)
-
 
 def check_presence(
     folder: Path, known: InboxPresence | None = None, *, mountinfo: Path = MOUNTINFO

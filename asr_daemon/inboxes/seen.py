@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from asr_daemon.inboxes.scan import Candidate
+    from asr_daemon.inboxes.candidate import Candidate
 
 
 class SeenFiles:
@@ -37,20 +37,12 @@ class SeenFiles:
         """Pass over the file of that path while it looks like that."""
         self._known[hash(path)] = hash((size_bytes, mtime_ns))
 
-    def discard(self, candidate: Candidate) -> None:
-        """Look at that candidate again (its transcript was taken away, say)."""
-        self.forget(candidate.path)
-
     def forget(self, path: Path) -> None:
         """Look at whatever lies at that path (what lay there is gone, say)."""
         number = hash(str(path))
         self._known.pop(number, None)
         if self._met is not None:
             self._met.pop(number, None)
-
-    def clear(self) -> None:
-        """Look at everything again (the profile changed, say)."""
-        self._known.clear()
 
     def is_known(self, path: str, found: os.stat_result) -> bool:
         """Return whether a scan may pass over that file; for :func:`~asr_daemon.inboxes.scan.scan`."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from asr_daemon.inboxes.scan import Candidate
+    from asr_daemon.inboxes.candidate import Candidate
 
 PATIENCE = 4  # settle windows that a recording waits which went on growing after a pause
 REMEMBERED_S = 900.0  # how long after it was taken a recording counts as "went on growing"
@@ -43,16 +43,8 @@ class _Remembered:
 class Settler:
     """The recordings that wait for quiet."""
 
-    def __init__(
-        self,
-        clock: Callable[[], float],
-        *,
-        look: Callable[[Path], Candidate | None] | None = None,
-    ) -> None:
-        """Take a monotonic clock in seconds, and how to look at a path again (None where it is gone).
-
-        Without ``look`` the caller looks again at what it takes.
-        """
+    def __init__(self, clock: Callable[[], float], look: Callable[[Path], Candidate | None]) -> None:
+        """Take a monotonic clock in seconds, and how to look at a path again (None where it is gone)."""
         self._clock = clock
         self._look = look
         self._waiting: dict[Path, _Waiting] = {}
@@ -115,7 +107,7 @@ class Settler:
                 continue
             if waiting.due_s > now:
                 self._push(path, waiting.due_s)
-            elif self._look is None or self._still_same(path, waiting):
+            elif self._still_same(path, waiting):
                 del self._waiting[path]
                 self._remember(waiting.candidate, now)
                 settled.append(waiting.candidate)
@@ -133,7 +125,7 @@ class Settler:
         return [path for path in self._waiting if str(path).startswith(prefix)]
 
     def _still_same(self, path: Path, waiting: _Waiting) -> bool:
-        seen = self._look(path) if self._look else waiting.candidate
+        seen = self._look(path)
         if seen is None:
             self.forget(path)
             return False
@@ -144,10 +136,8 @@ class Settler:
 
     def _arm(self, candidate: Candidate, settle_s: float) -> None:
         due_s = self._clock() + settle_s
-        is_queued = candidate.path in self._waiting
         self._waiting[candidate.path] = _Waiting(candidate, settle_s, due_s)
-        if not is_queued or self._look is not None:
-            self._push(candidate.path, due_s)
+        self._push(candidate.path, due_s)
 
     def _push(self, path: Path, due_s: float) -> None:
         self._pushed += 1  # orders equal times without comparing paths

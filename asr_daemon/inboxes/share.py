@@ -9,14 +9,19 @@ thread; systemd's watchdog then starts the daemon anew, and from then on it is k
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from asr_daemon.errors import InboxGoneError
+from asr_daemon.inboxes.presence import InboxPresence, check_presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from asr_daemon.config import InboxSection
+    from asr_daemon.history.settings import Settings
 
 T = TypeVar("T")
 WITHIN_S = 5.0  # a share that is merely slow answers sooner
@@ -45,10 +50,14 @@ class _Call(Generic[T]):
         return self._result  # type: ignore[return-value]
 
 
-class Answering:
-    """Which folders do not answer; any thread may ask."""
+class Shares:
+    """The folders of the shares, and which of them do not answer; any thread may ask.
 
-    def __init__(self, within_s: float = WITHIN_S) -> None:
+    Whatever reads or writes in a share asks here first.
+    """
+
+    def __init__(self, settings: Settings | None = None, within_s: float = WITHIN_S) -> None:
+        self._settings = settings
         self._within_s = within_s
         self._hung: dict[Path, threading.Event] = {}
 
@@ -67,3 +76,13 @@ class Answering:
         raise InboxGoneError(
             f"the share of {folder} does not answer: its server is away; bring it back, or unmount it"
         )
+
+    def require(self, inbox: InboxSection) -> InboxPresence:
+        """Return how an inbox is there now; raises :class:`InboxGoneError` where it is not."""
+        remembered = self._settings.presence(inbox.path) if self._settings else ""
+        known = InboxPresence.from_json(remembered) if remembered else None
+        return self.ask(inbox.path, lambda: check_presence(inbox.path, known))
+
+    def exists(self, path: Path) -> bool:
+        """Return whether anything lies at that path (a link too); raises :class:`InboxGoneError`."""
+        return self.ask(path.parent, lambda: os.path.lexists(path))

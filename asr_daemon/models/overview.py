@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from asr_daemon.errors import AsrDaemonError, ModelMissingError
-from asr_daemon.inboxes.scan import is_junk_folder
+from asr_daemon.files.junk import is_junk_folder
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, model_class, resolve
 from asr_daemon.models.known import KNOWN, find_known
@@ -72,7 +72,7 @@ def _absent(known: KnownModel, models_dir: Path) -> Entry:
 
 def _used(config: Config) -> dict[Path, str]:
     try:
-        choice = resolve(config.engine.model, config.models_dir, config.engine.device)
+        choice = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
     except AsrDaemonError:
         return {}
     folders = {

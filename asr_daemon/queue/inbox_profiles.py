@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,22 +12,29 @@ import structlog
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.hotwords import HotwordFileError, HotwordList, read_hotwords
 from asr_daemon.models.catalogue import ModelChoice, resolve
-from asr_daemon.queue.jobs import COMMAND_LINE
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from asr_daemon.config import Config, InboxSection
+    from asr_daemon.inboxes.share import Shares
 
 log = structlog.get_logger()
 
 
 class InboxProfiles:
-    """The profiles of the inboxes, as configuration, hotword files and models stand now."""
+    """The profiles of the inboxes, as configuration, hotword files and models stand now; for any thread."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._model: ModelChoice | None = None
+    def __init__(self, config: Config, shares: Shares) -> None:
+        self._shares = shares
+        self._lock = threading.Lock()
         self._complained: dict[Path, str] = {}
+        self.reload(config)
+
+    def reload(self, config: Config) -> None:
+        """Take up another configuration; the model is chosen anew."""
+        with self._lock:
+            self._config = config
+            self._model: ModelChoice | None = None
 
     @property
     def model(self) -> ModelChoice:
@@ -35,20 +43,31 @@ class InboxProfiles:
         Raises :class:`~asr_daemon.errors.ModelMissingError` while it is not there; looks again each time.
         One that is there stays chosen until the configuration is read anew.
         """
-        if self._model is None or not Path(self._model.folder).is_dir():
-            self._model = None
-            engine = self._config.engine
-            self._model = resolve(engine.model, self._config.models_dir, engine.device)
-        return self._model
+        with self._lock:
+            if self._model is None or not Path(self._model.folder).is_dir():
+                self._model = None
+                engine = self._config.engine
+                self._model = resolve(engine.model, self._config.models_dir, engine.recognisers[0])
+            return self._model
+
+    @property
+    def identity(self) -> str:
+        """The model as a profile names it; while it is missing, what was asked for stands in its place.
+
+        Work that is queued then is bound to the real one when it is claimed.
+        """
+        try:
+            return self.model.identity
+        except ModelMissingError:
+            return f"missing:{self._config.engine.model}"
 
     def profile(self, inbox_name: str) -> Profile:
-        """Return the profile of an inbox (of the defaults, for the command line)."""
+        """Return the profile of an inbox (of the defaults, for the command line).
+
+        Raises :class:`~asr_daemon.errors.InboxGoneError` where the share of its hotword file does not answer.
+        """
         inbox = self._config.find_inbox(inbox_name)
-        try:
-            identity = self.model.identity
-        except ModelMissingError:
-            # Queued under what was asked for; bound to the real one when it is claimed.
-            identity = f"missing:{self._config.engine.model}"
+        identity = self.identity
         itn = self._config.itn
         if inbox is None:
             return Profile(model=identity, itn=itn.enabled, protect=tuple(sorted(set(itn.protect))))
@@ -64,12 +83,16 @@ class InboxProfiles:
         return with_hotwords(profile, self.hotwords(inbox))
 
     def hotwords(self, inbox: InboxSection) -> HotwordList | None:
-        """Return the list as its file is now; None where there is none or it cannot be read (logged once)."""
+        """Return the list as its file is now; None where there is none or it cannot be read (logged once).
+
+        Raises :class:`~asr_daemon.errors.InboxGoneError` where its share does not answer: the recordings wait
+        for the list rather than being recognised without it.
+        """
         path = inbox.hotwords
         if path is None:
             return None
         try:
-            words = read_hotwords(path)
+            words = self._shares.ask(path.parent, lambda: read_hotwords(path))
         except HotwordFileError as error:
             self._complain(path, str(error), inbox=inbox.name)
             return None
@@ -78,9 +101,10 @@ class InboxProfiles:
         return words
 
     def _complain(self, path: Path, problem: str, *, inbox: str) -> None:
-        if self._complained.get(path, "") == problem:
-            return
-        self._complained[path] = problem
+        with self._lock:
+            if self._complained.get(path, "") == problem:
+                return
+            self._complained[path] = problem
         if problem:
             log.warning("hotwords_problem", inbox=inbox, file=str(path), problem=problem)
 
@@ -92,8 +116,3 @@ def with_hotwords(profile: Profile, words: HotwordList | None) -> Profile:
         hotwords=words.words if words else (),
         replacements=words.replacements if words else (),
     )
-
-
-def inbox_label(name: str) -> str:
-    """Return what a person calls the inbox of that name."""
-    return "(command line)" if name == COMMAND_LINE else name

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.dispatch.channel import Channel
-from asr_daemon.dispatch.local_process import DAEMON_PID
-from asr_daemon.dispatch.protocol import Broken, Note, Ready, Setup
-from asr_daemon.errors import JobError
+from asr_daemon.dispatch.protocol import DAEMON_PID, Broken, Note, Ready, Setup
+from asr_daemon.errors import WorkError
 from asr_daemon.models.soundness import require_sound
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def _work(channel: Channel, setup: Setup) -> int:
     began = time.monotonic()
     try:
         engine = _load(channel, setup)
-    except JobError as error:
+    except WorkError as error:
         channel.send(Broken(error.code, str(error), error.evidence or traceback.format_exc()))
         return 1
     except Exception as error:  # noqa: BLE001 (whatever loading raises, the daemon must hear of it)
@@ -76,7 +75,7 @@ def _work(channel: Channel, setup: Setup) -> int:
 
 def _load(channel: Channel, setup: Setup) -> Engine:
     for folder in (setup.model_folder, setup.vad_folder, setup.punctuation_folder):
-        if folder:
+        if folder and not setup.is_verified:
             require_sound(Path(folder))
     from asr_daemon.recogniser.families import on_demand  # noqa: PLC0415 (here, the engine's: seconds)
 

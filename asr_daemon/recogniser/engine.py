@@ -31,10 +31,10 @@ from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 
 if TYPE_CHECKING:
     from asr_daemon.dispatch.protocol import Setup
-    from asr_daemon.queue.profile import Profile
     from asr_daemon.recogniser.decoder import Note
     from asr_daemon.recogniser.families.family import Family
     from asr_daemon.recogniser.segmenter.detector import Detector
+    from asr_daemon.transcripts.profile import Profile
 
 
 class Engine:
@@ -42,7 +42,7 @@ class Engine:
 
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
-        self.threads = setup.threads or choose_threads()
+        self.threads = setup.threads or choose_threads(setup.sharers)
         self._abilities = ABILITIES[setup.model_family]
         self.most_in_batch = self._abilities.most_in_batch[self.device != "cpu"]
         self.model_name = setup.model_name
@@ -62,7 +62,9 @@ class Engine:
         torch.set_num_threads(self.threads)
         memory.give_back()
         free_bytes = memory.free_bytes(self.device)
-        self.full_bound_s = setup.batch_s or choose_bound_s(self.device, setup.model_family, free_bytes)
+        self.full_bound_s = setup.batch_s or choose_bound_s(
+            self.device, setup.model_family, free_bytes, setup.sharers
+        )
         self.limit = BatchLimit(self.full_bound_s, begins_small=setup.begins_small)
         self.decoder = Decoder(self._family, self.limit, note)
 
@@ -119,9 +121,9 @@ def choose_device(asked: str) -> str:
     return asked
 
 
-def choose_threads() -> int:
-    """Return the threads for torch: the cores that this process may use, one kept for decoding."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+def choose_threads(sharers: int = 1) -> int:
+    """Return the threads for torch: this recogniser's part of the cores, one kept for decoding."""
+    return max(1, (len(os.sched_getaffinity(0)) - 1) // sharers)
 
 
 def _load_family(setup: Setup, device: str, threads: int, note: Note) -> Family:

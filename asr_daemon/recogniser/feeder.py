@@ -1,7 +1,8 @@
-"""Decoding and segmenting on the CPU, ahead of the device: one thread, one recording after the other.
+"""Decoding and segmenting on the CPU, ahead of the device: one thread, the recordings take turns.
 
-Enters: jobs. Leaves: segments in the pool; each job hears of its segments, its progress and its end. A
-job's error ends that job alone.
+Enters: jobs. Leaves: segments in the pool; each job hears of its segments, its progress and its end. A turn
+is one window, and the recording that got least so far is next: a short one never waits for a long one's end.
+A job's error ends that job alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from asr_daemon.recogniser.sound.decoding import Decoding
 from asr_daemon.recogniser.sound.level import LevelMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     import torch
@@ -48,39 +49,51 @@ class Feeder:
         self._begin_detector = begin_detector
         self._ffmpeg = Path(ffmpeg)
         self._max_duration_s = max_duration_s
-        self._jobs: collections.deque[Job | None] = collections.deque()
-        self._arrived = threading.Semaphore(0)
+        self._arrived: collections.deque[Job] = collections.deque()
+        self._under_way: dict[Job, Iterator[None]] = {}
         self._thread = threading.Thread(target=self._work, name="feeder", daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work, until the pool is closed."""
         self._thread.start()
 
     def add(self, job: Job) -> None:
-        """Take a recording; it is decoded after those before it."""
-        self._jobs.append(job)
-        self._arrived.release()
-
-    def stop(self) -> None:
-        """End after the recording in hand (close the pool and end its job to be quick)."""
-        self._jobs.append(None)
-        self._arrived.release()
+        """Take a recording; its first turn is the next."""
+        self._arrived.append(job)
+        self._pool.wake()
 
     def _work(self) -> None:
-        while True:
-            self._arrived.acquire()
-            job = self._jobs.popleft()
-            if job is None:
-                return
-            try:
-                self._feed(job)
-            except Exception as error:  # noqa: BLE001 (the border of a job)
-                job.fail(error)
-                self._pool.drop(job)
-            finally:
-                job.close_recording()
+        while self._pool.wait_for(lambda: bool(self._arrived) or self._next() is not None):
+            while self._arrived:
+                job = self._arrived.popleft()
+                self._under_way[job] = self._feed(job)
+            job_or_none = self._next()
+            if job_or_none is not None:
+                self._advance(job_or_none)
 
-    def _feed(self, job: Job) -> None:
+    def _next(self) -> Job | None:
+        """Return the recording whose turn it is, None where none has room in the pool."""
+        ready = [job for job in self._under_way if not job.is_open or self._pool.has_room(job)]
+        return min(ready, key=lambda job: job.decoded_ms, default=None)
+
+    def _advance(self, job: Job) -> None:
+        """Give a recording its turn."""
+        try:
+            next(self._under_way[job])
+        except StopIteration:
+            self._end(job)
+        except Exception as error:  # noqa: BLE001 (the border of a job)
+            job.fail(error)
+            self._pool.drop(job)
+            self._end(job)
+
+    def _end(self, job: Job) -> None:
+        del self._under_way[job]
+        job.close_recording()
+        self._pool.wake()
+
+    def _feed(self, job: Job) -> Iterator[None]:
+        """Decode and segment a recording, turn by turn."""
         decoding = Decoding(job.fd, self._ffmpeg, self._max_duration_s)
         job.on_end(decoding.close)
         cutter = Cutter(self._begin_detector(job), job.profile.max_segment_s)
@@ -94,6 +107,7 @@ class Feeder:
             job.spent("vad", time.perf_counter() - between)
             self._put(job, stretches)
             job.decoded(round(decoding.decoded_s * 1000), round((decoding.announced_s or 0) * 1000))
+            yield
             before = time.perf_counter()
         if not job.is_open:
             return

@@ -8,7 +8,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from asr_daemon.dispatch.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
-from asr_daemon.errors import InternalError, JobError, OutOfMemoryError
+from asr_daemon.errors import InternalError, JobError, OutOfMemoryError, WorkError
 from asr_daemon.recogniser.memory import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Job:
         """Whether anything is still to be done for it."""
         return self._is_open
 
+    @property
+    def decoded_ms(self) -> int:
+        """How far decoding is."""
+        return self._decoded_ms
+
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call this when the job ends in whatever way (at once, if it has)."""
         with self._lock:
@@ -73,7 +78,7 @@ class Job:
             todo = [None if segment in self._done else segment[0] for segment in segments]
             self._outstanding.update({index: start for index, start, _ in segments if index in todo})
             if segments:
-                self._tell(Segmented(self.id, segments, complete=False))
+                self._tell(Segmented(self.id, segments))
             return todo
 
     def decoded(self, decoded_ms: int, announced_ms: int) -> None:
@@ -88,7 +93,6 @@ class Job:
         with self._lock:
             self._duration_ms = self._decoded_ms = duration_ms
             self._flags = flags if self._segment_count else (*flags, "no_speech")
-            self._tell(Segmented(self.id, (), complete=True))
             self._progress()
             self._finish_if_done()
 
@@ -103,7 +107,7 @@ class Job:
 
     def fail(self, error: Exception) -> None:
         """End the job with that error; call it where the error was caught."""
-        told = error if isinstance(error, JobError) else _as_job_error(error)
+        told = error if isinstance(error, WorkError) else _as_job_error(error)
         self._tell(Failed(self.id, told.code, str(told), told.evidence))
         self.end()
 

@@ -21,12 +21,15 @@ CPU_SHARE, DEVICE_SHARE = 0.25, 0.5
 BYTES_PER_PADDED_S = {"seaco_paraformer": 6e6, "paraformer": 6e6, "sense_voice": 12e6, "fun_asr_nano": 40e6}
 
 
-def choose_bound_s(device: str, family: str, free_bytes: int | None) -> float:
+def choose_bound_s(device: str, family: str, free_bytes: int | None, sharers: int = 1) -> float:
     """Return the bound of a batch in padded seconds, for what is free on the device with the model loaded.
 
-    ``device`` is "cpu", "cuda:0" and the like; None where it does not say what is free.
+    ``device`` is "cpu", "cuda:0" and the like; None where it does not say what is free. On the processor
+    ``sharers`` recognisers take their batches out of the same memory.
     """
     most_s, share = (MOST_ON_CPU_S, CPU_SHARE) if device == "cpu" else (MOST_ON_DEVICE_S, DEVICE_SHARE)
+    if device == "cpu":
+        share /= sharers
     if free_bytes is None:
         return MOST_ON_CPU_S
     fits_s = share * free_bytes / BYTES_PER_PADDED_S.get(family, max(BYTES_PER_PADDED_S.values()))

@@ -61,28 +61,52 @@ def batch_around(oldest: Waiting, others: Sequence[Waiting], bound_s: float, mos
 
 
 class Pool:
-    """The waiting segments; filled by decoding threads, emptied by the device's one."""
+    """The waiting segments; filled by the decoding thread, emptied by the device's one."""
 
     def __init__(self, most_s: float) -> None:
         self._most_s = most_s
         self._waiting: list[Waiting] = []
+        self._served: dict[Job, int] = {}  # when each job's segments went into a batch last, by count
+        self._batches = 0
         self._changed = threading.Condition()
         self._is_closed = False
 
-    def put(self, segments: Sequence[Waiting]) -> None:
-        """Add segments of one job, waiting for room; drops them if the job ended meanwhile."""
+    def has_room(self, job: Job) -> bool:
+        """Return whether segments of that job may come: enough waits already, unless none of it does."""
+        mine = any(one.job is job for one in self._waiting)
+        return not mine or sum(one.length_s for one in self._waiting) < self._most_s
+
+    def wait_for(self, is_ready: Callable[[], bool]) -> bool:
+        """Wait until something is ready to be done about the pool; False once it is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._waiting_s() < self._most_s)
+            self._changed.wait_for(lambda: self._is_closed or is_ready())
+            return not self._is_closed
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def put(self, segments: Sequence[Waiting]) -> None:
+        """Add segments of one job; those of a job that ended meanwhile are dropped."""
+        with self._changed:
             self._waiting += [one for one in segments if one.job.is_open]
             self._changed.notify_all()
 
     def take(self, bound_s: float, most: int, is_over: Callable[[], bool]) -> list[Waiting]:
-        """Return the next batch, waiting for one; empty when ``is_over`` or the pool is closed."""
+        """Return the next batch, waiting for one; empty when ``is_over`` or the pool is closed.
+
+        It is built around the first segment of the job that was served longest ago: jobs take turns.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or is_over() or bool(self._waiting))
             if self._is_closed or is_over() or not self._waiting:
                 return []
-            batch = batch_around(self._waiting[0], self._waiting, bound_s, most)
+            first = min(self._waiting, key=lambda one: self._served.get(one.job, 0))
+            batch = batch_around(first, self._waiting, bound_s, most)
+            self._batches += 1
+            served = {job: batch for job, batch in self._served.items() if job.is_open}
+            self._served = served | {one.job: self._batches for one in batch}
             taken = set(map(id, batch))
             self._waiting = [one for one in self._waiting if id(one) not in taken]
             self._changed.notify_all()
@@ -99,6 +123,3 @@ class Pool:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-
-    def _waiting_s(self) -> float:
-        return sum(one.length_s for one in self._waiting)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from asr_daemon.itn import Span
-    from asr_daemon.queue.profile import Profile
     from asr_daemon.recogniser.decoder import Note
     from asr_daemon.recogniser.families.family import Spoken
+    from asr_daemon.transcripts.profile import Profile
 
 T = TypeVar("T")
 

@@ -28,6 +28,10 @@ class Heartbeats:
         """Expect beats of the thread of that name from now on."""
         self._beaten_s[thread] = self._clock.monotonic_s()
 
+    def unwatch(self, thread: str) -> None:
+        """Expect nothing more of that thread: it ended as it should."""
+        self._beaten_s.pop(thread, None)
+
     def beat(self, name: str = "") -> None:
         """Make a step in the name of that thread ("": the calling one); one that is not watched may, too."""
         name = name or threading.current_thread().name

@@ -9,14 +9,15 @@ anew. Each runs in a thread of its own, and never twice at a time: a slow share 
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from apscheduler.triggers.cron import CronTrigger
 
-from asr_daemon.clock import to_stamp
+from asr_daemon.clock import fire_after, to_stamp
 from asr_daemon.errors import AsrDaemonError
 
 if TYPE_CHECKING:
@@ -38,21 +39,21 @@ class _Tick:
     due_s: float
 
 
-def in_a_thread(name: str, run: Callable[[], None]) -> Callable[[], bool]:
-    """Begin to run that, and return how to ask whether it still goes on."""
+def in_a_thread(name: str, run: Callable[[], None]) -> threading.Thread:
+    """Begin to run that in a thread of its own."""
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
-    return thread.is_alive
+    return thread
 
 
-def next_time(expression: str, after: datetime) -> datetime | None:
-    """Return the first time of a cron expression (local time) after that moment."""
-    return _fire_after(CronTrigger.from_crontab(expression), after)
+class Running(Protocol):
+    """Something that was begun, as a thread is."""
 
+    def is_alive(self) -> bool:
+        """Return whether it still goes on."""
 
-def _fire_after(trigger: CronTrigger, moment: datetime) -> datetime | None:
-    fires: datetime | None = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
-    return fires
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
 
 
 class Schedule:
@@ -61,13 +62,13 @@ class Schedule:
     def __init__(
         self,
         clock: Clock,
-        begin: Callable[[str, Callable[[], None]], Callable[[], bool]] = in_a_thread,
+        begin: Callable[[str, Callable[[], None]], Running] = in_a_thread,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._beat = beat
         self._begin = begin
-        self._goes_on: dict[str, Callable[[], bool]] = {}
+        self._running: dict[str, Running] = {}
         self._ticks: list[_Tick] = []
         self._stopping = threading.Event()
         self._trigger: CronTrigger | None = None
@@ -97,6 +98,11 @@ class Schedule:
         """End the loop soon."""
         self._stopping.set()
 
+    def join(self, until_s: float) -> None:
+        """Wait for what still runs, until that moment of the monotonic clock: it uses what is closed next."""
+        for running in list(self._running.values()):
+            running.join(max(0.1, until_s - time.monotonic()))
+
     def step(self) -> None:
         """Run what is due now."""
         self._beat()
@@ -111,9 +117,9 @@ class Schedule:
             self._run("backup", self._back_up)
 
     def _run(self, name: str, run: Callable[[], object]) -> None:
-        goes_on = self._goes_on.get(name)
-        if goes_on is None or not goes_on():
-            self._goes_on[name] = self._begin(name, lambda: self._try(name, run))
+        running = self._running.get(name)
+        if running is None or not running.is_alive():
+            self._running[name] = self._begin(name, lambda: self._try(name, run))
 
     def _try(self, name: str, run: Callable[[], object]) -> None:
         try:
@@ -135,7 +141,7 @@ class Schedule:
             self._next_backup = self._fire_after(now)
 
     def _fire_after(self, moment: datetime) -> datetime | None:
-        return None if self._trigger is None else _fire_after(self._trigger, moment)
+        return None if self._trigger is None else fire_after(self._trigger, moment)
 
     def _wall_offset(self) -> timedelta:
         return (

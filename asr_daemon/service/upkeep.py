@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
     from asr_daemon.history import History
-    from asr_daemon.queue.jobs import Queue
+    from asr_daemon.history.settings import Settings
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class Upkeep:
         self,
         config: Config,
         history: History,
-        queue: Queue,
+        settings: Settings,
         clock: Clock,
         is_stopping: Callable[[], bool],
         beat_for_all: Callable[[], None] = lambda: None,
@@ -50,9 +50,13 @@ class Upkeep:
         self.config = config
         self._history = history
         self._beat_for_all = beat_for_all
-        self._queue = queue
+        self._settings = settings
         self._clock = clock
         self._is_stopping = is_stopping
+
+    def reload(self, config: Config) -> None:
+        """Take up another configuration."""
+        self.config = config
 
     # ------------------------------------------------------------------ backups
 
@@ -167,7 +171,7 @@ class Upkeep:
         return self._is_stopping()
 
     def _setting(self, key: str) -> str:
-        return self._queue.setting(key) or ""
+        return self._settings.get(key)
 
     def _remember(self, key: str, value: str) -> None:
-        self._queue.set_setting(key, value)
+        self._settings.set(key, value)

@@ -1,8 +1,8 @@
 """Figures for Prometheus, on a loopback port or in a file for node_exporter's textfile collector. Opt-in.
 
-Enters: the running daemon. Leaves: the text format of Prometheus. Every figure is read when it is asked for,
-from the history and from what the daemon knows; what cannot be read is left out, so that alerts on absence
-fire. Names begin with ``asr_daemon_``, times are seconds, sizes bytes.
+Enters: the parts of the running daemon. Leaves: the text format of Prometheus. Every figure is read when it
+is asked for, from the history and from what the daemon knows; what cannot be read is left out, so that alerts
+on absence fire. Names begin with ``asr_daemon_``, times are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,8 +20,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from asr_daemon import __version__
 from asr_daemon.clock import from_stamp
+from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, InboxGoneError
-from asr_daemon.queue.inbox_profiles import inbox_label
+from asr_daemon.history.recordings import inbox_label
 from asr_daemon.telemetry.metrics_port import MetricsPort
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from asr_daemon.daemon import Daemon
+    from asr_daemon.daemon import Parts
 
 log = structlog.get_logger()
 
@@ -37,10 +39,10 @@ Labels = dict[str, str]
 
 
 class Figures:
-    """Collects from the daemon whenever Prometheus asks; a collector of ``prometheus_client``."""
+    """Collects from the parts whenever Prometheus asks; a collector of ``prometheus_client``."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
 
     def describe(self) -> list[Metric]:
         """Return nothing: registering must not ask the daemon."""
@@ -55,25 +57,37 @@ class Figures:
                 log.debug("figures_missing", part=part.__name__, problem=str(error))
 
     def _service(self) -> Iterator[Metric]:
-        state = self._daemon.consumer.state
-        yield _gauge("info", "Release and recogniser.", (1, {"version": __version__, "device": state.device}))
+        states = self._parts.dispatcher.states
+        yield _gauge(
+            "info",
+            "Release and recognisers.",
+            *(
+                (1, {"version": __version__, "recogniser": state.name, "device": state.device})
+                for state in states
+            ),
+        )
         yield _gauge(
             "thread_silence_seconds",
             "Since a thread's last step; the watchdog ends the daemon for one above 120.",
-            *((age_s, {"thread": name}) for name, age_s in self._daemon.heartbeats.ages_s().items()),
+            *((age_s, {"thread": name}) for name, age_s in self._parts.heartbeats.ages_s().items()),
         )
         yield _gauge(
-            "blocked", "1 while the queue waits for a model, a device or room.", state.state == "blocked"
+            "blocked",
+            "1 while the queue waits for a model, a device or room.",
+            all(state.phase is Phase.BLOCKED for state in states),
         )
-        yield _gauge("paused", "1 after `pause`.", self._daemon.queue.setting("paused") == "1")
+        yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         yield _gauge(
             "inbox_problem",
             "1 while an inbox cannot be watched, read or found.",
-            *((bool(inbox["problem"]), {"inbox": inbox["name"]}) for inbox in self._daemon.intake.status()),
+            *(
+                (bool(watched.problem), {"inbox": name})
+                for name, watched in list(self._parts.intake.inboxes.items())
+            ),
         )
 
     def _queue(self) -> Iterator[Metric]:
-        history = self._daemon.history
+        history = self._parts.history
         counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
         yield _gauge(
             "queue_jobs",
@@ -82,7 +96,7 @@ class Figures:
         )
         row = history.one("oldest_queued")
         oldest = row["queued_at"] if row else None
-        age_s = (self._daemon.clock.now() - from_stamp(oldest)).total_seconds() if oldest else 0.0
+        age_s = (self._parts.clock.now() - from_stamp(oldest)).total_seconds() if oldest else 0.0
         yield _gauge("queue_oldest_age_seconds", "How long the first in line has waited.", max(0.0, age_s))
         yield _gauge(
             "recordings",
@@ -99,31 +113,51 @@ class Figures:
         )
 
     def _work(self) -> Iterator[Metric]:
-        state = self._daemon.consumer.state
-        audio_s = state.audio_ms / 1000
-        yield _counter("audio_seconds", "Sound recognised since the start.", audio_s)
-        yield _counter("busy_seconds", "Time with work in hand since the start.", state.busy_s)
-        if state.busy_s:
-            yield _gauge("rtfx", "Seconds of sound a second, since the start.", audio_s / state.busy_s)
+        states = self._parts.dispatcher.states
+        named = [(state, {"recogniser": state.name}) for state in states]
+        yield _counter(
+            "audio_seconds",
+            "Sound recognised since the start.",
+            *((state.audio_ms / 1000, name) for state, name in named),
+        )
+        yield _counter(
+            "busy_seconds",
+            "Time with work in hand since the start.",
+            *((state.busy_s, name) for state, name in named),
+        )
+        yield _gauge(
+            "rtfx",
+            "Seconds of sound a second, since the start.",
+            *((state.audio_ms / 1000 / state.busy_s, name) for state, name in named if state.busy_s),
+        )
+        failures: Counter[str] = Counter()
+        steps: Counter[str] = Counter()
+        for state in states:
+            failures.update(dict(state.failures))
+            steps.update(dict(state.memory_steps))
         yield _counter(
             "failures",
             "Attempts that failed since the start, by class.",
-            *((count, {"class": code}) for code, count in list(state.failures.items())),
+            *((count, {"class": code}) for code, count in failures.items()),
         )
-        yield _counter("recogniser_restarts", "Recognisers lost since the start.", state.restarts)
+        yield _counter(
+            "recogniser_restarts",
+            "Recognisers lost since the start.",
+            *((state.restarts, name) for state, name in named),
+        )
         yield _counter(
             "recogniser_memory_steps",
             "What was done since the start because memory did not suffice: halving, fresh process, CPU.",
-            *((count, {"step": step}) for step, count in list(state.memory_steps.items())),
+            *((count, {"step": step}) for step, count in steps.items()),
         )
         yield _counter(
             "recogniser_out_of_memory",
             "Attempts that ended because memory did not suffice, since the start.",
-            state.failures.get("out_of_memory", 0),
+            failures["out_of_memory"],
         )
 
     def _backups(self) -> Iterator[Metric]:
-        health, now = self._daemon.upkeep.health(), self._daemon.clock.now()
+        health, now = self._parts.upkeep.health(), self._parts.clock.now()
         if health.last is not None:
             age_s = (now - health.last.taken_at).total_seconds()
             yield _gauge("backup_age_seconds", "Since the last backup was taken.", age_s)
@@ -137,13 +171,13 @@ class Figures:
             yield _gauge("restore_drill_ok", "1 if it passed.", not health.drill.problem)
 
     def _disks(self) -> Iterator[Metric]:
-        config = self._daemon.config
+        config = self._parts.config
         folders = [("state", config.state_dir), ("backup", config.backup_dir)]
         folders += [(f"inbox {inbox.name}", inbox.path) for inbox in config.inbox]
         free = []
         for name, folder in folders:
             with contextlib.suppress(OSError, InboxGoneError):
-                room = self._daemon.answering.ask(folder, functools.partial(shutil.disk_usage, folder))
+                room = self._parts.shares.ask(folder, functools.partial(shutil.disk_usage, folder))
                 free.append((room.free, {"folder": name}))
         yield _gauge("disk_free_bytes", "Room on the disk of a folder.", *free)
         yield _gauge("history_size_bytes", "The history's size.", config.history_path.stat().st_size)
@@ -152,9 +186,9 @@ class Figures:
 class Metrics:
     """Shows the figures as the configuration says; belongs to the daemon."""
 
-    def __init__(self, daemon: Daemon, passed: socket.socket | None = None) -> None:
+    def __init__(self, parts: Parts, passed: socket.socket | None = None) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(Figures(daemon))
+        self._registry.register(Figures(parts))
         self.port = MetricsPort(self._registry, passed)
 
     def write(self, path: Path) -> None:

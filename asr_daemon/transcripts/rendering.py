@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr_daemon.clock import from_stamp
-from asr_daemon.queue.jobs import transcript_of
-from asr_daemon.queue.profile import Profile
+from asr_daemon.history.segments import transcript_of
 from asr_daemon.transcripts.writers import RENDERERS, Document
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from asr_daemon.history import History
+    from asr_daemon.history.recordings import Filed
 
 
-def document_of(history: History, row: sqlite3.Row) -> Document:
-    """Return what every writer reads, of a row of ``get_recording`` whose job is done."""
+def document_of(history: History, filed: Filed) -> Document:
+    """Return what every writer reads, of a recording whose work is done."""
+    work = filed.work
+    assert work is not None  # noqa: S101 (it is done)
     return Document(
-        transcript=transcript_of(history, row),
-        name=row["name"],
-        sha256=row["sha256"],
-        profile=Profile.from_json(row["profile"]),
-        recognised_at=from_stamp(row["finished_at"]).astimezone(),
+        transcript=transcript_of(history, work),
+        name=filed.recording.name,
+        sha256=work.sha256,
+        profile=work.profile,
+        recognised_at=from_stamp(work.finished_at).astimezone(),
     )
 
 
-def render(history: History, row: sqlite3.Row, kind: str) -> str:
+def render(history: History, filed: Filed, kind: str) -> str:
     """Return the transcript in a format: "txt", "srt", "vtt" or "json"."""
-    return RENDERERS[kind](document_of(history, row))
+    return RENDERERS[kind](document_of(history, filed))

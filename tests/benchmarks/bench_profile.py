@@ -18,7 +18,6 @@ import numpy as np
 import torch
 
 from asr_daemon.ffmpeg import find_ffmpeg
-from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
@@ -28,6 +27,7 @@ from asr_daemon.recogniser.segmenter.cutter import Cutter, Stretch
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
 from asr_daemon.recogniser.sound.level import LevelMeter
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

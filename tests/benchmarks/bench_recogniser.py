@@ -28,8 +28,8 @@ from asr_daemon.dispatch.local_process import RecogniserProcess
 from asr_daemon.dispatch.protocol import Failed, Finished, Ready, Recognise, Recognised, Setup
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
+from asr_daemon.transcripts.profile import Profile
 
 STOCK = """
 import json, logging, resource, sys, time

@@ -9,7 +9,6 @@ together.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +144,7 @@ class FsmnRule:
     stretch has to end.
     """
 
-    def __init__(self, options: Any, max_end_silence_ms: int, max_stretch_ms: int = sys.maxsize) -> None:
+    def __init__(self, options: Any, max_end_silence_ms: int) -> None:
         self.position = 0  # the next frame's number
         self.start: int | None = None  # first frame of the stretch that goes on
         self.floor = 0  # nothing starts before this frame
@@ -159,7 +158,6 @@ class FsmnRule:
         self._patience = max(1, -(-patience_ms // _HOP_MS))  # frames of silence that end a stretch
         ahead = options.lookahead_time_end_point // _HOP_MS + 1 if options.do_extend else 0
         self._back = max(0, int(patience_ms / _HOP_MS) - ahead)
-        self._most = max_stretch_ms // _HOP_MS
         self._heard = np.zeros(self._window - 1, np.int64)  # the last frames since a stretch ended, 1: speech
         self._is_speech = False  # the window's opinion
         self._silent = 0  # frames since the window went silent
@@ -211,10 +209,8 @@ class FsmnRule:
         if not changes[change]:
             change = len(sums)
         event = len(sums) - 1
-        if self.start is not None:
-            event = min(event, self.start + self._most - self.position)
-            if not self._is_speech:
-                event = min(event, self._patience - self._silent - 1)
+        if self.start is not None and not self._is_speech:
+            event = min(event, self._patience - self._silent - 1)
         return self.position + min(change, event), change <= event
 
     def _close(self, frame: int, *, is_last: bool) -> tuple[int, int] | None:
@@ -223,7 +219,7 @@ class FsmnRule:
             return None
         if not self._is_speech and self._silent >= self._patience:
             frame -= self._back
-        elif not is_last and frame - self.start + 1 <= self._most:
+        elif not is_last:
             return None
         stretch = self.start, frame + 1
         self.start, self.floor = None, frame + 1
@@ -237,12 +233,10 @@ class FsmnDetector:
     pad_before_samples = 0  # the rule looks back and ahead itself
     pad_after_samples = 0
 
-    def __init__(
-        self, network: FsmnNetwork, max_end_silence_ms: int, max_stretch_ms: int = sys.maxsize
-    ) -> None:
+    def __init__(self, network: FsmnNetwork, max_end_silence_ms: int) -> None:
         self._network = network
         self._state = network.begin()
-        self._rule = FsmnRule(network.options, max_end_silence_ms, max_stretch_ms)
+        self._rule = FsmnRule(network.options, max_end_silence_ms)
         self._threshold = network.options.speech_noise_thres
         self.bank = RunningFilterBank()
 

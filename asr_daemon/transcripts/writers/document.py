@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from asr_daemon.queue.profile import Profile
+    from asr_daemon.transcripts.profile import Profile
     from asr_daemon.transcripts.transcript import Transcript
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

@@ -10,13 +10,13 @@ from asr_daemon.transcripts.writers.document import printable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from asr_daemon.errors import JobError
+    from asr_daemon.errors import WorkError
 
 AGAIN = "删除这个说明文件，系统就会重新转写一次；转写成功后这个文件会自动消失。"
 AGAIN_IN_VAIN = "如果确认录音没有问题，删除这个说明文件，系统就会重新转写一次；转写成功后这个文件会自动消失。"
 
 
-def render_failure(name: str, error: JobError, at: datetime) -> str:
+def render_failure(name: str, error: WorkError, at: datetime) -> str:
     """Return the text of the failure file; ``at`` is aware, in the local time zone."""
     again = AGAIN_IN_VAIN if error.retry is Retry.NEVER else AGAIN
     words = " ".join(printable(str(error)).split())

@@ -24,7 +24,7 @@ from asr_daemon.dispatch.protocol import (
 )
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

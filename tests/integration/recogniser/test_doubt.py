@@ -11,7 +11,6 @@ import pytest
 from conftest import DEMO, REPOSITORY, SHARED, Driver, builtin_setup
 from sounds import noise
 
-from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
@@ -19,6 +18,7 @@ from asr_daemon.recogniser.gate import REDECODED, SUSPECTED, Gate
 from asr_daemon.recogniser.limit import BatchLimit
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.suspicion import REASONS
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from conftest import DEMO, REPOSITORY, SHARED, Driver
 
 from asr_daemon.dispatch.protocol import Ready
 from asr_daemon.ffmpeg import find_ffmpeg
-from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.sound.decoding import Decoding
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path

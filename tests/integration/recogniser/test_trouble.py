@@ -15,7 +15,7 @@ from conftest import DEMO, REPOSITORY, Driver, builtin_setup
 
 from asr_daemon.dispatch.protocol import Broken, Cancel, Failed, Finished, Recognised
 from asr_daemon.errors import RecogniserCrashedError
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 pytestmark = pytest.mark.slow
 

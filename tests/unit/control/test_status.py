@@ -14,7 +14,7 @@ from asr_daemon.cli.console import console
 from asr_daemon.cli.status_view import status_view
 from asr_daemon.control import status
 from asr_daemon.control.socket import ControlServer
-from asr_daemon.dispatch.in_work import InWork
+from asr_daemon.dispatch.in_work import InWork, Phase
 from asr_daemon.errors import NotDecodableError
 
 if TYPE_CHECKING:
@@ -51,16 +51,16 @@ class Running(OpenDaemon):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.daemon.intake.watch()
-        self.control = ControlServer(self.config.socket_path, self.daemon.steering.answer)
+        self.daemon.parts.intake.watch()
+        self.control = ControlServer(self.config.socket_path, self.daemon.commands.answer)
         self.put("bad.wav", b"bad")
-        self.queue.fail(self.claim().id, NotDecodableError())
+        self.jobs.fail(self.claim().id, NotDecodableError())
         self.put("work.wav", b"work")
         job = self.claim()
         work = InWork(job, "work.wav", "inbox", 0.0, 10_000, 5_000, 2_500)
-        self.daemon.consumer.state.in_work[job.id] = work
-        self.daemon.upkeep.back_up()
-        self.daemon.upkeep.look_after_backups()
+        self.daemon.parts.dispatcher.states[0].in_work[job.id] = work
+        self.daemon.parts.upkeep.back_up()
+        self.daemon.parts.upkeep.look_after_backups()
 
     def close(self) -> None:
         """End."""
@@ -84,7 +84,7 @@ def collected(config: Config) -> dict[str, Any]:
 
 def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
     """Documentation and answer name the same keys, no more and no fewer."""
-    parents = {"model", "queue", "backup", "recogniser.memory_steps"}
+    parents = {"model", "queue", "backup", "recogniser.memory_steps", "recognisers[].memory_steps"}
     assert collected(running.config)["estimate"]
     assert keys_of(collected(running.config)) - parents == documented() - parents
 
@@ -94,7 +94,7 @@ def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     without = collected(config)
     assert set(without) == {key for key in documented() if not re.search(r"[.\[]", key)} | {
-        *("model", "queue", "backup", "in_work", "errors", "inboxes"),
+        *("model", "queue", "backup", "in_work", "errors", "inboxes", "recognisers"),
     }
     assert (without["running"], without["recogniser"], without["queue"]) == (False, None, {})
     assert without["schema"] == status.SCHEMA == 1
@@ -112,18 +112,18 @@ def test_progress_and_problems_are_told(running: Running) -> None:
 
 def test_systemctl_status_shows_one_line(running: Running) -> None:
     """What is in work, how far it is, how many wait behind it; and what holds the queue."""
-    assert status.status_line(running.daemon) == "work.wav 25% · 0 waiting"
+    assert status.status_line(running.parts) == "work.wav 25% · 0 waiting"
     running.put("next.wav", b"next")
-    state = running.daemon.consumer.state
+    state = running.daemon.parts.dispatcher.states[0]
     state.in_work.clear()
-    state.state, state.reason = "blocked", "no model"
-    assert status.status_line(running.daemon) == "blocked: no model · 1 waiting"
+    state.phase, state.reason = Phase.BLOCKED, "no model"
+    assert status.status_line(running.parts) == "blocked: no model · 1 waiting"
 
 
 def test_people_see_what_is_wrong_with_the_backups(running: Running) -> None:
     """A failed backup, an overdue one and a failed drill are lines of `status`."""
-    running.queue.set_setting("backup_error", "2026-03-14 no room")
-    running.queue.set_setting("backup_drill", Drill("2026-03-15T00:00:00.000Z", "x", "bad").to_json())
+    running.settings.set("backup_error", "2026-03-14 no room")
+    running.settings.set("backup_drill", Drill("2026-03-15T00:00:00.000Z", "x", "bad").to_json())
     people = console()
     with people.capture() as shown:
         people.print(status_view(collected(running.config)))
@@ -142,7 +142,7 @@ def test_people_see_that_memory_does_not_suffice(running: Running) -> None:
         return " ".join(captured.get().split())
 
     assert "Memory" not in shown()
-    running.daemon.consumer.state.memory_steps |= {"batch": 3, "cpu": 1}
+    running.daemon.parts.dispatcher.states[0].memory_steps |= {"batch": 3, "cpu": 1}
     assert "Memory did not suffice: 3 batches halved, 1 recordings tried on the CPU." in shown()
 
 

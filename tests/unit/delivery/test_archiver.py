@@ -27,10 +27,8 @@ def test_half_copy_that_a_kill_left_in_the_archive_is_removed(tmp_path: Path) ->
     (tmp_path / "archive").mkdir()
     way = Way(tmp_path, archive=tmp_path / "archive")
     way.time.wall = datetime.now(timezone.utc)  # the files' times are the kernel's
-    deliverer = Deliverer(way.config, way.history, way.time.clock)
-    archiver = Archiver(
-        way.config, way.history, way.time.clock, deliverer.require_inbox, lambda _inbox, _path: None
-    )
+    deliverer = Deliverer(way.config, way.history, way.arrivals, way.shares, way.time.clock)
+    archiver = Archiver(way.config, way.history, way.time.clock, way.shares, lambda _inbox, _path: None)
     finish(way, deliverer, "a.wav")
     assert archiver.archive_all() == 1
     (place,) = (tmp_path / "archive").rglob("a.wav")

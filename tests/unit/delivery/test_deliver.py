@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
-from way import PROFILE, Way
+from way import PROFILE, RECOGNISER, Way
 
 from asr_daemon.config import Config
 from asr_daemon.delivery import deliver as deliver_module
@@ -32,6 +32,8 @@ class Desk:
         self.deliverer = Deliverer(
             self.way.config,
             self.way.history,
+            self.way.arrivals,
+            self.way.shares,
             self.way.time.clock,
             lambda _, path: self.gone.append(path.name),
         )
@@ -39,14 +41,14 @@ class Desk:
     def finished(self, name: str, content: bytes | None = None) -> int:
         """Queue a file and finish its work, unless that was done; return its recording."""
         recording = self.way.put(name, content or os.fsencode(name))
-        if (job := self.way.queue.claim(fresh_only=False)) is not None:
+        if (job := self.way.jobs.claim(RECOGNISER, fresh_only=False)) is not None:
             self.way.finish(job.id, f"内容{len(os.fsencode(name))}")
         return recording
 
     def failed(self, name: str) -> int:
         """Queue a file that cannot be decoded."""
         recording = self.way.put(name, name.encode())
-        self.way.queue.fail(self.way.claim().id, NotDecodableError())
+        self.way.jobs.fail(self.way.claim().id, NotDecodableError())
         return recording
 
     def files(self) -> set[str]:
@@ -177,7 +179,7 @@ def test_failure_file_comes_and_goes(desk: Desk) -> None:
     assert desk.deliverer.deliver(recording)
     assert "not_decodable" in (desk.way.inbox / f"a{FAILED}").read_text(encoding="utf-8")
     assert desk.state(recording) == "failed"
-    desk.way.queue.retry(recording)
+    desk.way.arrivals.retry(recording)
     desk.way.finish(desk.way.claim().id, "你好")
     assert desk.deliverer.deliver(recording)
     assert desk.files() == {"a.wav", "a.txt"}
@@ -203,7 +205,7 @@ def test_nothing_is_gone_while_the_share_is_not_mounted(desk: Desk) -> None:
         device=here.device + 1,
         inode=here.inode + 1,
     )
-    desk.way.queue.set_setting(f"presence:{desk.way.inbox}", share.to_json())
+    desk.way.settings.set(f"presence:{desk.way.inbox}", share.to_json())
     (desk.way.inbox / "a.wav").unlink()
     assert not desk.deliverer.deliver(recording)
     assert desk.state(recording) == "waiting"
@@ -337,7 +339,7 @@ def test_link_in_the_way_is_not_followed(desk: Desk, tmp_path: Path) -> None:
 
 def test_command_line_recording_needs_no_file(desk: Desk) -> None:
     """What is named on the command line is done when its work is."""
-    queued = desk.way.queue.put("", desk.way.candidate("a.wav"), "a" * 64, PROFILE)
+    queued = desk.way.arrivals.put("", desk.way.candidate("a.wav").look, "a" * 64, PROFILE)
     assert desk.deliverer.deliver(queued.recording)
     assert desk.state(queued.recording) == "waiting"
     desk.way.finish(desk.way.claim().id, "你好")

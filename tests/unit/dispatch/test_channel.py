@@ -11,7 +11,7 @@ import pytest
 
 from asr_daemon.dispatch.channel import Channel
 from asr_daemon.dispatch.protocol import Cancel, Progress, Recognise, Stop, encode
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from asr_daemon.dispatch.kernel_kills import KernelKills, Verdict
 from asr_daemon.dispatch.local_process import RecogniserProcess
 from asr_daemon.dispatch.protocol import Ready, Recognise, Setup
 from asr_daemon.errors import KilledForMemoryError, RecogniserCrashedError
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 FAKE = Path(__file__).parents[2] / "fake_recogniser.py"
 SETUP = Setup("fake", "seaco_paraformer", "/m", "", "", "auto", 0.0, 0, "/f", 1.0)

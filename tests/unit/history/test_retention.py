@@ -124,7 +124,7 @@ def test_upkeep_forgets_once_a_day(way: Old) -> None:
     """The configuration's limits are applied by the daemon itself."""
     limits = {"retention": RetentionSection(tokens_days=30)}
     upkeep = Upkeep(
-        way.config.model_copy(update=limits), way.history, way.queue, way.time.clock, lambda: False
+        way.config.model_copy(update=limits), way.history, way.settings, way.time.clock, lambda: False
     )
     upkeep.look_after_history()
     assert way.tokens(way.old) == [[]]
@@ -142,7 +142,7 @@ def bloat(way: Way) -> None:
     tokens = tuple(Token("字" * 50, 0, 1) for _ in range(100))
     way.put("big.wav", b"big")
     job = way.claim().id
-    way.queue.save_segments(job, tuple(replace(segment(n, "x"), tokens=tokens) for n in range(100)))
+    way.segments.save(job, tuple(replace(segment(n, "x"), tokens=tokens) for n in range(100)))
     way.end(job, 100)
     with way.history.transaction() as history:
         history.run("drop_tokens", job=job)

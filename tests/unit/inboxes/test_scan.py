@@ -11,7 +11,8 @@ import pytest
 
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.files.temporary import hold, new_temporary_name, remove_stale_temporary, sweep
-from asr_daemon.inboxes.scan import Candidate, is_candidate, is_inside, look_at, scan
+from asr_daemon.inboxes.candidate import Candidate, is_candidate, look_at
+from asr_daemon.inboxes.scan import is_inside, scan
 from asr_daemon.inboxes.seen import SeenFiles
 
 
@@ -192,7 +193,7 @@ def test_seen_files_are_passed_over_until_they_change(tmp_path: Path) -> None:
     assert list(scan(tmp_path, recursive=True, is_known=seen.is_known)) == []
     recording.write_bytes(b"longer than before")
     assert [found.path for found in scan(tmp_path, recursive=True, is_known=seen.is_known)] == [recording]
-    seen.discard(candidate)
+    seen.forget(candidate.path)
     assert len(seen) == 0
 
 

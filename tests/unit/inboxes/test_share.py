@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.errors import InboxGoneError, NotReadableError
-from asr_daemon.inboxes.share import Answering
+from asr_daemon.inboxes.share import Shares
 
 SHARE, OTHER = Path("/share"), Path("/other")
 
 
 def test_answer_and_error_come_through() -> None:
     """As if it had been called here."""
-    answering = Answering()
+    answering = Shares()
     assert answering.ask(SHARE, lambda: 7) == 7
 
     def refuse() -> None:
@@ -27,7 +27,7 @@ def test_answer_and_error_come_through() -> None:
 
 def test_folder_that_hangs_is_asked_no_more_until_it_answers() -> None:
     """One thread waits there; whoever else asks hears so without a call; other folders are asked."""
-    answering = Answering(within_s=0.05)
+    answering = Shares(within_s=0.05)
     back, asked = threading.Event(), []
 
     def call() -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from way import make_config
 
+from asr_daemon.inboxes.share import Shares
 from asr_daemon.queue.inbox_profiles import InboxProfiles
 
 if TYPE_CHECKING:
@@ -24,6 +25,6 @@ def test_the_inbox_decides_whether_numbers_are_written_whoever_does_it(
     (folder / "config.yaml").write_text(f"model: {model_class}\n", encoding="utf-8")
     (folder / "model.pt").write_bytes(b"weights")
     (tmp_path / "inbox").mkdir()
-    profile = InboxProfiles(make_config(tmp_path, itn=itn, language="yue")).profile("inbox")
+    profile = InboxProfiles(make_config(tmp_path, itn=itn, language="yue"), Shares()).profile("inbox")
     assert profile.model.startswith("mine@")
     assert (profile.itn, profile.language) == (itn, "yue")

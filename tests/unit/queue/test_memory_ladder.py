@@ -43,7 +43,7 @@ class Machine(Room):
     @property
     def steps(self) -> dict[str, int]:
         """What was counted of the rungs that are not the child's own."""
-        return {step: self.consumer.state.memory_steps[step] for step in ("process", "cpu")}
+        return {step: self.session.state.memory_steps[step] for step in ("process", "cpu")}
 
 
 USUAL, FRESH, ON_CPU = ("auto", False), ("auto", True), ("cpu", True)
@@ -96,9 +96,7 @@ def test_what_does_not_fit_on_the_device_is_done_on_the_cpu_and_the_rest_on_the_
     machine: Machine,
 ) -> None:
     """The configured device is taken up again by the next recording; the batch bound is not the GPU's."""
-    machine.consumer.config = machine.way.config.model_copy(
-        update={"engine": machine.way.config.engine.model_copy(update={"batch_s": 600.0})}
-    )
+    machine.session.reload(machine.way.config.engine.model_copy(update={"batch_s": 600.0}), sharers=1)
     big(machine, "cpu")
     machine.way.put("big.wav", b"big")
     machine.way.put("next.wav", b"next")
@@ -142,16 +140,16 @@ def test_rung_survives_a_restart_and_ends_with_a_persons_retry(tmp_path: Path) -
     """It lies in the history; `retry` begins at the bottom again."""
     way = Way(tmp_path)
     way.put()
-    way.queue.fail(way.claim().id, OutOfMemoryError())
+    way.jobs.fail(way.claim().id, OutOfMemoryError())
     assert way.claim().rung is Rung.FRESH_PROCESS
-    way.queue.recover()
+    way.jobs.recover()
     job = way.claim()
     assert job.rung is Rung.FRESH_PROCESS
-    way.queue.fail(job.id, OutOfMemoryError())
+    way.jobs.fail(job.id, OutOfMemoryError())
     job = way.claim()
     assert job.rung is Rung.CPU
-    assert way.queue.fail(job.id, OutOfMemoryError()) == "quarantined"
-    way.queue.retry(1)
+    assert way.jobs.fail(job.id, OutOfMemoryError()) == "quarantined"
+    way.arrivals.retry(1)
     assert way.claim().rung is Rung.USUAL
 
 
@@ -203,7 +201,7 @@ def test_kernel_s_kill_of_several_leaves_the_ladder_to_the_one_that_does_it_alon
     for name in ("one", "big", "two"):
         machine.way.put(f"{name}.wav", name.encode())
     machine.script = lambda order, content: []
-    machine.consumer._feed()
+    machine.session._feed()
     machine.script = script
     machine.started[0].said.append(KilledForMemoryError())
     machine.run(steps=60, pause_s=20.0)
@@ -222,12 +220,12 @@ def test_cpu_that_cannot_load_the_model_either_holds_up_nobody(machine: Machine)
             recogniser.said[0] = protocol.Broken("out_of_memory", "while loading")
         return recogniser
 
-    machine.consumer._keeper._start = start  # type: ignore[assignment]
+    machine.session._keeper._start = start  # type: ignore[assignment]
     machine.way.put("big.wav", b"big")
     machine.way.put("next.wav", b"next")
     machine.run(steps=60, pause_s=20.0)
     assert machine.states() == {"big.wav": "quarantined", "next.wav": "done"}
-    assert machine.consumer.state.state != "blocked"
+    assert machine.session.state.phase != "blocked"
     assert "while loading" in str(machine.way.job(1)["error_message"])
 
 
@@ -244,4 +242,4 @@ def test_steps_within_the_child_are_counted(machine: Machine) -> None:
     machine.script = script
     machine.way.put("a.wav", b"A")
     machine.run()
-    assert machine.consumer.state.memory_steps == {"batch": 2, "segment": 1, "process": 0, "cpu": 0}
+    assert machine.session.state.memory_steps == {"batch": 2, "segment": 1, "process": 0, "cpu": 0}

@@ -69,12 +69,27 @@ def test_the_oldest_segment_is_always_served_next() -> None:
     assert old in pool.take(30, 8, lambda: False)
 
 
+def test_recordings_take_turns_in_batches() -> None:
+    """A recording that came later is served after the batch in hand, not after all that waits before it."""
+    pool = Pool(most_s=1000)
+    long, short = FakeJob(), FakeJob()
+    pool.put([waiting(10, long, index) for index in range(20)])
+    assert {one.job for one in pool.take(20, 2, lambda: False)} == {long}
+    pool.put([waiting(1, short)])
+    assert short in {one.job for one in pool.take(20, 2, lambda: False)}
+    assert {one.job for one in pool.take(20, 2, lambda: False)} == {long}
+
+
 def test_a_full_pool_holds_back_the_decoder() -> None:
-    """Putting waits for room, and goes on as soon as a batch was taken."""
+    """A recording with segments waiting gets no further turn until a batch was taken; a new one does."""
     pool = Pool(most_s=5)
-    pool.put([waiting(6)])
+    long, short = FakeJob(), FakeJob()
+    assert pool.has_room(long)  # type: ignore[arg-type]
+    pool.put([waiting(6, long)])
+    assert not pool.has_room(long)  # type: ignore[arg-type]
+    assert pool.has_room(short)  # type: ignore[arg-type]
     went_on = threading.Event()
-    thread = threading.Thread(target=lambda: (pool.put([waiting(1)]), went_on.set()))
+    thread = threading.Thread(target=lambda: (pool.wait_for(lambda: pool.has_room(long)), went_on.set()))  # type: ignore[arg-type]
     thread.start()
     assert not went_on.wait(0.05)
     pool.take(10, 1, lambda: False)
@@ -96,10 +111,10 @@ def test_segments_of_an_ended_job_are_forgotten() -> None:
 def test_closing_lets_everybody_go() -> None:
     """Neither a waiting decoder nor a waiting device outlives the pool."""
     pool = Pool(most_s=1)
-    pool.put([waiting(5)])
-    putting = threading.Thread(target=pool.put, args=([waiting(5)],))
-    putting.start()
+    waits = threading.Thread(target=pool.wait_for, args=(lambda: False,))
+    waits.start()
     pool.close()
-    putting.join(5)
-    assert not putting.is_alive()
+    waits.join(5)
+    assert not waits.is_alive()
+    assert not pool.wait_for(lambda: True)
     assert pool.take(10, 1, lambda: False) == []

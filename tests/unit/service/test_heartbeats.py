@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from way import HandClock, OpenDaemon
 
-from asr_daemon.errors import HistoryFailedError
+from asr_daemon.errors import AsrDaemonError
 from asr_daemon.service.heartbeats import PATIENCE_S, Heartbeats
 from asr_daemon.service.schedule import Schedule
 
@@ -19,21 +20,24 @@ if TYPE_CHECKING:
     from asr_daemon.daemon import Daemon
 
 
+RECOGNISER_THREAD = "recogniser auto"
+
+
 def test_a_thread_without_a_step_is_stuck_and_one_with_is_not() -> None:
     """Each thread counts by itself; one that goes on again is stuck no more."""
     time = HandClock()
     beats = Heartbeats(time.clock)
     beats.watch("intake")
-    beats.watch("consumer")
+    beats.watch(RECOGNISER_THREAD)
     time.pass_s(PATIENCE_S)
     beats.beat("intake")
     beats.beat("a thread that nobody watches")
     assert beats.stuck() == {}
     time.pass_s(1.0)
-    assert beats.stuck() == {"consumer": PATIENCE_S + 1.0}
-    beats.beat("consumer")
+    assert beats.stuck() == {RECOGNISER_THREAD: PATIENCE_S + 1.0}
+    beats.beat(RECOGNISER_THREAD)
     assert beats.stuck() == {}
-    assert beats.ages_s() == {"intake": 1.0, "consumer": 0.0}
+    assert beats.ages_s() == {"intake": 1.0, RECOGNISER_THREAD: 0.0}
 
 
 def test_work_that_all_wait_for_is_progress_of_all() -> None:
@@ -55,12 +59,12 @@ class Manager(OpenDaemon):
         self.socket.setblocking(False)
         environment.setenv("NOTIFY_SOCKET", str(folder / "notify"))
         super().__init__(folder)
-        for name in ("intake", "consumer", "schedule"):
-            self.daemon.heartbeats.watch(name)
+        for name in ("intake", RECOGNISER_THREAD, "schedule"):
+            self.daemon.parts.heartbeats.watch(name)
 
     def was_fed(self) -> bool:
         """Tick, and return whether the watchdog was fed."""
-        self.daemon._tick()
+        self.daemon._watchdog.tick(self.daemon._dead_threads)
         told = []
         while True:
             try:
@@ -78,66 +82,81 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager
     manager.socket.close()
 
 
-@pytest.mark.parametrize("stuck", ["intake", "consumer", "schedule"])
+@pytest.mark.parametrize("stuck", ["intake", RECOGNISER_THREAD, "schedule"])
 def test_the_watchdog_starves_when_one_thread_is_stuck(manager: Manager, stuck: str) -> None:
     """Fed while every thread makes steps, not fed any more when one does not, fed again when it does."""
-    names = ("intake", "consumer", "schedule")
+    names = ("intake", RECOGNISER_THREAD, "schedule")
     for _ in range(10):
         manager.time.pass_s(30.0)
         for name in names:
-            manager.daemon.heartbeats.beat(name)
+            manager.daemon.parts.heartbeats.beat(name)
         assert manager.was_fed()
     manager.time.pass_s(PATIENCE_S + 1.0)
     for name in names:
         if name != stuck:
-            manager.daemon.heartbeats.beat(name)
+            manager.daemon.parts.heartbeats.beat(name)
     assert not manager.was_fed()
-    manager.daemon.heartbeats.beat(stuck)
+    manager.daemon.parts.heartbeats.beat(stuck)
     assert manager.was_fed()
 
 
 def steps_of_intake(daemon: Daemon) -> None:
     """Hear of a file, wait for it to settle, hash it."""
-    daemon.intake.watch()
-    daemon.intake.step(0.0)
+    daemon.parts.intake.watch()
+    daemon.parts.intake.step(0.0)
 
 
 def wait_for_a_model(daemon: Daemon) -> None:
     """Ask what is asked twice a second while a model is loaded."""
-    daemon.consumer._keeper._is_stopping()
+    (session,) = daemon.parts.dispatcher.sessions.values()
+    session._keeper._is_stopping()
 
 
 def step_of_schedule(daemon: Daemon) -> None:
     """Run what is due."""
-    daemon.schedule = Schedule(daemon.clock, beat=lambda: daemon.heartbeats.beat("schedule"))
+    daemon.schedule = Schedule(daemon.parts.clock, beat=lambda: daemon.parts.heartbeats.beat("schedule"))
     daemon.schedule.step()
 
 
 @pytest.mark.parametrize(
     ("name", "work"),
-    [("intake", steps_of_intake), ("consumer", wait_for_a_model), ("schedule", step_of_schedule)],
+    [("intake", steps_of_intake), (RECOGNISER_THREAD, wait_for_a_model), ("schedule", step_of_schedule)],
 )
 def test_every_thread_beats_while_it_works(
     manager: Manager, name: str, work: Callable[[Daemon], None]
 ) -> None:
     """A scan of many files, loading a model, a round of the schedule: each is a sign of life."""
-    (manager.daemon.config.inbox[0].path / "a.wav").write_bytes(b"x")
+    (manager.daemon.parts.config.inbox[0].path / "a.wav").write_bytes(b"x")
     manager.time.pass_s(PATIENCE_S * 2)
-    assert name in manager.daemon.heartbeats.stuck()
+    assert name in manager.daemon.parts.heartbeats.stuck()
     work(manager.daemon)
-    assert name not in manager.daemon.heartbeats.stuck()
+    assert name not in manager.daemon.parts.heartbeats.stuck()
 
 
-class Unreadable:
-    """A history on a disk that fails."""
+def test_the_watchdog_s_thread_waits_for_nobody(manager: Manager) -> None:
+    """While the history is compacted nobody gets at it; the intake may hang on a share."""
+    history, intake = manager.daemon.parts.history, manager.daemon.parts.intake
+    manager.daemon._find_status_line()
+    entered, leave = threading.Event(), threading.Event()
 
-    def one(self, query: str) -> object:
-        """Fail."""
-        raise HistoryFailedError
+    def hold() -> None:
+        with history._lock, intake._lock:
+            entered.set()
+            leave.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(10)
+    assert manager.was_fed()
+    leave.set()
+    holder.join()
 
 
-def test_a_history_that_cannot_be_read_does_not_end_the_daemon(manager: Manager) -> None:
-    """The status line is left out then, and the watchdog is fed."""
-    with pytest.MonkeyPatch.context() as disk:
-        disk.setattr(manager.daemon, "history", Unreadable())
-        assert manager.was_fed()
+def test_a_thread_that_died_ends_the_daemon(manager: Manager) -> None:
+    """Nobody else would find recordings, or recognise them: systemd starts the daemon anew."""
+    dead = threading.Thread(target=lambda: None, name="intake")
+    dead.start()
+    dead.join()
+    manager.daemon._threads.append(dead)
+    with pytest.raises(AsrDaemonError, match="intake thread ended"):
+        manager.was_fed()

@@ -14,6 +14,16 @@ DAY_S = 86_400.0
 EVERY_DAY = "30 3 * * *"
 
 
+class Begun:
+    """What was begun, and goes on or does not."""
+
+    def __init__(self, *, is_alive: bool) -> None:
+        self.is_alive = lambda: is_alive
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for nothing."""
+
+
 class Watch:
     """A schedule with one tick of five seconds and a daily backup."""
 
@@ -28,7 +38,7 @@ class Watch:
     def at_once(self, _name: str, run: object) -> object:
         """Run where the thread would begin."""
         run()  # type: ignore[operator]
-        return lambda: False
+        return Begun(is_alive=False)
 
     def back_up(self) -> None:
         """Take note."""
@@ -111,7 +121,7 @@ def test_slow_tick_is_not_begun_twice() -> None:
 
     def begin(name: str, _run: object) -> object:
         begun.append(name)
-        return lambda: True
+        return Begun(is_alive=True)
 
     schedule = Schedule(time.clock, begin=begin)
     schedule.every(5.0, "slow", lambda: None)
@@ -131,7 +141,6 @@ def test_each_runs_in_a_thread_of_its_own() -> None:
         gate.wait(10)
         done.set()
 
-    goes_on = in_a_thread("test", run)
-    assert goes_on()
+    assert in_a_thread("test", run).is_alive()
     gate.set()
     assert done.wait(10)

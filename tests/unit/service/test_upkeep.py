@@ -39,13 +39,32 @@ class Service(Way):
         section = self.config.backup.model_copy(update=backup)
         self.config = self.config.model_copy(update={"backup": section})
         self.is_stopping = False
-        self.upkeep = Upkeep(self.config, self.history, self.queue, self.time.clock, lambda: self.is_stopping)
+        self.upkeep = Upkeep(
+            self.config, self.history, self.settings, self.time.clock, lambda: self.is_stopping
+        )
 
     def said(self, work: object) -> list[dict[str, Any]]:
         """Do that, and return what the log got."""
         with structlog.testing.capture_logs() as records:
             work()  # type: ignore[operator]
         return records  # type: ignore[return-value]
+
+
+class Over:
+    """What was begun, and is over."""
+
+    def is_alive(self) -> bool:
+        """Return that it is over."""
+        return False
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for nothing."""
+
+
+def run_at_once(_name: str, run: Any) -> Over:
+    """Run in place of a thread."""
+    run()
+    return Over()
 
 
 def events(records: list[dict[str, Any]]) -> list[str]:
@@ -216,7 +235,7 @@ def test_older_history_is_backed_up_then_brought_up_to_date(older: Service) -> N
     daemon = Daemon(older.config, clock=older.time.clock)
     records = older.said(daemon.open)
     assert events(records) == ["backup_made_before_upgrade"]
-    assert daemon.history.db.conn.execute("SELECT sha256 FROM jobs").fetchone()[0] == "a"
+    assert daemon.parts.history.db.conn.execute("SELECT sha256 FROM jobs").fetchone()[0] == "a"
     daemon.close()
     (made,) = list_backups(older.config.backup_dir)
     unpacked = older.folder / "unpacked.db"
@@ -272,7 +291,9 @@ def test_restoring_where_nothing_was_says_so(tmp_path: Path) -> None:
     assert "history-replaced-" in again.output
 
 
-def test_daemon_looks_after_backups_history_and_figures_by_itself(service: Service) -> None:
+def test_daemon_looks_after_backups_history_and_figures_by_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is written above happens without anybody asking, soon after a start."""
     path = service.folder / "asr.prom"
     metrics = service.config.metrics.model_copy(update={"textfile": path})
@@ -281,13 +302,13 @@ def test_daemon_looks_after_backups_history_and_figures_by_itself(service: Servi
     daemon = Daemon(service.config.model_copy(update={"metrics": metrics}), clock=service.time.clock)
     daemon.open()
     daemon._schedule()
-    daemon.schedule._begin = lambda _name, run: run() or (lambda: False)  # type: ignore[func-returns-value]
+    monkeypatch.setattr(daemon.schedule, "_begin", run_at_once)
     daemon.schedule.step()
     assert "asr_daemon_queue_jobs" in path.read_text(encoding="utf-8")
     service.time.pass_s(300.0)
     daemon.schedule.step()
-    drill = daemon.upkeep.health().drill
+    drill = daemon.parts.upkeep.health().drill
     assert drill is not None
     assert not drill.problem
-    assert daemon.queue.setting("retention_ran")
+    assert daemon.parts.settings.get("retention_ran")
     daemon.close()

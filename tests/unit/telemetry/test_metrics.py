@@ -27,7 +27,7 @@ class Watched(OpenDaemon):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.metrics = Metrics(self.daemon)
+        self.metrics = Metrics(self.parts)
 
     def figures(self) -> Figures:
         """Write the file, and return each figure by its name and labels."""
@@ -70,18 +70,18 @@ def test_queue_and_the_age_of_its_oldest(watched: Watched) -> None:
 def test_retried_work_waits_from_now_on(watched: Watched) -> None:
     """A recording of last year that somebody tries again is no old queue."""
     recording = watched.put()
-    watched.queue.fail(watched.claim().id, NotDecodableError())
+    watched.jobs.fail(watched.claim().id, NotDecodableError())
     watched.time.pass_s(1e7)
-    watched.queue.retry(recording)
+    watched.arrivals.retry(recording)
     assert watched.figures()["queue_oldest_age_seconds",] == 0
 
 
 def test_failures_are_counted_by_class(watched: Watched) -> None:
-    """What failed for good, from the history; attempts since the start, from the consumer."""
+    """What failed for good, from the history; attempts since the start, from the session."""
     watched.put()
     job = watched.claim()
-    state = watched.queue.fail(job.id, NotDecodableError())
-    watched.daemon.consumer._say_failed(job, NotDecodableError(), state)
+    state = watched.jobs.fail(job.id, NotDecodableError())
+    watched.session._endings._tell(job, NotDecodableError(), state)
     figures = watched.figures()
     assert figures["failed_jobs", "not_decodable"] == 1
     assert figures["failures_total", "not_decodable"] == 1
@@ -90,7 +90,7 @@ def test_failures_are_counted_by_class(watched: Watched) -> None:
 
 def test_steps_for_want_of_memory_are_counted_by_kind(watched: Watched) -> None:
     """Each rung has its counter from the start, so that an increase is seen."""
-    watched.daemon.consumer.state.memory_steps["cpu"] += 2
+    watched.daemon.parts.dispatcher.states[0].memory_steps["cpu"] += 2
     figures = watched.figures()
     steps = {
         step: figures["recogniser_memory_steps_total", step]
@@ -103,18 +103,22 @@ def test_sound_and_speed(watched: Watched) -> None:
     """Seconds recognised, seconds with work in hand, and their ratio."""
     watched.put()
     job = watched.claim()
-    consumer = watched.daemon.consumer
-    consumer.state.in_work[job.id] = InWork(job, "a.wav", "inbox", watched.time.seconds)
-    consumer.state.audio_ms, consumer.state.busy_s = 120_000, 6.0
+    state = watched.session.state
+    state.in_work[job.id] = InWork(job, "a.wav", "inbox", watched.time.seconds)
+    state.audio_ms, state.busy_s = 120_000, 6.0
     figures = watched.figures()
-    assert (figures["audio_seconds_total",], figures["busy_seconds_total",], figures["rtfx",]) == (120, 6, 20)
+    assert [figures[name, "auto"] for name in ("audio_seconds_total", "busy_seconds_total", "rtfx")] == [
+        120,
+        6,
+        20,
+    ]
 
 
 def test_backups_and_disks(watched: Watched) -> None:
     """The age of the last backup, whether one failed or is overdue, and the room that is left."""
     assert ("backup_age_seconds",) not in watched.figures()
-    watched.daemon.upkeep.back_up()
-    watched.daemon.upkeep.look_after_backups()
+    watched.daemon.parts.upkeep.back_up()
+    watched.daemon.parts.upkeep.look_after_backups()
     watched.time.pass_s(100.0)
     figures = watched.figures()
     assert figures["backup_age_seconds",] == figures["restore_drill_age_seconds",] == 100.0
@@ -142,12 +146,12 @@ def test_file_is_readable_for_node_exporter_and_whole(watched: Watched) -> None:
 
 def test_every_figure_that_the_readme_alerts_on_is_there(watched: Watched) -> None:
     """The page on what to alert on names no figure that there is not."""
-    watched.daemon.upkeep.back_up()
-    watched.daemon.upkeep.look_after_backups()
-    watched.daemon.consumer.state.failures["not_decodable"] = 1
-    watched.daemon.consumer.state.busy_s = 1.0
-    watched.daemon.heartbeats.watch("intake")
-    watched.daemon.intake.watch()
+    watched.daemon.parts.upkeep.back_up()
+    watched.daemon.parts.upkeep.look_after_backups()
+    watched.daemon.parts.dispatcher.states[0].failures["not_decodable"] = 1
+    watched.daemon.parts.dispatcher.states[0].busy_s = 1.0
+    watched.daemon.parts.heartbeats.watch("intake")
+    watched.daemon.parts.intake.watch()
     readme = README.read_text(encoding="utf-8")
     named = set(re.findall(r"asr_daemon_(\w+)", readme))
     assert len(named) > 8

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asr_daemon.itn import Span
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 from asr_daemon.transcripts.transcript import Segment, Token, Transcript
 from asr_daemon.transcripts.writers import Document
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 from asr_daemon.transcripts.transcript import Correction
 from asr_daemon.transcripts.writers import RENDERERS
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from model_folders import lay
 from room import Model, Room, well
-from way import PROFILE, make_config, segment
+from way import PROFILE, RECOGNISER, make_config, segment
 
 from asr_daemon.dispatch import protocol
 from asr_daemon.errors import ModelMissingError, RecogniserCrashedError
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_after_a_crash_each_is_tried_alone_and_the_guilty_one_is_quarantined(roo
     evidence = [row["evidence"] for row in room.way.history.all("attempts_of_job", job=2)]
     assert evidence == ["Segmentation fault"] * 3
     assert "意外退出" in (room.way.inbox / "evil.转写失败.txt").read_text(encoding="utf-8")
-    assert room.consumer.state.restarts == 3
+    assert room.session.state.restarts == 3
 
 
 def test_suspect_has_the_recogniser_to_itself(room: Room) -> None:
@@ -84,8 +84,8 @@ def test_suspect_has_the_recogniser_to_itself(room: Room) -> None:
     room.script = lambda order, content: []
     for name in ("suspect", "innocent"):
         room.way.put(f"{name}.wav", name.encode())
-    room.way.queue.fail(room.way.claim().id, RecogniserCrashedError(), at_once=True)
-    room.consumer._feed()
+    room.way.jobs.fail(room.way.claim().id, RecogniserCrashedError(), at_once=True)
+    room.session._feed()
     assert [order.job for order in room.orders] == [1]
     room.script = well
     room.started[0].said += well(room.orders[0], b"A")
@@ -100,7 +100,7 @@ def test_hang_is_ended_after_stall_s_and_committed_segments_are_kept(room: Room)
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
         if not order.done:
             return [
-                protocol.Segmented(order.job, ((0, 0, 1000),), complete=False),
+                protocol.Segmented(order.job, ((0, 0, 1000),)),
                 protocol.Recognised(order.job, (segment(0, "A0"),)),
                 *[protocol.Note("info", "still_here", {})] * 3,
             ]
@@ -130,8 +130,8 @@ def test_chatter_is_no_progress(room: Room) -> None:
     room.run(steps=1, pause_s=0)
     for _ in range(100):
         room.time.pass_s(1.0)
-        room.consumer.step()
-    assert room.consumer.state.restarts == 1
+        room.session.step()
+    assert room.session.state.restarts == 1
 
 
 def test_daemon_that_was_stopped_itself_blames_nobody(room: Room) -> None:
@@ -141,8 +141,8 @@ def test_daemon_that_was_stopped_itself_blames_nobody(room: Room) -> None:
     room.way.put("a.wav", b"A")
     room.run(steps=1, pause_s=0)
     room.time.pass_s(3600)
-    room.consumer.step()
-    assert room.consumer.state.restarts == 0
+    room.session.step()
+    assert room.session.state.restarts == 0
     room.started[0].said += well(room.orders[0], b"A")
     room.run()
     assert room.states() == {"a.wav": "done"}
@@ -163,16 +163,16 @@ def test_recogniser_that_cannot_start_blocks_the_queue_and_spends_nothing(room: 
     room.way.put("a.wav", b"A")
     room.way.put("b.wav", b"B")
     room.run(steps=40, pause_s=10.0)
-    assert room.consumer.state.state == "blocked"
-    assert room.consumer.state.reason
+    assert room.session.state.phase == "blocked"
+    assert room.session.state.reason
     assert {row["attempts"] for row in (room.way.job(1), room.way.job(2))} == {0}
     assert 3 <= len(room.started) <= 40
     assert not any(recogniser.is_alive for recogniser in room.started if recogniser.orders)
     room.first = protocol.Ready("cpu", "model", 1)
     room.run(steps=80, pause_s=10.0)
     assert room.states() == {"a.wav": "done", "b.wav": "done"}
-    assert room.consumer.state.state in ("idle", "working")
-    assert room.consumer.state.reason == ""
+    assert room.session.state.phase in ("idle", "working")
+    assert room.session.state.reason == ""
 
 
 def test_damaged_model_is_read_again_when_a_file_of_it_changed(room: Room, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_damaged_model_is_read_again_when_a_file_of_it_changed(room: Room, tmp_p
     room.first = protocol.Broken("model_missing", "model.pt differs")
     room.way.put("a.wav", b"A")
     room.run(steps=40, pause_s=5.0)
-    assert room.consumer.state.reason == "model.pt differs"
+    assert room.session.state.reason == "model.pt differs"
     assert len(room.started) == 1
     assert room.way.job(1)["attempts"] == 0
     room.first = protocol.Ready("cpu", "model", 1)
@@ -230,7 +230,7 @@ def test_missing_model_blocks_and_the_real_one_takes_over(room: Room) -> None:
     room.profiles.model_or_error = ModelMissingError("no folder")
     room.way.put("a.wav", b"A", Profile("missing"))
     room.run(steps=20, pause_s=5.0)
-    assert (room.consumer.state.state, room.consumer.state.reason) == ("blocked", "no folder")
+    assert (room.session.state.phase, room.session.state.reason) == ("blocked", "no folder")
     assert room.started == []
     room.profiles.model_or_error = Model()
     room.run(steps=20, pause_s=5.0)
@@ -282,11 +282,11 @@ def test_full_disk_loses_no_message_and_sticks_nowhere(room: Room, full_after: i
     room.way.put("a.wav", b"A")
     room.way.put("bad.wav", b"bad")
     for _ in range(full_after):
-        room.consumer.step()
+        room.session.step()
     full.is_full = True
     for _ in range(30):
         room.time.pass_s(0.5)
-        room.consumer.step()
+        room.session.step()
     full.is_full = False
     room.run(steps=60, pause_s=1.0)
     room.deliverer.deliver_all()
@@ -303,11 +303,11 @@ def test_crash_while_the_disk_is_full_leaves_no_job_behind(room: Room) -> None:
     full = Full(room.way.history.db.conn)
     room.way.history.db.conn = full  # type: ignore[assignment]
     room.way.put("a.wav", b"A")
-    room.consumer._feed()
+    room.session._feed()
     full.is_full = True
     for _ in range(20):
         room.time.pass_s(1.0)
-        room.consumer.step()
+        room.session.step()
     assert full.refused > 3
     full.is_full = False
     room.script = well
@@ -320,7 +320,7 @@ def test_child_that_died_idle_costs_no_attempt(room: Room) -> None:
     room.way.put("a.wav", b"A")
     room.run()
     room.started[0].said.append(RecogniserCrashedError())
-    room.consumer.step()
+    room.session.step()
     room.way.put("b.wav", b"B")
     room.run()
     assert room.states() == {"a.wav": "done", "b.wav": "done"}
@@ -333,22 +333,22 @@ def test_idle_recogniser_is_unloaded(room: Room) -> None:
     room.way.put("a.wav", b"A")
     room.run()
     room.time.pass_s(room.way.config.engine.idle_unload_min * 60 - 1)
-    room.consumer.step()
+    room.session.step()
     assert room.started[0].is_alive
     room.time.pass_s(2)
-    room.consumer.step()
+    room.session.step()
     assert not room.started[0].is_alive
-    assert room.consumer.state.pid is None
+    assert room.session.state.pid is None
 
 
 def test_pause_finishes_what_is_in_work_and_begins_nothing(room: Room) -> None:
     """Paused: the state says so, and the queue stays; resumed, it goes on."""
-    room.way.queue.set_setting("paused", "1")
+    room.way.settings.pause(True)
     room.way.put("a.wav", b"A")
-    room.consumer.step()
-    assert room.consumer.state.state == "paused"
+    room.session.step()
+    assert room.session.state.phase == "paused"
     assert room.orders == []
-    room.way.queue.set_setting("paused", "0")
+    room.way.settings.pause(False)
     room.run()
     assert room.states() == {"a.wav": "done"}
 
@@ -357,9 +357,9 @@ def test_stopped_consumer_puts_back_what_is_in_work(room: Room) -> None:
     """At the end the recogniser is killed and its jobs are as if they had not been tried."""
     room.script = lambda order, content: []
     room.way.put("a.wav", b"A")
-    room.consumer._feed()
-    room.consumer.stop()
-    room.consumer.run()
+    room.session._feed()
+    room.session.stop()
+    room.session.run()
     assert not room.started[0].is_alive
     assert (room.way.job(1)["state"], room.way.job(1)["attempts"]) == ("queued", 0)
 
@@ -378,8 +378,8 @@ def test_begun_recording_is_finished_with_the_hotwords_it_was_begun_with(room: R
     """Half a transcript with these words and half with those would be neither."""
     room.way.put("a.wav", b"A")
     job = room.way.claim()
-    room.way.queue.save_segments(job.id, (segment(0, "A0"),))
-    room.way.queue.put_back(job.id)
+    room.way.segments.save(job.id, (segment(0, "A0"),))
+    room.way.jobs.put_back(job.id)
     room.profiles.hotwords = ("词",)
     room.run()
     assert [order.profile.hotwords for order in room.orders] == [()]
@@ -388,7 +388,7 @@ def test_begun_recording_is_finished_with_the_hotwords_it_was_begun_with(room: R
 def test_command_line_keeps_the_profile_that_it_asked_for(room: Room) -> None:
     """`transcribe --inbox NAME` is recognised with that inbox's hotwords, though it belongs to no inbox."""
     wanted = Profile("model@1", hotwords=("词",))
-    room.way.queue.put("", room.way.candidate("a.wav", b"A"), "a" * 64, wanted)
+    room.way.arrivals.put("", room.way.candidate("a.wav", b"A").look, "a" * 64, wanted)
     room.run()
     assert [order.profile.hotwords for order in room.orders] == [("词",)]
 
@@ -406,8 +406,8 @@ def test_share_that_is_gone_holds_up_nobody_else(room: Room, tmp_path: Path) -> 
     """Its recordings stay queued untried; another inbox's go on."""
     (tmp_path / "there").mkdir()
     room.way.put("a.wav", b"A")
-    room.consumer.config = make_config(tmp_path, path=tmp_path / "gone")
-    room.way.queue.put("", room.way.candidate("b.wav", b"B"), "b" * 64, PROFILE)
+    room.opener.config = make_config(tmp_path, path=tmp_path / "gone")
+    room.way.arrivals.put("", room.way.candidate("b.wav", b"B").look, "b" * 64, PROFILE)
     room.run()
     room.run()
     assert room.states() == {"a.wav": "queued", "b.wav": "done"}
@@ -428,18 +428,18 @@ def test_unexpected_error_of_the_consumer_itself_puts_the_jobs_back(room: Room) 
 def test_suspect_is_not_put_off_for_ever_by_a_queue_that_never_ends(room: Room) -> None:
     """After ten minutes nothing more is begun beside what is in work, until the suspect had its turn."""
     room.way.put("suspect.wav", b"suspect")
-    room.way.queue.fail(room.way.claim().id, RecogniserCrashedError(), at_once=True)
+    room.way.jobs.fail(room.way.claim().id, RecogniserCrashedError(), at_once=True)
     room.script = lambda order, content: []
     room.way.put("long.wav", b"long")
-    long = room.way.queue.claim(fresh_only=True)
+    long = room.way.jobs.claim(RECOGNISER, fresh_only=True)
     assert long is not None
-    room.consumer._begin(long)
+    room.session._begin(long)
     room.script = well
     for minute in range(20):
         room.way.put(f"{minute}.wav", str(minute).encode())
         room.started[0].said.append(protocol.Progress(long.id, 0, minute, minute))
         for _ in range(5):
-            room.consumer.step()
+            room.session.step()
         room.time.pass_s(55)
     begun = [order.job for order in room.orders]
     assert 9 <= len(begun) <= 13, "others are begun for about ten minutes, and then no more"
@@ -449,8 +449,8 @@ def test_suspect_is_not_put_off_for_ever_by_a_queue_that_never_ends(room: Room) 
     assert set(room.states().values()) == {"done"}
 
 
-@pytest.mark.parametrize("changed", ["model", "device"])
-def test_another_model_or_device_gives_back_what_is_in_work(room: Room, changed: str) -> None:
+@pytest.mark.parametrize("changed", ["model", "threads", "batch_s", "max_duration_h", "half_precision"])
+def test_another_model_or_setting_gives_back_what_is_in_work(room: Room, changed: str) -> None:
     """A reload in mid-recording: no attempt is spent, nobody is blamed, its segments are kept."""
 
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
@@ -460,17 +460,17 @@ def test_another_model_or_device_gives_back_what_is_in_work(room: Room, changed:
 
     room.script = script
     room.way.put("long.wav", b"long")
-    room.consumer.step()
-    room.consumer.step()
+    room.session.step()
+    room.session.step()
     if changed == "model":
         room.profiles.model_or_error = Model(identity="model@2")
     else:
-        engine = room.way.config.engine.model_copy(update={"device": "cpu"})
-        room.consumer.reload(room.way.config.model_copy(update={"engine": engine}), room.profiles)  # type: ignore[arg-type]
+        other = {"threads": 7, "batch_s": 33.0, "max_duration_h": 1.0, "half_precision": False}[changed]
+        room.session.reload(room.way.config.engine.model_copy(update={changed: other}), sharers=1)
     room.way.put("b.wav", b"B", Profile("model@2" if changed == "model" else "model@1"))
     room.run(steps=20, pause_s=0.5)
     assert room.states() == {"long.wav": "done", "b.wav": "done"}
-    assert room.consumer.state.restarts == 0
+    assert room.session.state.restarts == 0
     assert {row["error_code"] for row in room.way.history.all("attempts_of_job", job=1)} <= {None}
     assert [recogniser.is_alive for recogniser in room.started] == [False, True]
 
@@ -481,8 +481,8 @@ def test_ffmpeg_that_is_gone_spends_no_attempt(room: Room) -> None:
     room.way.put("a.wav", b"a")
     room.run(steps=40, pause_s=20.0)
     assert room.states() == {"a.wav": "queued"}
-    assert room.consumer.state.state == "blocked"
-    assert "no ffmpeg" in room.consumer.state.reason
+    assert room.session.state.phase == "blocked"
+    assert "no ffmpeg" in room.session.state.reason
     assert room.way.job(1)["attempts"] == 0
     room.has_ffmpeg = True
     room.run(steps=40, pause_s=20.0)

@@ -1,0 +1,109 @@
+"""What a recogniser says, committed: segments and the end of jobs in the history, then files in the share.
+
+Enters: messages of one recogniser. Leaves: rows. A message that cannot be committed now is kept, and taken
+again; the recogniser is told that it is saved only when the next one is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.in_work import Ending, InWork, SessionState
+from asr_daemon.dispatch.keeper import write_note
+from asr_daemon.errors import InternalError, work_error
+from asr_daemon.queue.job import Engine, Result
+from asr_daemon.queue.memory_ladder import Rung
+
+if TYPE_CHECKING:
+    from asr_daemon.clock import Clock
+    from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.dispatch.endings import Endings
+    from asr_daemon.history.segments import Segments
+    from asr_daemon.queue.jobs import Jobs
+
+log = structlog.get_logger()
+
+
+class Receiver:
+    """Commits the messages of one recogniser."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        segments: Segments,
+        deliverer: Deliverer,
+        clock: Clock,
+        state: SessionState,
+        endings: Endings,
+    ) -> None:
+        self.engine = Engine("", model_is_builtin=False, device="")  # what recognises now
+        self._jobs = jobs
+        self._segments = segments
+        self._deliverer = deliverer
+        self._clock = clock
+        self._state = state
+        self._endings = endings
+        self._unsaved: protocol.Message | None = None
+
+    def forget(self) -> None:
+        """Drop what could not be committed: the recogniser that said it is lost."""
+        self._unsaved = None
+
+    def take_unsaved(self) -> None:
+        """Take again what could not be committed before."""
+        if self._unsaved is not None:
+            self.take(self._unsaved)
+
+    def take(self, message: protocol.Message) -> None:
+        """Commit what was said; of a job that is in work no more, nothing is.
+
+        Raises :class:`~asr_daemon.errors.HistoryUnavailableError`.
+        """
+        self._unsaved = message
+        in_work = self._state.in_work
+        match message:
+            case protocol.Note():
+                write_note(message, self._state.name)
+                if message.event == "batch_out_of_memory":
+                    self._state.count_memory_step(str(message.fields.get("step", "batch")))
+            case protocol.Segmented(job, found) if job in in_work:
+                self._segments.save_places(job, found)
+            case protocol.Recognised(job, segments) if job in in_work:
+                self._segments.save(job, segments)
+            case protocol.Progress(job, duration_ms, decoded_ms, recognised_ms) if job in in_work:
+                work = in_work[job]
+                work.duration_ms, work.decoded_ms, work.recognised_ms = duration_ms, decoded_ms, recognised_ms
+            case protocol.Finished(job) if job in in_work:
+                self._finish(message, in_work[job])
+            case protocol.Failed(job, code, text, evidence) if job in in_work:
+                last_rung = Rung.FRESH_PROCESS if self._state.device == "cpu" else Rung.CPU
+                error = work_error(code, text, evidence)
+                self._endings.add(Ending(in_work.pop(job).job, error, last_rung=last_rung))
+        self._unsaved = None
+
+    def _finish(self, message: protocol.Finished, work: InWork) -> None:
+        result = Result(message.segment_count, message.duration_ms, message.flags, message.timings_ms)
+        try:
+            self._jobs.finish(message.job, result, self.engine)
+        except InternalError as error:
+            self._endings.add(Ending(self._state.in_work.pop(message.job).job, error))
+            return
+        del self._state.in_work[message.job]
+        self._unsaved = None  # what follows is tried again by the deliverer's own tick
+        self._state.audio_ms += message.duration_ms
+        took_s = self._clock.monotonic_s() - work.began_s
+        log.info(
+            "recognition_finished",
+            job=message.job,
+            inbox=work.inbox,
+            file=work.name,
+            recogniser=self._state.name,
+            duration_ms=message.duration_ms,
+            segments=message.segment_count,
+            took_s=round(took_s, 2),
+            rtfx=round(message.duration_ms / 1000 / took_s, 1) if took_s else None,
+        )
+        self._deliverer.deliver_job(message.job)

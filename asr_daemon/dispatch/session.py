@@ -1,0 +1,378 @@
+"""One recogniser at work: claims what is next, feeds it, commits what it says, and ends what ended.
+
+Enters: jobs of the queue. Leaves: segments and ends of jobs in the history, then files in the share. Runs in
+a thread of its own; nobody else talks to this recogniser. It may crash, hang or be killed at any moment: what
+was committed stays, the rest is tried again, alone, until its attempts are spent. The history may refuse to
+be written (disk full) at any moment, too: what could not be committed is kept and committed when it can be.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.endings import Endings
+from asr_daemon.dispatch.in_work import Ending, InWork, Phase, SessionState
+from asr_daemon.dispatch.keeper import RecogniserKeeper, Wanted
+from asr_daemon.dispatch.receiving import Receiver
+from asr_daemon.errors import (
+    EngineUnavailableError,
+    HistoryUnavailableError,
+    InternalError,
+    OutOfMemoryError,
+    RecogniserCrashedError,
+    RecogniserHungError,
+    RecogniserNotStartedError,
+    WorkError,
+)
+from asr_daemon.queue.job import Engine
+from asr_daemon.queue.jobs import WHEN_CLEARED_S
+from asr_daemon.queue.memory_ladder import Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.config import EngineSection
+    from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.dispatch.keeper import Recogniser
+    from asr_daemon.dispatch.loading import LoadGate
+    from asr_daemon.dispatch.opening import Opener
+    from asr_daemon.history.segments import Segments
+    from asr_daemon.history.settings import Settings
+    from asr_daemon.queue.inbox_profiles import InboxProfiles
+    from asr_daemon.queue.job import Job
+    from asr_daemon.queue.jobs import Jobs
+
+log = structlog.get_logger()
+
+# Recordings given to a recogniser at once, so that short ones share its batches, and how large the file may
+# be that takes the next place: long ones leave places free for short ones, which never wait for their end.
+PLACES: tuple[tuple[int, int | None], ...] = ((4, None), (8, 64 << 20), (12, 8 << 20))
+POLL_S = 0.5  # how soon a new job is noticed while others are in work
+IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the session
+HISTORY_AGAIN_S = 2.0  # how soon a history that could not be written is tried again
+LONGEST_BLOCK_S = 300.0
+SUSPECT_PATIENCE_S = 600.0  # a suspect waits for a recogniser to be free; after that, one is set free for it
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the sessions of a daemon share."""
+
+    jobs: Jobs
+    segments: Segments
+    settings: Settings
+    profiles: InboxProfiles
+    opener: Opener
+    deliverer: Deliverer
+    clock: Clock
+    gate: LoadGate
+    start_recogniser: Callable[[protocol.Setup], Recogniser]
+    find_ffmpeg: Callable[[str], str]
+    describe: Callable[[int], str] = lambda _fd: ""
+
+
+class Session:
+    """One recogniser, from the claim to the transcript."""
+
+    def __init__(
+        self,
+        name: str,
+        device: str,
+        engine: EngineSection,
+        around: Surroundings,
+        *,
+        sharers: int = 1,
+        fair_share: Callable[[], int] = lambda: PLACES[-1][0],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Work on ``device``; ``fair_share`` says how many recordings at once are this recogniser's part."""
+        self._fair_share = fair_share
+        self.device = device
+        self.state = SessionState(name)
+        self.wake = threading.Event()
+        self._engine = engine
+        self._sharers = sharers
+        self._around = around
+        self._clock = around.clock
+        self._jobs = around.jobs
+        self._beat = beat
+        self._stopping = threading.Event()
+        self._keeper = RecogniserKeeper(
+            around.start_recogniser, around.find_ffmpeg, around.clock, self._must_stop, around.gate, name
+        )
+        self._endings = Endings(
+            around.jobs, around.deliverer, around.opener, self.state, around.describe, self._block
+        )
+        self._receiver = Receiver(
+            around.jobs, around.segments, around.deliverer, around.clock, self.state, self._endings
+        )
+        self._history_again_s = 0.0
+        self._blocked_until_s = 0.0
+        self._block_s = WHEN_CLEARED_S
+        self._heard_s = self._listened_s = 0.0
+        self._idle_since_s = around.clock.monotonic_s()
+
+    # ------------------------------------------------------------------ the loop
+
+    def run(self) -> None:
+        """Work until :meth:`stop`."""
+        while not self._must_stop():
+            began_s, is_busy = self._clock.monotonic_s(), bool(self.state.in_work)
+            self.step()
+            if is_busy:
+                self.state.busy_s += self._clock.monotonic_s() - began_s
+        self._give_back()
+
+    def _must_stop(self) -> bool:
+        """Whether to end; who asks makes a step."""
+        self._beat()
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """End the loop soon; jobs in work go back to the queue, untried."""
+        self._stopping.set()
+        self.wake.set()
+
+    def reload(self, engine: EngineSection, sharers: int) -> None:
+        """Take up other settings: the next recording is recognised with them."""
+        self._engine, self._sharers = engine, sharers
+        self._blocked_until_s, self._block_s = 0.0, WHEN_CLEARED_S
+        self.wake.set()
+
+    def step(self) -> None:
+        """Give what can be given, hear what is said, or wait until there is a reason to go on."""
+        self.wake.clear()
+        try:
+            if self._clock.monotonic_s() < self._history_again_s:
+                self.wake.wait(POLL_S)
+                return
+            self._say_endings()
+            self._receiver.take_unsaved()
+            self._drop_unwanted()
+            self._feed()
+            if self.state.in_work:
+                self._hear(POLL_S)
+                self._idle_since_s = self._clock.monotonic_s()
+            elif not self._endings:
+                self._rest()
+        except RecogniserCrashedError as error:
+            self._lose(error)
+        except HistoryUnavailableError as error:  # nothing was lost: wait until it can be written
+            self._history_again_s = self._clock.monotonic_s() + HISTORY_AGAIN_S
+            self._say_blocked(error)
+        except Exception as error:
+            log.exception("session_failed", recogniser=self.state.name)
+            self._lose(InternalError(f"{type(error).__name__}: {error}"))
+
+    def _say_endings(self) -> None:
+        if self._endings.say():
+            self._idle_since_s = self._clock.monotonic_s()
+
+    def _rest(self) -> None:
+        idle_s = self._clock.monotonic_s() - self._idle_since_s
+        unload_after_s = self._engine.idle_unload_min * 60
+        if self._keeper.current is not None and unload_after_s and idle_s >= unload_after_s:
+            log.info("recogniser_unloaded", recogniser=self.state.name, idle_s=round(idle_s))
+            self._keeper.end()
+            self._show_recogniser()
+        if self.state.phase in (Phase.WORKING, Phase.LOADING):
+            self.state.phase = Phase.IDLE
+        self._keeper.check_idle()
+        self.wake.wait(IDLE_POLL_S if self._jobs.is_empty() else POLL_S * 2)
+
+    # ------------------------------------------------------------------ to the recogniser
+
+    def _feed(self) -> None:
+        if self._around.settings.is_paused:
+            self.state.phase = Phase.WORKING if self.state.in_work else Phase.PAUSED
+            return
+        while not self._stopping.is_set() and not self._endings:
+            if self._clock.monotonic_s() < self._blocked_until_s or not self._has_place():
+                return
+            job = self._claim()
+            if job is None:
+                if self.state.phase in (Phase.BLOCKED, Phase.PAUSED) and not self.state.in_work:
+                    self.state.phase, self.state.reason = Phase.IDLE, ""
+                return
+            self._begin(job)
+            self._say_endings()
+
+    def _has_place(self) -> bool:
+        in_work = self.state.in_work
+        if not in_work:
+            return True
+        if len(in_work) >= PLACES[-1][0] or any(work.job.is_suspect for work in in_work.values()):
+            return False  # a suspect has the recogniser to itself
+        if self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._around.opener.away()):
+            return False  # in a long queue, no recogniser would be free for it for days
+        return len(in_work) < self._fair_share()
+
+    def _claim(self) -> Job | None:
+        taken = len(self.state.in_work)
+        return self._jobs.claim(
+            self.state.name,
+            fresh_only=taken > 0,
+            away=self._around.opener.away(),
+            most_bytes=next(most_bytes for places, most_bytes in PLACES if taken < places),
+        )
+
+    def _begin(self, job: Job) -> None:
+        """Give a claimed job to the recogniser; whatever prevents that ends it."""
+        try:
+            self._give(job)
+        except WorkError as error:
+            if job.id in self.state.in_work:  # the recogniser was lost while it was told: see _lose
+                raise
+            is_untried = self._stopping.is_set() or isinstance(error, HistoryUnavailableError)
+            self._endings.add(Ending(job, None if is_untried else error))
+            if isinstance(error, HistoryUnavailableError):
+                raise
+        except BaseException:
+            if job.id not in self.state.in_work:
+                self._endings.add(Ending(job, InternalError("the recording could not be begun")))
+            raise
+
+    def _give(self, job: Job) -> None:
+        """Open the job's recording and send it."""
+        wanted = Wanted(self._around.profiles.model, self._engine, self.device, self._sharers, job.rung)
+        opened = self._around.opener.open(job)
+        if opened is None:
+            self._endings.add(Ending(job, None))
+            return
+        recording, descriptor = opened
+        try:
+            if self._keeper.current is None:
+                self.state.phase = Phase.LOADING
+            recogniser = self._recogniser_for(wanted)
+            self._show_recogniser()
+            self._block_s = WHEN_CLEARED_S
+            self._jobs.begin(job.id, self._receiver.engine)
+            now_s = self._clock.monotonic_s()
+            self.state.in_work[job.id] = InWork(job, recording.name, recording.inbox, now_s)
+            self._heard_s = self._listened_s = now_s
+            recogniser.send(protocol.Recognise(job.id, recording.name, job.profile, job.done), descriptor)
+        finally:
+            os.close(descriptor)
+        self.state.phase, self.state.reason = Phase.WORKING, ""
+        log.info(
+            "recognition_started",
+            job=job.id,
+            inbox=recording.inbox,
+            file=recording.name,
+            recogniser=self.state.name,
+            sha256=job.sha256,
+            attempt=job.attempts,
+            segments_kept=len(job.done),
+            **({"memory_rung": job.rung.name.lower()} if job.rung else {}),
+        )
+
+    def _recogniser_for(self, wanted: Wanted) -> Recogniser:
+        """Return a child as the job wants it; what another one has in work goes back untried."""
+        if not self._keeper.suits(wanted):
+            self._endings.extend(Ending(work.job, None) for work in self.state.in_work.values())
+            self.state.in_work.clear()
+        if wanted.rung:
+            self.state.count_memory_step("cpu" if wanted.rung is Rung.CPU else "process")
+        try:
+            return self._keeper.ready(wanted)
+        except RecogniserNotStartedError as error:
+            if wanted.rung is not Rung.CPU or self._stopping.is_set():
+                raise
+            # The queue's own device is not in question: it need not wait for this recording.
+            raise OutOfMemoryError(
+                f"It could not be tried on the CPU: {error}", evidence=error.evidence
+            ) from error
+
+    def _drop_unwanted(self) -> None:
+        """Stop what nobody waits for any more."""
+        in_work = self.state.in_work
+        for job in self._jobs.unwanted(in_work) if in_work else ():
+            self._jobs.withdraw(job)
+            work = in_work.pop(job)
+            log.info(
+                "recognition_cancelled",
+                job=job,
+                inbox=work.inbox,
+                file=work.name,
+                recogniser=self.state.name,
+                recognised_ms=work.recognised_ms,
+            )
+            if self._keeper.current is not None:
+                self._keeper.current.send(protocol.Cancel(job))
+
+    def _show_recogniser(self) -> None:
+        keeper, said = self._keeper, self._keeper.ready_said
+        self.state.pid, self.state.model = keeper.pid, keeper.model
+        self.state.device, self.state.precision = said.device, said.precision
+        self.state.load_ms = said.load_ms
+        self._receiver.engine = Engine(keeper.model, keeper.model_is_builtin, said.device, said.precision)
+
+    # ------------------------------------------------------------------ from the recogniser
+
+    def _hear(self, timeout_s: float) -> None:
+        assert self._keeper.current is not None  # noqa: S101 (something is in work)
+        now = self._clock.monotonic_s()
+        if now - self._listened_s > self._engine.stall_s / 2:  # we ourselves were stopped, or blocked
+            self._heard_s = now
+        message = self._keeper.current.receive(timeout_s)
+        self._listened_s = self._clock.monotonic_s()
+        if message is not None:
+            if not isinstance(message, protocol.Note):
+                self._heard_s = self._listened_s
+            self._receiver.take(message)
+        silent_s = self._listened_s - self._heard_s
+        if self.state.in_work and silent_s > self._engine.stall_s:
+            evidence = self._keeper.abort()
+            self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s", evidence=evidence))
+
+    # ------------------------------------------------------------------ when things go wrong
+
+    def _lose(self, error: WorkError) -> None:
+        """The recogniser is lost: end what is left of it; its jobs go back to the queue."""
+        log.warning(
+            "recogniser_lost",
+            recogniser=self.state.name,
+            error=error.code,
+            problem=str(error),
+            evidence=error.evidence[-2000:],
+        )
+        self.state.restarts += 1
+        self._keeper.kill()
+        self._show_recogniser()
+        self._receiver.forget()
+        works = list(self.state.in_work.values())
+        self.state.in_work.clear()
+        # Which of several was it? Each is tried again, alone.
+        # The kernel ends who takes the machine's memory, and on the CPU it would be more of that.
+        self._endings.extend(
+            Ending(work.job, error, at_once=len(works) > 1, last_rung=Rung.FRESH_PROCESS) for work in works
+        )
+
+    def _block(self, error: EngineUnavailableError) -> None:
+        """Leave the queue alone for a while; one that starts a process waits longer each time."""
+        self._say_blocked(error)
+        self._blocked_until_s = self._clock.monotonic_s() + self._block_s
+        if isinstance(error, RecogniserNotStartedError):
+            self._block_s = min(LONGEST_BLOCK_S, 2 * self._block_s)
+
+    def _say_blocked(self, error: WorkError) -> None:
+        if self.state.reason != str(error):
+            log.error("queue_blocked", recogniser=self.state.name, error=error.code, problem=str(error))
+        self.state.phase, self.state.reason = Phase.BLOCKED, str(error)
+
+    def _give_back(self) -> None:
+        """At the end: what is in work returns to the queue, and the recogniser ends."""
+        self._endings.extend(Ending(work.job, None) for work in self.state.in_work.values())
+        self.state.in_work.clear()
+        self._keeper.kill()
+        try:
+            self._endings.say()
+        except HistoryUnavailableError as error:  # the next start puts them back
+            log.error("jobs_not_put_back", problem=str(error))

@@ -1,0 +1,17 @@
+"""Folders that hold no one's own files: what a NAS or an operating system keeps for itself."""
+
+from __future__ import annotations
+
+# What a NAS or an operating system keeps for itself, in lower case; folders that begin with a dot, too.
+JUNK_FOLDERS = frozenset(
+    (
+        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap"),  # Synology
+        *("@recycle", "@recently-snapshot", "@transcode"),  # QNAP
+        *("$recycle.bin", "recycler", "system volume information", "lost+found", "__macosx"),
+    )
+)
+
+
+def is_junk_folder(name: str) -> bool:
+    """Return whether a sub-folder of that name holds no one's recordings."""
+    return name.startswith(".") or name.lower() in JUNK_FOLDERS

@@ -1,0 +1,122 @@
+"""What was heard where: the segments of a job, from the moment that they are found.
+
+Enters: places of speech, then recognised segments, each committed once. Leaves: the text of a job. Fails as
+the history does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from asr_daemon.history.search import index_body
+from asr_daemon.hotwords.hits import Hit, find_hits
+from asr_daemon.itn import Span
+from asr_daemon.transcripts.transcript import Correction, Segment, Token, Transcript
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from asr_daemon.history.connection import History
+    from asr_daemon.history.recordings import Work
+
+Place = tuple[int, int, int]  # number, start_ms, end_ms
+
+_STRINGS = TypeAdapter(tuple[str, ...])
+_TOKENS = TypeAdapter(tuple[Token, ...])
+_SPANS = TypeAdapter(tuple[Span, ...])
+_CORRECTIONS = TypeAdapter(tuple[Correction, ...])
+
+
+class Segments:
+    """The table of segments."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def save_places(self, job: int, places: tuple[Place, ...]) -> None:
+        """Commit where speech was found; what lay elsewhere in an earlier try is recognised anew."""
+        with self._history.transaction() as history:
+            for number, start_ms, end_ms in places:
+                history.run("insert_segment", job=job, number=number, start_ms=start_ms, end_ms=end_ms)
+
+    def save(self, job: int, segments: tuple[Segment, ...]) -> None:
+        """Commit recognised segments of the attempt that goes on: these are never recognised again."""
+        with self._history.transaction() as history:
+            for segment in segments:
+                row = history.one(
+                    "save_segment",
+                    job=job,
+                    number=segment.index,
+                    start_ms=segment.start_ms,
+                    end_ms=segment.end_ms,
+                    raw_text=segment.raw_text,
+                    text=segment.text,
+                    tokens=_TOKENS.dump_json(segment.tokens).decode(),
+                    spans=_SPANS.dump_json(segment.spans).decode(),
+                    corrections=_CORRECTIONS.dump_json(segment.corrections).decode(),
+                    hotwords_hit=_STRINGS.dump_json(segment.hotwords_hit).decode(),
+                    flags=_STRINGS.dump_json(segment.flags).decode(),
+                )
+                assert row is not None  # noqa: S101 (RETURNING)
+                history.run("index_segment", segment=row["id"], body=index_body(segment.text))
+
+    def recognised(self, job: int) -> tuple[Place, ...]:
+        """Return what need not be done again."""
+        rows = self._history.all("recognised_segments", job=job)
+        return tuple((row["number"], row["start_ms"], row["end_ms"]) for row in rows)
+
+    def trim(self, job: int, count: int) -> int:
+        """Forget segments beyond ``count``, which only an earlier try found; return how many have a text."""
+        with self._history.transaction() as history:
+            history.run("unindex_surplus", job=job, count=count)
+            history.run("delete_surplus", job=job, count=count)
+            row = history.one("count_recognised", job=job)
+            return 0 if row is None else int(row["recognised"])
+
+    def forget(self, job: int) -> None:
+        """Forget the text of a job that begins anew."""
+        with self._history.transaction() as history:
+            history.run("unindex_segments", job=job)
+            history.run("delete_segments", job=job)
+
+
+def transcript_of(history: History, work: Work) -> Transcript:
+    """Return the finished text of a job."""
+    return Transcript(
+        duration_ms=work.duration_ms,
+        segments=tuple(_segment(row) for row in history.all("job_segments", job=work.id)),
+        model=work.model,
+        model_is_builtin=work.model_is_builtin,
+        flags=work.flags,
+    )
+
+
+def hotwords_of(history: History, job: int | None) -> Counter[Hit]:
+    """Return which hotwords a job's text holds, by whom they were put there, and how often."""
+    return Counter(
+        hit
+        for row in history.all("segments_with_hotwords", job=job)
+        for hit in find_hits(
+            row["raw_text"],
+            _CORRECTIONS.validate_json(row["corrections"]),
+            _STRINGS.validate_json(row["hotwords_hit"]),
+        )
+    )
+
+
+def _segment(row: sqlite3.Row) -> Segment:
+    return Segment(
+        index=row["number"],
+        start_ms=row["start_ms"],
+        end_ms=row["end_ms"],
+        raw_text=row["raw_text"],
+        text=row["text"],
+        tokens=_TOKENS.validate_json(row["tokens"]),
+        spans=_SPANS.validate_json(row["spans"]),
+        corrections=_CORRECTIONS.validate_json(row["corrections"]),
+        hotwords_hit=_STRINGS.validate_json(row["hotwords_hit"]),
+        flags=_STRINGS.validate_json(row["flags"]),
+    )

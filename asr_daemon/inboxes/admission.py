@@ -1,0 +1,117 @@
+"""Hashed and queued: one settled recording is opened, fingerprinted and brought to the queue.
+
+Enters: a path. Leaves: what became of it. Fails with a :class:`~asr_daemon.errors.WorkError`: the
+recording's, its share's, or the history's. May take as long as reading the file does; no lock is held.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.history.recordings import COMMAND_LINE
+from asr_daemon.inboxes.candidate import Candidate, candidate_of, shown_name
+from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.errors import WorkError
+    from asr_daemon.history.recordings import Recordings
+    from asr_daemon.inboxes.settle import Settler
+    from asr_daemon.queue.arrivals import Arrivals
+    from asr_daemon.queue.job import Enqueued
+    from asr_daemon.transcripts.profile import Profile
+
+log = structlog.get_logger()
+
+
+class Admission:
+    """The door of the queue."""
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        deliverer: Deliverer,
+        recordings: Recordings,
+        settler: Settler,
+        on_queued: Callable[[], None],
+        must_stop: Callable[[], bool],
+    ) -> None:
+        self._arrivals = arrivals
+        self._deliverer = deliverer
+        self._recordings = recordings
+        self._settler = settler
+        self._on_queued = on_queued
+        self._must_stop = must_stop
+        self._complained: dict[Path, str] = {}
+
+    def admit(
+        self, path: Path, root: Path, inbox: str, profile: Profile, *, settle_s: float
+    ) -> Candidate | None:
+        """Queue a settled file below ``root``; return how it was read, None where its writer has it open."""
+        descriptor = open_recording(path, root)
+        try:
+            found = candidate_of(path, os.fstat(descriptor))
+            if is_open_for_writing(descriptor) and self._settler.defer(found, settle_s):
+                return None
+            sha256 = fingerprint(descriptor, self._must_stop).sha256
+            found = candidate_of(path, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        self._queue(found, sha256, inbox, profile)
+        self._complained.pop(path, None)
+        return found
+
+    def submit(self, path: Path, profile: Profile, *, priority: int) -> Enqueued:
+        """Queue a file named on the command line."""
+        descriptor = open_recording(path, path.parent)
+        try:
+            sha256 = fingerprint(descriptor, self._must_stop).sha256
+            found = candidate_of(path, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        return self._queue(found, sha256, COMMAND_LINE, profile, priority=priority)
+
+    def _queue(
+        self, found: Candidate, sha256: str, inbox: str, profile: Profile, *, priority: int = 0
+    ) -> Enqueued:
+        queued = self._arrivals.put(inbox, found.look, sha256, profile, priority=priority)
+        log.info(
+            "recording_queued",
+            job=queued.job,
+            inbox=inbox,
+            file=shown_name(found.path),
+            sha256=sha256,
+            size_bytes=found.size_bytes,
+            known_content=not queued.is_new_work,
+        )
+        if queued.job_state.is_over:
+            self._deliverer.deliver(queued.recording)  # a twin: nothing is recognised again
+        else:
+            self._on_queued()
+        return queued
+
+    def tell_unreadable(self, inbox: str, candidate: Candidate, error: WorkError) -> None:
+        """Say once, in the log and in the share, that a file may not be read; each scan tries it again."""
+        if not self._is_news(candidate.path, error):
+            return
+        recording = self._arrivals.put_unreadable(inbox, candidate.look, error)
+        name = shown_name(candidate.path)
+        log.warning("recording_not_readable", inbox=inbox, file=name, error=error.code, problem=str(error))
+        self._deliverer.tell(recording, error)
+
+    def complain(self, inbox: str, candidate: Candidate, error: WorkError) -> None:
+        """Say once that a file cannot be queued at present."""
+        if self._is_news(candidate.path, error):
+            name = shown_name(candidate.path)
+            log.warning("recording_not_queued", inbox=inbox, file=name, error=error.code, problem=str(error))
+
+    def _is_news(self, path: Path, error: WorkError) -> bool:
+        is_news = self._complained.get(path) != str(error)
+        self._complained[path] = str(error)
+        return is_news

@@ -1,0 +1,98 @@
+"""What is a recording: a regular file with the suffix of a sound or video format, as its folder shows it.
+
+Symbolic links are not followed, whatever they point to; FIFOs, sockets and devices are no candidates. A hard
+link is a file like any other: whoever made it could read or write what it names (the kernel's
+``protected_hardlinks``), and NAS snapshots and deduplication make them by the thousand; two names of one
+inode get two transcripts of one recognition.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asr_daemon.history.recordings import Look
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIXES = frozenset(
+    """
+    wav wave w64 rf64 mp3 mp2 m4a m4b aac flac ogg oga opus spx amr awb wma weba aif aiff aifc caf ac3 mka ape
+    au dss mp4 m4v mov qt mkv webm avi wmv asf flv f4v 3gp 3gpp 3ga 3g2 mpg mpeg mts m2ts ogv
+    """.split()  # noqa: SIM905 (a list would be fifty lines)
+)
+# Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
+TEMPORARY_PREFIXES = (".", "~$", "~syncthing~")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recording as the folder shows it.
+
+    ``path`` holds invalid UTF-8 as surrogates, which ``os.fsencode`` undoes.
+    """
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+    device: int
+    ctime_ns: int = 0
+
+    @property
+    def look(self) -> Look:
+        """What the history keeps of it."""
+        name = shown_name(self.path)
+        return Look(self.path, name, self.size_bytes, self.mtime_ns, self.inode, self.device)
+
+    @property
+    def signature(self) -> tuple[int, int]:
+        """What must stay the same for a recording that is done to be unchanged: (size in bytes, mtime in ns).
+
+        Inode and device are left out on purpose: network file systems number them anew with every mount, and
+        a whole share would be read and hashed again after each restart of the machine.
+        """
+        return (self.size_bytes, self.mtime_ns)
+
+    @property
+    def restless_signature(self) -> tuple[int, ...]:
+        """What must stay the same while a recording settles.
+
+        ctime moves with every write, also where a copying program has set size and mtime beforehand.
+        """
+        return (self.size_bytes, self.mtime_ns, self.inode, self.device, self.ctime_ns)
+
+
+def shown_name(path: Path) -> str:
+    """Return the file's name as valid text, for logs and lists; bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
+def is_candidate(name: str) -> bool:
+    """Return whether a file of that name is taken for a recording."""
+    stem, _, suffix = name.rpartition(".")
+    return suffix.lower() in SUFFIXES and bool(stem) and not name.startswith(TEMPORARY_PREFIXES)
+
+
+def look_at(path: Path) -> Candidate | None:
+    """Return the candidate at that path as it is now, None where there is none (gone, a link, a FIFO ...)."""
+    try:
+        found = path.lstat()
+    except (OSError, ValueError):
+        return None
+    return candidate_of(path, found) if stat.S_ISREG(found.st_mode) and is_candidate(path.name) else None
+
+
+def candidate_of(path: Path, found: os.stat_result) -> Candidate:
+    """Return the candidate that a file's stat shows."""
+    return Candidate(
+        path=path,
+        size_bytes=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        inode=found.st_ino,
+        device=found.st_dev,
+        ctime_ns=found.st_ctime_ns,
+    )

@@ -1,0 +1,122 @@
+"""Who waits for what: files come to the queue, ask for other work, and go.
+
+Enters: settled, hashed files, and people's words. Leaves: recordings that wait for jobs; each step is one
+transaction over both tables, so that no job is queued which nobody waits for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import OperatorError
+from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.queue.job import Enqueued
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.errors import WorkError
+    from asr_daemon.history import History
+    from asr_daemon.history.recordings import Look, Recording
+    from asr_daemon.queue.jobs import Jobs
+    from asr_daemon.transcripts.profile import Profile
+
+
+class NotFoundError(OperatorError):
+    """There is no such recording."""
+
+
+class Arrivals:
+    """What binds recordings to jobs."""
+
+    def __init__(self, history: History, jobs: Jobs, clock: Clock) -> None:
+        self._history = history
+        self._jobs = jobs
+        self._recordings = Recordings(history, clock)
+
+    def put(self, inbox: str, look: Look, sha256: str, profile: Profile, *, priority: int = 0) -> Enqueued:
+        """Bring a file to the queue: no second work for the same content and profile."""
+        with self._history.transaction():
+            before = self._recordings.current(look.path, inbox)
+            job, state = self._jobs.find_or_create(sha256, profile, priority=priority)
+            is_new = state is JobState.QUEUED and not self._recordings.waiting_for(job)
+            recording = self._recordings.put(inbox, look, job)
+            if before is not None and before.job != job:
+                self._jobs.withdraw_if_unwanted(before.job)
+            self._jobs.withdraw_if_unwanted(job)  # it was cancelled before, and stays so
+        return Enqueued(recording, job, state, is_new)
+
+    def put_unreadable(self, inbox: str, look: Look, error: WorkError) -> int:
+        """Remember a file whose content could not be read; return the recording's number."""
+        return self._recordings.put(inbox, look, None, str(error))
+
+    def rebind(self, sha256: str, wanted: Collection[tuple[Recording, Profile]]) -> None:
+        """Give files that wait for a content to the work that their profiles of now ask for."""
+        with self._history.transaction():
+            for recording, profile in wanted:
+                job, _ = self._jobs.find_or_create(sha256, profile)
+                self._recordings.rebind(recording.id, job)
+                if recording.job != job:
+                    self._jobs.withdraw_if_unwanted(recording.job)
+
+    def let_go(self, recording: Recording, state: RecordingState = RecordingState.GONE) -> None:
+        """Wait for a file no more: it was taken away, or (``CANCELLED``) somebody said so."""
+        with self._history.transaction():
+            self._recordings.settle(recording.id, state)
+            self._jobs.withdraw_if_unwanted(recording.job)
+
+    # ------------------------------------------------------------------ people's words
+
+    def cancel(self, recording: int) -> None:
+        """Stop waiting for a recording; `retry` takes it up again.
+
+        Raises :class:`NotFoundError` where there is none, or none that waits.
+        """
+        with self._history.transaction():
+            filed = self._recordings.get(recording)
+            if filed is None or filed.recording.state is not RecordingState.WAITING:
+                raise NotFoundError(
+                    f"recording {recording} does not wait for anything; `asr-daemon history` lists them"
+                )
+            self.let_go(filed.recording, RecordingState.CANCELLED)
+
+    def retry(self, recording: int) -> None:
+        """Begin the work of a recording anew, attempts and text forgotten.
+
+        Raises :class:`NotFoundError`.
+        """
+        with self._history.transaction():
+            filed = self._recordings.get(recording)
+            if filed is None or filed.work is None:
+                raise NotFoundError(f"there is no recording {recording} that could be tried again")
+            if filed.recording.state is RecordingState.CANCELLED:
+                self._recordings.settle(recording, RecordingState.WAITING)
+            self._jobs.reset(filed.work.id)
+
+    def retry_all(self, state: JobState, code: str | None = None) -> int:
+        """Begin anew every job of that state (and failure class); return how many."""
+        with self._history.transaction():
+            jobs = self._jobs.ended(state, code)
+            for job in jobs:
+                self._jobs.reset(job)
+        return len(jobs)
+
+    def retry_with_other_hotwords(self, inbox: str, profile: Profile) -> int:
+        """Put back the finished recordings of an inbox whose hotwords were others than the profile's.
+
+        Their old text stays in the history. Returns how many went back.
+        """
+        wanted = (profile.hotwords, profile.replacements)
+        count = 0
+        with self._history.transaction():
+            for filed in self._recordings.finished_in(inbox):
+                assert filed.work is not None  # noqa: S101 (it was transcribed)
+                used = filed.work.profile
+                if (used.hotwords, used.replacements) == wanted:
+                    continue
+                job, _ = self._jobs.find_or_create(filed.work.sha256, profile)
+                self._recordings.put(inbox, filed.recording.look, job)
+                count += 1
+        return count

@@ -1,0 +1,135 @@
+"""Recordings take turns before the device: a short one never waits for a long one's end."""
+
+from __future__ import annotations
+
+import os
+import wave
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sounds import speech
+from way import segment
+
+from asr_daemon.dispatch.protocol import Failed, Finished, Message, Recognise
+from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.feeder import Feeder
+from asr_daemon.recogniser.job import Job
+from asr_daemon.recogniser.pool import Pool
+from asr_daemon.transcripts.profile import Profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+TEXT = SimpleNamespace(segment=lambda index, _start, _end, spoken: segment(index, spoken.text))
+MINUTE_SAMPLES = 60 * 16_000
+
+
+class EverythingIsSpeech:
+    """A detector that takes each window for a stretch of speech."""
+
+    bank = None
+    pad_before_samples = pad_after_samples = 0
+    open_start_samples = None
+
+    def __init__(self) -> None:
+        self.settled_samples = self.open_end_samples = 0
+
+    def feed(self, window: NDArray[np.float32]) -> list[tuple[int, int]]:
+        """Return the window."""
+        start = self.settled_samples
+        self.settled_samples = self.open_end_samples = start + len(window)
+        return [(start, self.settled_samples)]
+
+    def finish(self) -> list[tuple[int, int]]:
+        """Return nothing more."""
+        return []
+
+
+class Desk:
+    """A feeder with real decoding, and everything that its jobs said."""
+
+    def __init__(self, folder: Path, *, most_s: float = 60.0) -> None:
+        self.folder = folder
+        self.said: list[Message] = []
+        self.pool = Pool(most_s)
+        self.feeder = Feeder(
+            self.pool, lambda _job: EverythingIsSpeech(), lambda *_: None, os.fspath(find_ffmpeg()), 86_400.0
+        )
+        self.jobs: list[Job] = []
+        self.feeder.start()
+
+    def add(self, content: bytes, name: str = "a.wav") -> Job:
+        """Begin a recording."""
+        path = self.folder / f"{len(self.jobs)}-{name}"
+        path.write_bytes(content)
+        order = Recognise(len(self.jobs), name, Profile("m", max_segment_s=120.0))
+        job = Job(order, Request(), os.open(path, os.O_RDONLY), TEXT, self.said.append)  # type: ignore[arg-type]
+        self.jobs.append(job)
+        self.feeder.add(job)
+        return job
+
+    def take(self) -> list[int]:
+        """Take a segment, as the device does; return whose it was."""
+        return [one.job.id for one in self.pool.take(60, 1, lambda: False)]
+
+
+def wav(folder: Path, minutes: float) -> bytes:
+    """Return a recording of that length."""
+    path = folder / "made.wav"
+    samples = np.tile((speech(1, -20) * 32767).astype("<i2"), 60)
+    with wave.open(os.fspath(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        for _ in range(int(minutes)):
+            file.writeframes(samples.tobytes())
+        file.writeframes(samples[: int(minutes % 1 * MINUTE_SAMPLES)].tobytes())
+    return path.read_bytes()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Return a desk whose pool holds a minute."""
+    return Desk(tmp_path)
+
+
+def test_short_recording_does_not_wait_for_a_long_one(desk: Desk, tmp_path: Path) -> None:
+    """Of 20 minutes two windows were decoded when ten seconds came: these are next, and done first."""
+    long = desk.add(wav(tmp_path, 20))
+    assert desk.take() == [long.id]
+    short = desk.add(wav(tmp_path, 0.2))
+    taken = [owner for _ in range(4) for owner in desk.take()]
+    assert short.id in taken
+    assert long.is_open
+    assert long.decoded_ms < 5 * 60_000, "the pool bounds how far ahead a recording is decoded"
+    desk.pool.close()
+
+
+def test_failure_of_one_ends_it_alone(desk: Desk, tmp_path: Path) -> None:
+    """What cannot be decoded fails at its turn; the other goes on to its end."""
+    good = desk.add(wav(tmp_path, 2))
+    bad = desk.add(b"no sound in here" * 100)
+    for _ in range(4):
+        assert desk.take() == [good.id]
+    assert desk.pool.wait_for(lambda: not bad.is_open)
+    failed = [message for message in desk.said if isinstance(message, Failed)]
+    assert [(message.job, message.code) for message in failed] == [(bad.id, "not_decodable")]
+    assert not any(isinstance(message, Finished) for message in desk.said)
+    desk.pool.close()
+
+
+def test_cancelled_recording_frees_its_descriptor(desk: Desk, tmp_path: Path) -> None:
+    """Its decoding ends in the middle, its segments are forgotten, and its file is closed."""
+    job = desk.add(wav(tmp_path, 20))
+    assert desk.take() == [job.id]
+    job.end()
+    desk.pool.drop(job)
+    assert desk.pool.wait_for(lambda: job not in desk.feeder._under_way)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(job.fd)
+    desk.pool.close()
