@@ -21,6 +21,7 @@ from asr_daemon.cli.status_view import status_view
 from asr_daemon.clock import Clock, from_stamp, to_stamp
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
+from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.reading import attempts_of
@@ -28,7 +29,6 @@ from asr_daemon.history.recordings import Recordings, inbox_label
 from asr_daemon.history.search import match_phrase
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
-from asr_daemon.transcripts.rendering import render
 
 if TYPE_CHECKING:
     import sqlite3

@@ -18,6 +18,7 @@ import structlog
 
 from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.outputs import FAILURE, Outputs
+from asr_daemon.delivery.rendering import document_of
 from asr_daemon.errors import (
     DiskFullError,
     HistoryUnavailableError,
@@ -30,7 +31,6 @@ from asr_daemon.files.publish import publish, write_error
 from asr_daemon.history.outputs import forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
-from asr_daemon.transcripts.rendering import document_of
 from asr_daemon.transcripts.writers import RENDERERS
 from asr_daemon.transcripts.writers.failure import render_failure
 

@@ -16,11 +16,11 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from asr_daemon.delivery.names import fitting
 from asr_daemon.errors import InboxGoneError, RecordingGoneError, WriteFailedError
 from asr_daemon.files.publish import fsync_folder, open_folder, write_error
 from asr_daemon.files.syscalls import rename_without_replacing
 from asr_daemon.files.temporary import hold, new_temporary_name
+from asr_daemon.transcripts.names import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from asr_daemon.delivery.names import FAILURE_SUFFIX, output_paths, same_name_key
 from asr_daemon.errors import NotReadableError, RecordingGoneError
 from asr_daemon.files.publish import write_error
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
+from asr_daemon.transcripts.names import FAILURE_SUFFIX, output_paths, same_name_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

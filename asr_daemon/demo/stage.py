@@ -188,7 +188,7 @@ class Stage:
     def results(self) -> Results:
         """Return what lies in the folder and in the history now that the daemon has ended."""
         from asr_daemon.cli.look import entries_of  # noqa: PLC0415
-        from asr_daemon.transcripts.rendering import render  # noqa: PLC0415
+        from asr_daemon.delivery.rendering import render  # noqa: PLC0415
 
         history = open_history_read_only(self.config.history_path)
         plain = {}

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr_daemon.hotwords.entry import Problem, Replacement, Word
-from asr_daemon.hotwords.hotword_list import list_digest, read_lines
+from asr_daemon.hotwords.hotword_list import read_lines
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, MAX_TOKENS, Vocabulary
 from asr_daemon.models.abilities import ABILITIES
+from asr_daemon.transcripts.profile import list_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

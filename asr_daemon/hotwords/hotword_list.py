@@ -11,8 +11,6 @@ followed, lie in the folder above the first file's own or below it (departments'
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from pathlib import Path
 from asr_daemon.hotwords.encoding import split_lines
 from asr_daemon.hotwords.entry import Entry, Include, Problem, Replacement, Word, parse_line
 from asr_daemon.hotwords.source import HotwordFileError, read_stable
+from asr_daemon.transcripts.profile import list_digest
 
 MAX_FILES = 50  # of one list, inclusions counted
 MAX_SHOWN_CHARS = 200  # of a line
@@ -162,9 +161,3 @@ class _RefusedError(Exception):
     def __init__(self, english: str, chinese: str) -> None:
         super().__init__(english)
         self.chinese = chinese
-
-
-def list_digest(words: tuple[str, ...], replacements: tuple[tuple[str, str], ...]) -> str:
-    """Return the SHA-256, hexadecimal, by which a list is known."""
-    content = json.dumps([words, replacements], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()

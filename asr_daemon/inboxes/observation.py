@@ -26,9 +26,9 @@ from watchdog.events import (
 )
 from watchdog.observers.inotify import InotifyObserver
 
-from asr_daemon.delivery.names import FAILURE_SUFFIX
 from asr_daemon.inboxes.candidate import is_candidate
 from asr_daemon.inboxes.scan import is_inside
+from asr_daemon.transcripts.names import FAILURE_SUFFIX
 
 if TYPE_CHECKING:
     from asr_daemon.inboxes.watch import InboxWatch

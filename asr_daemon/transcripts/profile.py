@@ -10,8 +10,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from asr_daemon.hotwords.hotword_list import list_digest
-
 TEXT_REVISION = 1  # raise it when a release makes other text of the same recording on purpose
 
 
@@ -53,3 +51,9 @@ class Profile:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, hexadecimal."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def list_digest(words: tuple[str, ...], replacements: tuple[tuple[str, str], ...]) -> str:
+    """Return the SHA-256, hexadecimal, by which a hotword list is known."""
+    content = json.dumps([words, replacements], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()

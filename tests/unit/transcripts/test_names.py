@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_daemon.delivery.names import FAILURE_SUFFIX, NAME_BYTES, output_paths, same_name_key
+from asr_daemon.transcripts.names import FAILURE_SUFFIX, NAME_BYTES, output_paths, same_name_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
