@@ -196,7 +196,7 @@ class Session:
         while not self._stopping.is_set() and not self._endings:
             if self._clock.monotonic_s() < self._blocked_until_s or not self._has_place():
                 return
-            job = self._claim()
+            job = self._claim() if self._is_prepared() else None
             if job is None:
                 if self.state.phase in (Phase.BLOCKED, Phase.PAUSED) and not self.state.in_work:
                     self.state.phase, self.state.reason = Phase.IDLE, ""
@@ -222,6 +222,21 @@ class Session:
             away=self._around.opener.away(),
             most_bytes=next(most_bytes for places, most_bytes in PLACES if taken < places),
         )
+
+    def _is_prepared(self) -> bool:
+        """Return whether a job may be claimed: where others could serve it, the model is loaded first."""
+        if self._sharers == 1 or self._keeper.current is not None or not self._jobs.is_usual_next():
+            return True
+        self.state.phase = Phase.LOADING
+        try:
+            self._keeper.ready(Wanted(self._around.profiles.model, self._engine, self.device, self._sharers))
+        except EngineUnavailableError as error:
+            if not self._stopping.is_set():
+                self._block(error)
+            return False
+        self._show_recogniser()
+        self._idle_since_s = self._clock.monotonic_s()
+        return True
 
     def _begin(self, job: Job) -> None:
         """Give a claimed job to the recogniser; whatever prevents that ends it."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import COMMAND_TIMEOUT_S, Finding
 from asr_daemon.doctor.models import look_at_models
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.models.catalogue import resolve
+from asr_daemon.models.manifest import model_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +21,11 @@ if TYPE_CHECKING:
     from asr_daemon.doctor.rights import ServiceUser
 
 MIB = 1 << 20
-LITTLE_MEMORY_MIB = 4096  # Paraformer on a processor needs about 3 GiB
+# What a recogniser takes of the machine's memory, measured on the built-in model (593 MB with its batches) and
+# on one of paraformer-zh's size: Python with torch and FunASR, the weights as the file has them and once more
+# while they are loaded, and a batch of 80 padded seconds at 6 MB each.
+PROGRAM_MIB, BATCH_MIB = 450, 480
+MOST_SHARE = 0.8  # of the machine's memory: the system and its file cache want some, too
 LITTLE_CARD_MIB = 3072
 _SMI = (
     "nvidia-smi",
@@ -31,8 +38,9 @@ def look_at_engine(config: Config, user: ServiceUser, machine: Machine) -> Itera
     """Say what keeps the recogniser from working, or from working well."""
     yield from look_at_models(config, user)
     yield from _ffmpeg(config)
-    yield from _device(config, machine)
-    yield from _memory(machine)
+    for device in dict.fromkeys(config.engine.recognisers):
+        yield from _device("engine.devices" if config.engine.devices else "engine.device", device, machine)
+    yield from _memory(config, machine)
 
 
 def _ffmpeg(config: Config) -> Iterator[Finding]:
@@ -49,8 +57,7 @@ def _ffmpeg(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "engine.ffmpeg", f"{said.stdout.splitlines()[0]} ({ffmpeg})")
 
 
-def _device(config: Config, machine: Machine) -> Iterator[Finding]:
-    key, device = "engine.device", config.engine.device
+def _device(key: str, device: str, machine: Machine) -> Iterator[Finding]:
     has_card = machine.place("/dev/nvidiactl").exists()
     if device.startswith("cuda") and not has_card:
         yield Finding(
@@ -78,16 +85,28 @@ def _device(config: Config, machine: Machine) -> Iterator[Finding]:
         yield Finding("ok", key, text)
 
 
-def _memory(machine: Machine) -> Iterator[Finding]:
+def _memory(config: Config, machine: Machine) -> Iterator[Finding]:
+    """Say what the recognisers will need of the machine's memory, all of them together."""
     try:
         lines = machine.place("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
+        model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
+    except (OSError, AsrDaemonError):  # the model's own finding says what is wrong with it
         return
     total_mib = next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemTotal:")), None)
-    if total_mib is not None and total_mib < LITTLE_MEMORY_MIB:
-        yield Finding(
-            "warning",
-            "environment",
-            f"{total_mib} MiB of memory: a model for work needs about 3 GiB on a processor",
-            "more memory, or a smaller model",
-        )
+    if total_mib is None:
+        return
+    count = len(config.engine.recognisers)
+    needed_mib = count * needed_mib_of(Path(model.folder))
+    who = "the recogniser" if count == 1 else f"{count} recognisers ({', '.join(config.engine.recognisers)})"
+    text = f"{who} will need about {needed_mib} MiB of the machine's {total_mib} MiB of memory"
+    if needed_mib > MOST_SHARE * total_mib:
+        fix = "more memory, or a smaller model" if count == 1 else "fewer engine.devices, or more memory"
+        yield Finding("warning", "environment", text, fix)
+    else:
+        yield Finding("ok", "environment", text)
+
+
+def needed_mib_of(model_folder: Path) -> int:
+    """Return what one recogniser takes of the machine's memory at most, about, with that model."""
+    weights = sum(path.stat().st_size for path in model_files(model_folder).values())
+    return PROGRAM_MIB + BATCH_MIB + 2 * weights // MIB

@@ -83,6 +83,12 @@ WHERE jobs.state = 'queued'
               AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
 ORDER BY jobs.priority, jobs.id LIMIT 1
 
+-- usual_due: a job that is due, and that memory has sufficed for so far
+SELECT 1 FROM jobs
+WHERE state = 'queued' AND memory_rung = 0 AND (not_before IS NULL OR not_before <= :now)
+  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
+LIMIT 1
+
 -- overdue_suspect: a suspect that has been due since then, and that some file waits for whose inbox is there
 SELECT 1 FROM jobs INDEXED BY jobs_suspect
 WHERE jobs.state = 'queued' AND jobs.is_suspect = 1 AND jobs.not_before <= :before

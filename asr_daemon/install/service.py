@@ -79,9 +79,10 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
         steps.write(path, text)
     if SOCKET not in expected:
         _remove_socket(steps)
-    if wanted.has_card and config.engine.device != "cpu":
+    is_on_cpu = set(config.engine.recognisers) == {"cpu"}
+    if wanted.has_card and not is_on_cpu:
         steps.write(DROP_INS / "gpu.conf", shipped_text("systemd/asr-daemon.service.d/gpu.conf"))
-    elif config.engine.device == "cpu":
+    elif is_on_cpu:
         steps.remove(DROP_INS / "gpu.conf")
     steps.link(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)

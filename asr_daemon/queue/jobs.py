@@ -105,6 +105,10 @@ class Jobs:
             history.run("begin_attempt", job=row["id"], recogniser=recogniser, now=wanted["now"])
             return self._job(row["id"])
 
+    def is_usual_next(self) -> bool:
+        """Whether a job is due that is recognised in the usual way, not in a fresh process or on the CPU."""
+        return self._history.one("usual_due", now=self._clock.stamp()) is not None
+
     def has_overdue_suspect(self, patience_s: float, away: Collection[str] = ()) -> bool:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""
         before, absent = self._clock.stamp(-patience_s), json.dumps(sorted(away))

@@ -302,9 +302,17 @@ def test_card_that_is_not_there(host: Host) -> None:
 
 
 def test_little_memory(host: Host) -> None:
-    """Two gigabytes are not enough for a model for work."""
+    """What the recogniser will need is compared with what the machine has."""
+    host.write("proc/meminfo", "MemTotal:       1000000 kB\n")
+    assert "of the machine's 976 MiB" in host.problem("environment").text
+
+
+def test_memory_of_several_recognisers(host: Host) -> None:
+    """Two of them need twice as much: that is said before they are started."""
     host.write("proc/meminfo", "MemTotal:       2000000 kB\n")
-    assert "1953 MiB" in host.problem("environment").text
+    assert not next(f for f in examine(host.config, machine=host.machine) if "recogniser will" in f.text).fix
+    host.section("engine", devices=["cpu", "cpu"])
+    assert "2 recognisers (cpu, cpu) will need about" in host.problem("environment").text
 
 
 # ------------------------------------------------------------------ host
