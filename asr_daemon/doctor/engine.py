@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asr_daemon.doctor.rights import ServiceUser
 
 MIB = 1 << 20
-# What a recogniser takes of the machine's memory, measured on the built-in model (593 MB with its batches) and
+# What a recogniser takes of the machine's memory, measured on the built-in model (593 MB with batches) and
 # on one of paraformer-zh's size: Python with torch and FunASR, the weights as the file has them and once more
 # while they are loaded, and a batch of 80 padded seconds at 6 MB each.
 PROGRAM_MIB, BATCH_MIB = 450, 480
