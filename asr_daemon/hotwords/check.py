@@ -17,6 +17,7 @@ from asr_daemon.hotwords.entry import Problem, Replacement, Word
 from asr_daemon.hotwords.hotword_list import list_digest, read_lines
 from asr_daemon.hotwords.remark import Remark
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, MAX_TOKENS, Vocabulary
+from asr_daemon.itn import Normaliser
 from asr_daemon.models.abilities import ABILITIES
 
 if TYPE_CHECKING:
@@ -169,5 +170,15 @@ def _replacement(
         remarks.append(sentences.replaced_hotword(left))
     if marks := [char for char in left if char in MARKS]:
         remarks.append(sentences.marks_on_the_left("".join(dict.fromkeys(marks))))
+    if _is_written_with_characters(left):
+        remarks.append(sentences.written_with_characters(left))
     verdict = Verdict.UNUSABLE if first is not None else Verdict.WARNING if remarks else Verdict.GOOD
     return LineReport(line.path, line.number, f"{left} => {right}", verdict, (), tuple(remarks))
+
+
+def _is_written_with_characters(left: str) -> bool:
+    """Whether a single figure is one that the normaliser leaves in characters: 四车间, 三个."""
+    if any(char.isascii() and not char.isdigit() for char in left) or not any(map(str.isdigit, left)):
+        return False
+    spoken = sentences.spoken_form(left)
+    return Normaliser().normalise(spoken).text == spoken

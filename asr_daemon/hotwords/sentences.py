@@ -92,7 +92,7 @@ def many_tokens(most: int) -> Remark:
 
 def digits(word: str) -> Remark:
     """Return how to write a word with digits: as it is spoken."""
-    spoken = _DIGITS.sub(lambda match: _as_spoken(match[0]), word)
+    spoken = spoken_form(word)
     return Remark(
         f"Digits are heard as words: write {spoken}, as it is spoken, and the normaliser makes the digits.",
         f"模型听到的是读音，不是数字：请按读法写成“{spoken}”，转写时会自动变成数字。",
@@ -134,6 +134,20 @@ def marks_on_the_left(marks: str) -> Remark:
         f"Replacements come before punctuation: a left side with {marks} is seldom found.",
         f"替换在加标点之前进行，左边带有“{marks}”的写法很少能匹配到。",
     )
+
+
+def written_with_characters(left: str) -> Remark:
+    """Return that the transcript has no figure where the left side of a replacement has one."""
+    spoken = spoken_form(left)
+    return Remark(
+        f"Transcripts write {spoken}, not {left}: write the left side so.",
+        f"转写稿里写的是“{spoken}”，不是“{left}”：箭头左边请这样写。",
+    )
+
+
+def spoken_form(word: str) -> str:
+    """Return a word with its figures in Chinese characters."""
+    return _DIGITS.sub(lambda match: _as_spoken(match[0]), word)
 
 
 def _as_spoken(figures: str) -> str:

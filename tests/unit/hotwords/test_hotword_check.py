@@ -54,6 +54,8 @@ def check(tmp_path: Path, text: str, family: str = "seaco_paraformer") -> dict[i
         ("顾清源|小顾", Verdict.UNUSABLE, "错词=>正词"),
         ("故清源 = 顾清源", Verdict.UNUSABLE, "which side is wrong"),
         ("你好，世界=>您好", Verdict.WARNING, "before punctuation"),
+        ("404车间=>锻压车间", Verdict.GOOD, ""),
+        ("4车间=>锻压车间", Verdict.WARNING, "Transcripts write 四车间"),
         ("http://x.cn/a.txt", Verdict.UNUSABLE, "cannot write http"),
     ],
 )
