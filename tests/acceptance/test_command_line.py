@@ -313,11 +313,26 @@ def test_itn_normalises_arguments_and_lines() -> None:
     """`itn` writes spoken numbers the way people write them."""
     shown = CliRunner().invoke(cli, ["itn", "二零二五年三月十五号", "一千二百三十四元"])
     assert shown.output.splitlines() == ["2025年3月15日", "1234元"]
-    piped = CliRunner().invoke(cli, ["itn"], input="百分之八十\n十分感谢\n")
+    piped = CliRunner().invoke(cli, ["itn"], input="\ufeff百分之八十\r\n十分感谢\n")
     assert piped.output.splitlines() == ["80%", "十分感谢"]
     explained = CliRunner().invoke(cli, ["itn", "--explain", "三点一四"])
     assert "三点一四" in explained.output
     assert "3.14" in explained.output
+
+
+def test_itn_refuses_what_is_no_utf8() -> None:
+    """A file in GB18030 is named as such; its bytes are not passed off as normalised text."""
+    odd = "三百五\n".encode() + "测试三百五\n".encode("gb18030")
+    for arguments, named in (([os.fsdecode("测试".encode("gb18030"))], "TEXT"), ([], "line 2 of the input")):
+        asked = subprocess.run(
+            [sys.executable, "-m", "asr_daemon", "itn", *arguments],
+            input=odd,
+            capture_output=True,
+            check=False,
+        )
+        assert asked.returncode == 1
+        assert asked.stderr.decode().count("\n") == 1
+        assert f"{named} is not UTF-8" in asked.stderr.decode()
 
 
 def test_version_names_every_part() -> None:
