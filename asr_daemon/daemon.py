@@ -21,15 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from asr_daemon.audio import find_ffmpeg
 from asr_daemon.backup import BackupError, take_backup
 from asr_daemon.clock import Clock
 from asr_daemon.config import load_config
-from asr_daemon.consumer import Consumer
-from asr_daemon.control import ControlServer
-from asr_daemon.delivery.archiving import Archiver
+from asr_daemon.control.commands import Steering
+from asr_daemon.control.socket import ControlServer
+from asr_daemon.control.status import live_status, status_line
+from asr_daemon.delivery.archiver import Archiver
 from asr_daemon.delivery.deliver import Deliverer
-from asr_daemon.description import describe
+from asr_daemon.dispatch.dispatcher import Consumer
+from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
 from asr_daemon.errors import (
     AsrDaemonError,
     ConfigurationError,
@@ -37,26 +38,24 @@ from asr_daemon.errors import (
     ModelMissingError,
     OperatorError,
 )
+from asr_daemon.ffmpeg import describe, find_ffmpeg
 from asr_daemon.history import open_history
-from asr_daemon.inbox_profile import InboxProfiles
-from asr_daemon.inboxes.answering import Answering
 from asr_daemon.inboxes.intake import Intake
-from asr_daemon.queue import Queue
-from asr_daemon.recogniser.process import PROGRAM, RecogniserProcess
-from asr_daemon.schedule import Schedule
-from asr_daemon.state_folder import StateFolder
-from asr_daemon.steering import Steering
-from asr_daemon.telemetry.activation import METRICS_SOCKET, passed_socket
-from asr_daemon.telemetry.heartbeat import Heartbeats
-from asr_daemon.telemetry.notify import Notifier
-from asr_daemon.telemetry.status import live_status, status_line
-from asr_daemon.upkeep import Upkeep
+from asr_daemon.inboxes.share import Answering
+from asr_daemon.queue.inbox_profiles import InboxProfiles
+from asr_daemon.queue.jobs import Queue
+from asr_daemon.service.activation import METRICS_SOCKET, passed_socket
+from asr_daemon.service.heartbeats import Heartbeats
+from asr_daemon.service.schedule import Schedule
+from asr_daemon.service.sd_notify import Notifier
+from asr_daemon.service.state_folder import StateFolder
+from asr_daemon.service.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.config import Config
-    from asr_daemon.recogniser.protocol import Setup
+    from asr_daemon.dispatch.protocol import Setup
     from asr_daemon.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
@@ -361,7 +360,7 @@ class Daemon:
         )
 
     def live(self) -> dict[str, Any]:
-        """Return what only the running daemon knows (see :mod:`asr_daemon.telemetry.status`)."""
+        """Return what only the running daemon knows (see :mod:`asr_daemon.control.status`)."""
         return live_status(self)
 
 

@@ -23,9 +23,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from asr_daemon.recogniser import child, protocol
-from asr_daemon.recogniser.channel import Channel
-from asr_daemon.transcript import Segment, Token
+from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.channel import Channel
+from asr_daemon.recogniser import child
+from asr_daemon.transcripts.transcript import Segment, Token
 
 SEGMENT_MS = 1000
 

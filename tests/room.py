@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from way import Way, segment
 
-from asr_daemon.consumer import Consumer
 from asr_daemon.delivery.deliver import Deliverer
+from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.dispatcher import Consumer
 from asr_daemon.errors import ConfigurationError, JobError, RecogniserCrashedError
-from asr_daemon.profile import Profile
-from asr_daemon.recogniser import protocol
+from asr_daemon.queue.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path

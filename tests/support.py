@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from asr_daemon.audio import find_ffmpeg
 from asr_daemon.config import load_config
-from asr_daemon.control import NotRunningError, ask
+from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.history import open_history_read_only
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from asr_daemon.clock import Clock
 from asr_daemon.config import Config
 from asr_daemon.daemon import Daemon
 from asr_daemon.history import History, open_history
-from asr_daemon.inboxes.inbox import Candidate
-from asr_daemon.profile import Profile
-from asr_daemon.queue import Job, Queue
-from asr_daemon.transcript import Segment, Token
+from asr_daemon.inboxes.scan import Candidate
+from asr_daemon.queue.jobs import Job, Queue
+from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.transcript import Segment, Token
 
 if TYPE_CHECKING:
     from pathlib import Path

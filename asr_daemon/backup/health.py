@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.backup.archive import BackupError, BackupInfo, list_backups
 from asr_daemon.backup.drill import Drill
 from asr_daemon.clock import from_stamp
-from asr_daemon.schedule import next_time
+from asr_daemon.service.schedule import next_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

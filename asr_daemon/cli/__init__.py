@@ -14,9 +14,9 @@ import click
 
 from asr_daemon.cli import check, hotwords, itn, look, models, run, service, steer, transcribe
 from asr_daemon.cli.context import Context
+from asr_daemon.cli.versions import version_text
 from asr_daemon.config import Config
 from asr_daemon.errors import ConfigurationError, OperatorError
-from asr_daemon.versions import version_text
 
 
 def _show_versions(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from asr_daemon.config import Config, find_config, load_config
-from asr_daemon.control import NotRunningError, ask
+from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.telemetry import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asr_daemon.control import Answer
-    from asr_daemon.steering import Steering
+    from asr_daemon.control.commands import Steering
+    from asr_daemon.control.socket import Answer
 
 F = TypeVar("F", bound="Callable[..., Any]")
 

@@ -18,7 +18,7 @@ from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.queue import transcript_of
+from asr_daemon.queue.jobs import transcript_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,14 +20,14 @@ from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.status_view import status_view
 from asr_daemon.clock import from_stamp, to_stamp
 from asr_daemon.config import TRANSCRIPT_FORMATS
-from asr_daemon.delivery.rendering import render
+from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.search import match_phrase
-from asr_daemon.inbox_profile import inbox_label
-from asr_daemon.profile import Profile
-from asr_daemon.queue import hotwords_of
-from asr_daemon.telemetry.status import collect
+from asr_daemon.queue.inbox_profiles import inbox_label
+from asr_daemon.queue.jobs import hotwords_of
+from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.rendering import render
 
 if TYPE_CHECKING:
     import sqlite3

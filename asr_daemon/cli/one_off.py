@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from asr_daemon.cli.console import console
-from asr_daemon.control import NotRunningError, ask
+from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.telemetry import log
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.cli.context import Context
     from asr_daemon.config import Config
-    from asr_daemon.control import Answer
+    from asr_daemon.control.socket import Answer
     from asr_daemon.history import History
 
 ENDED = ("done", "failed", "quarantined")

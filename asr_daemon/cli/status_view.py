@@ -17,7 +17,7 @@ HOUR_MIN, DAY_MIN = 60, 24 * 60
 
 
 def status_view(status: dict[str, Any]) -> Group:
-    """Return what ``asr-daemon status`` shows of :func:`asr_daemon.telemetry.status.collect`."""
+    """Return what ``asr-daemon status`` shows of :func:`asr_daemon.control.status.collect`."""
     parts: list[RenderableType] = [_headline(status)]
     if status["model"]["problem"]:
         parts.append(Text(status["model"]["problem"], style="red"))

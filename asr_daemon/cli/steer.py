@@ -15,7 +15,7 @@ from asr_daemon.cli.context import Context, with_config
 from asr_daemon.errors import UsageError
 
 if TYPE_CHECKING:
-    from asr_daemon.control import Answer
+    from asr_daemon.control.socket import Answer
 
 
 @click.command()
@@ -142,7 +142,7 @@ def backup_verify(_context: Context, file: Path) -> None:
 def backup_restore(context: Context, file: Path) -> None:
     """Put a backup in the history's place; the replaced history is kept. Refused while a daemon runs."""
     from asr_daemon.backup import restore_backup  # noqa: PLC0415
-    from asr_daemon.state_folder import StateFolder  # noqa: PLC0415
+    from asr_daemon.service.state_folder import StateFolder  # noqa: PLC0415
 
     config = context.config()
     with StateFolder(config.state_dir):

@@ -9,7 +9,7 @@ import click
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
 from asr_daemon.config import TRANSCRIPT_FORMATS
-from asr_daemon.delivery.rendering import render
+from asr_daemon.transcripts.rendering import render
 
 
 @click.command()

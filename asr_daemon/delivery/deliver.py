@@ -19,14 +19,14 @@ import structlog
 
 from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.outputs import FAILURE, Outputs
-from asr_daemon.delivery.rendering import document_of
 from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, job_error
-from asr_daemon.inboxes.answering import Answering
+from asr_daemon.files.publish import publish, write_error
 from asr_daemon.inboxes.presence import InboxPresence, check_presence
-from asr_daemon.queue import COMMAND_LINE
-from asr_daemon.writers import RENDERERS
-from asr_daemon.writers.failure import render_failure
-from asr_daemon.writers.publish import publish, write_error
+from asr_daemon.inboxes.share import Answering
+from asr_daemon.queue.jobs import COMMAND_LINE
+from asr_daemon.transcripts.rendering import document_of
+from asr_daemon.transcripts.writers import RENDERERS
+from asr_daemon.transcripts.writers.failure import render_failure
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.delivery.names import FAILURE_SUFFIX, output_paths, same_name_key
 from asr_daemon.errors import NotReadableError, RecordingGoneError
+from asr_daemon.files.publish import write_error
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
-from asr_daemon.writers.names import FAILURE_SUFFIX, output_paths, same_name_key
-from asr_daemon.writers.publish import write_error
 
 if TYPE_CHECKING:
     import sqlite3

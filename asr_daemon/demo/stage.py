@@ -14,10 +14,10 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon.config import Config, load_config
-from asr_daemon.control import NotRunningError, ask
+from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
-from asr_daemon.telemetry.status import collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,7 +184,7 @@ class Stage:
     def results(self) -> Results:
         """Return what lies in the folder and in the history now that the daemon has ended."""
         from asr_daemon.cli.look import entries_of  # noqa: PLC0415
-        from asr_daemon.delivery.rendering import render  # noqa: PLC0415
+        from asr_daemon.transcripts.rendering import render  # noqa: PLC0415
 
         history = open_history_read_only(self.config.history_path)
         plain = {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from asr_daemon.audio import find_ffmpeg
 from asr_daemon.doctor.finding import COMMAND_TIMEOUT_S, Finding
 from asr_daemon.doctor.models import look_at_models
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.ffmpeg import find_ffmpeg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
 from asr_daemon.errors import InboxGoneError
+from asr_daemon.files.mounts import events_are_reliable, filesystem_type, is_network
 from asr_daemon.hotwords import HotwordFileError, read_hotwords
-from asr_daemon.inboxes.answering import Answering
-from asr_daemon.inboxes.mounts import events_are_reliable, filesystem_type, is_network
+from asr_daemon.inboxes.share import Answering
 from asr_daemon.install.access import shared_group
 
 if TYPE_CHECKING:

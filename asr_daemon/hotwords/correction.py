@@ -18,7 +18,7 @@ import numpy as np
 from asr_daemon.hotwords.contest import MIN_GAIN, Claim, Unlisted, hotword_costs, keeps, winners
 from asr_daemon.hotwords.phonetics import Syllable, distance, syllables
 from asr_daemon.hotwords.replacement import Replacements
-from asr_daemon.transcript import Correction
+from asr_daemon.transcripts.transcript import Correction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from asr_daemon.transcript import Segment
+    from asr_daemon.transcripts.transcript import Segment
 
 CONTEXT_CHARS = 6
 JOIN_CHARS = 1  # changes no further apart than this are shown as one

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from asr_daemon.transcript import Correction
+    from asr_daemon.transcripts.transcript import Correction
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import JobError, NotReadableError, ReadFailedError, RecordingGoneError
-from asr_daemon.syscalls import open_beneath
+from asr_daemon.files.syscalls import open_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Callable

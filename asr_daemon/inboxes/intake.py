@@ -27,16 +27,16 @@ from asr_daemon.errors import (
     ReadFailedError,
     RecordingGoneError,
 )
-from asr_daemon.inboxes import inbox as inboxes
-from asr_daemon.inboxes.answering import Answering
+from asr_daemon.files.temporary import remove_stale_temporary
+from asr_daemon.inboxes import scan as scanning
 from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
-from asr_daemon.inboxes.inbox import Candidate, candidate_of, shown_name
 from asr_daemon.inboxes.presence import InboxPresence, check_presence
+from asr_daemon.inboxes.scan import Candidate, candidate_of, shown_name
 from asr_daemon.inboxes.seen import SeenFiles
 from asr_daemon.inboxes.settle import Settler
+from asr_daemon.inboxes.share import Answering
 from asr_daemon.inboxes.watch import InboxWatch
-from asr_daemon.queue import COMMAND_LINE, WHEN_CLEARED_S
-from asr_daemon.temporary import remove_stale_temporary
+from asr_daemon.queue.jobs import COMMAND_LINE, WHEN_CLEARED_S
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config, InboxSection
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.history import History
-    from asr_daemon.inbox_profile import InboxProfiles
-    from asr_daemon.profile import Profile
-    from asr_daemon.queue import Enqueued, Queue
+    from asr_daemon.queue.inbox_profiles import InboxProfiles
+    from asr_daemon.queue.jobs import Enqueued, Queue
+    from asr_daemon.queue.profile import Profile
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Intake:
         self._on_queued = on_queued
         self._beat = beat
         self._answering = answering or Answering()
-        self._settler = Settler(clock.monotonic_s, look=inboxes.look_at)
+        self._settler = Settler(clock.monotonic_s, look=scanning.look_at)
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # `submit` comes from another thread
@@ -235,9 +235,9 @@ class Intake:
             self._scan(watched)
             return
         self._settler.touch(path)
-        if not inboxes.is_inside(path, section.path, recursive=section.recursive):
+        if not scanning.is_inside(path, section.path, recursive=section.recursive):
             return
-        found = inboxes.look_at(path)
+        found = scanning.look_at(path)
         watched.seen.forget(path)  # it may have been away in between, its transcript with it
         if found is not None:
             self._settler.observe(found, section.settle_s)
@@ -254,7 +254,7 @@ class Intake:
         watched.seen.begin_scan()
         try:
             self._check_presence(watched)
-            for found in inboxes.scan(
+            for found in scanning.scan(
                 section.path,
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),

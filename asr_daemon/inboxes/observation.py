@@ -26,8 +26,8 @@ from watchdog.events import (
 )
 from watchdog.observers.inotify import InotifyObserver
 
-from asr_daemon.inboxes.inbox import is_candidate, is_inside
-from asr_daemon.writers.names import FAILURE_SUFFIX
+from asr_daemon.delivery.names import FAILURE_SUFFIX
+from asr_daemon.inboxes.scan import is_candidate, is_inside
 
 if TYPE_CHECKING:
     from asr_daemon.inboxes.watch import InboxWatch

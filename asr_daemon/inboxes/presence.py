@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from asr_daemon.errors import InboxGoneError
-from asr_daemon.inboxes.mounts import MOUNTINFO, find_mount
+from asr_daemon.files.mounts import MOUNTINFO, find_mount
 
 MARKER = ".asr-daemon-inbox"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from asr_daemon.inboxes.inbox import Candidate
+    from asr_daemon.inboxes.scan import Candidate
 
 
 class SeenFiles:
@@ -53,7 +53,7 @@ class SeenFiles:
         self._known.clear()
 
     def is_known(self, path: str, found: os.stat_result) -> bool:
-        """Return whether a scan may pass over that file; for :func:`~asr_daemon.inboxes.inbox.scan`."""
+        """Return whether a scan may pass over that file; for :func:`~asr_daemon.inboxes.scan.scan`."""
         number = hash(path)
         signature = self._known.get(number)
         if signature is not None and self._met is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from asr_daemon.inboxes.inbox import Candidate
+    from asr_daemon.inboxes.scan import Candidate
 
 PATIENCE = 4  # settle windows that a recording waits which went on growing after a pause
 REMEMBERED_S = 900.0  # how long after it was taken a recording counts as "went on growing"

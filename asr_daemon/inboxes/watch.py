@@ -17,9 +17,9 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from asr_daemon.inboxes.mounts import events_are_reliable, filesystem_type
+from asr_daemon.files.mounts import events_are_reliable, filesystem_type
+from asr_daemon.files.syscalls import probe_inotify
 from asr_daemon.inboxes.observation import InotifyObservation
-from asr_daemon.syscalls import probe_inotify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from asr_daemon.errors import ModelMissingError
-from asr_daemon.inboxes.inbox import is_junk_folder
+from asr_daemon.inboxes.scan import is_junk_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

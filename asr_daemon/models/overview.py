@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from asr_daemon.errors import AsrDaemonError, ModelMissingError
-from asr_daemon.inboxes.inbox import is_junk_folder
+from asr_daemon.inboxes.scan import is_junk_folder
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, model_class, resolve
 from asr_daemon.models.known import KNOWN, find_known

@@ -13,7 +13,7 @@ from asr_daemon.itn import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asr_daemon.transcript import Correction
+    from asr_daemon.transcripts.transcript import Correction
 
 
 def spans_of(corrections: Sequence[Correction]) -> tuple[Span, ...]:

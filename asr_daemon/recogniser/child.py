@@ -17,11 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.dispatch.channel import Channel
+from asr_daemon.dispatch.local_process import DAEMON_PID
+from asr_daemon.dispatch.protocol import Broken, Note, Ready, Setup
 from asr_daemon.errors import JobError
 from asr_daemon.models.soundness import require_sound
-from asr_daemon.recogniser.channel import Channel
-from asr_daemon.recogniser.process import DAEMON_PID
-from asr_daemon.recogniser.protocol import Broken, Note, Ready, Setup
 
 if TYPE_CHECKING:
     from asr_daemon.recogniser.engine import Engine

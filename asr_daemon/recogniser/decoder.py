@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.recogniser import memory
 from asr_daemon.recogniser.families.family import MIN_SAMPLES, Spoken
 from asr_daemon.recogniser.families.words import join
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -30,10 +30,10 @@ from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 
 if TYPE_CHECKING:
-    from asr_daemon.profile import Profile
+    from asr_daemon.dispatch.protocol import Setup
+    from asr_daemon.queue.profile import Profile
     from asr_daemon.recogniser.decoder import Note
     from asr_daemon.recogniser.families.family import Family
-    from asr_daemon.recogniser.protocol import Setup
     from asr_daemon.recogniser.segmenter.detector import Detector
 
 

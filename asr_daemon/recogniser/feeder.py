@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_daemon.audio import Decoding
-from asr_daemon.recogniser.level import LevelMeter
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Cutter
+from asr_daemon.recogniser.sound.decoding import Decoding
+from asr_daemon.recogniser.sound.level import LevelMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.decoder import joined
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.suspicion import LEVEL_SAMPLES, ON_SILENCE, levels_dbfs, reasons
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
+from asr_daemon.dispatch.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
 from asr_daemon.errors import InternalError, JobError, OutOfMemoryError
 from asr_daemon.recogniser.memory import is_out_of_memory
-from asr_daemon.recogniser.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asr_daemon.dispatch.protocol import Message
     from asr_daemon.recogniser.families.family import Request
     from asr_daemon.recogniser.postprocess import Postprocessor
-    from asr_daemon.recogniser.protocol import Message
-    from asr_daemon.transcript import Segment
+    from asr_daemon.transcripts.transcript import Segment
 
 
 class Job:

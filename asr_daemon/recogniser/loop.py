@@ -11,20 +11,20 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from asr_daemon.dispatch.protocol import Cancel, Note, Recognise, Recognised, Saved, Stop
 from asr_daemon.errors import OutOfMemoryError
 from asr_daemon.recogniser.feeder import Feeder
 from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.pool import Pool
-from asr_daemon.recogniser.protocol import Cancel, Note, Recognise, Recognised, Saved, Stop
 from asr_daemon.recogniser.receipts import Receipts
 
 if TYPE_CHECKING:
-    from asr_daemon.recogniser.channel import Channel
+    from asr_daemon.dispatch.channel import Channel
+    from asr_daemon.dispatch.protocol import Message, Setup
     from asr_daemon.recogniser.engine import Engine
     from asr_daemon.recogniser.families.family import Spoken
     from asr_daemon.recogniser.pool import Waiting
-    from asr_daemon.recogniser.protocol import Message, Setup
 
 LOOKAHEAD_BATCHES = (
     6  # segments that may wait, in batches: bounds memory, and is what lengths are sorted over

@@ -1,8 +1,8 @@
 """From what the model said to what people read: corrected, normalised, punctuated, each exactly once.
 
-Enters: a segment's :class:`Spoken`. Leaves: a :class:`~asr_daemon.transcript.Segment` whose spans map the
-raw text to the written one. Nothing raises: a step that fails is left out for that segment and said once
-a job.
+Enters: a segment's :class:`Spoken`. Leaves: a :class:`~asr_daemon.transcripts.transcript.Segment` whose spans
+map the raw text to the written one. Nothing raises: a step that fails is left out for that segment, and said
+once a job.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from asr_daemon.hotwords.correction import Corrector
 from asr_daemon.hotwords.hits import find_hits
 from asr_daemon.itn import Normaliser
 from asr_daemon.recogniser.alignment import compose, insert, spans_of
-from asr_daemon.transcript import Correction, Segment, Token
+from asr_daemon.transcripts.transcript import Correction, Segment, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from asr_daemon.itn import Span
-    from asr_daemon.profile import Profile
+    from asr_daemon.queue.profile import Profile
     from asr_daemon.recogniser.decoder import Note
     from asr_daemon.recogniser.families.family import Spoken
 

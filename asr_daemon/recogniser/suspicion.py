@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

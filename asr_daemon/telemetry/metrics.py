@@ -20,7 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from asr_daemon import __version__
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import AsrDaemonError, InboxGoneError
-from asr_daemon.inbox_profile import inbox_label
+from asr_daemon.queue.inbox_profiles import inbox_label
 from asr_daemon.telemetry.metrics_port import MetricsPort
 
 if TYPE_CHECKING:

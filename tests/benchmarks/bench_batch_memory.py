@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.models.catalogue import BUILTIN_FOLDER
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 BATCHES = ((1, 10), (1, 30), (8, 10), (2, 30), (4, 20), (1, 60), (20, 4))  # segments, seconds of each
 LARGE = {

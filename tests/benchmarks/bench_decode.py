@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from asr_daemon.audio import find_ffmpeg
+from asr_daemon.ffmpeg import find_ffmpeg
 
 CODECS = {"wav": "pcm_s16le", "mp3": "mp3", "m4a": "aac", "flac": "flac"}  # pydub asks ffprobe unless told
 MEASURE = """
@@ -38,7 +38,7 @@ def decode(path, codec, ffmpeg):
 """
 OURS = """
 from pathlib import Path
-from asr_daemon.audio import Decoding
+from asr_daemon.recogniser.sound.decoding import Decoding
 import numpy
 def decode(path, codec, ffmpeg):
     with open(path, "rb") as file:

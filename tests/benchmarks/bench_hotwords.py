@@ -24,7 +24,7 @@ from foreign import foreign_lists
 from rapidfuzz.distance import Levenshtein
 from silero_vad import load_silero_vad
 
-from asr_daemon.audio import Decoding, find_ffmpeg
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.hotwords import read_hotwords
 from asr_daemon.hotwords.correction import Corrector
 from asr_daemon.hotwords.seaco import SeacoHotwords
@@ -32,6 +32,7 @@ from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
+from asr_daemon.recogniser.sound.decoding import Decoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from asr_daemon.audio import SAMPLE_RATE_HZ, Decoding, find_ffmpeg
-from asr_daemon.profile import Profile
+from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.features import filter_bank
-from asr_daemon.recogniser.level import LevelMeter
 from asr_daemon.recogniser.postprocess import Postprocessor
 from asr_daemon.recogniser.segmenter.cutter import Cutter, Stretch
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
+from asr_daemon.recogniser.sound.level import LevelMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,11 +24,12 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_daemon.audio import SAMPLE_RATE_HZ, Decoding, find_ffmpeg
+from asr_daemon.dispatch.local_process import RecogniserProcess
+from asr_daemon.dispatch.protocol import Failed, Finished, Ready, Recognise, Recognised, Setup
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.profile import Profile
-from asr_daemon.recogniser.process import RecogniserProcess
-from asr_daemon.recogniser.protocol import Failed, Finished, Ready, Recognise, Recognised, Setup
+from asr_daemon.queue.profile import Profile
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
 
 STOCK = """
 import json, logging, resource, sys, time

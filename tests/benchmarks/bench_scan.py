@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from asr_daemon.inboxes.inbox import scan
+from asr_daemon.inboxes.scan import scan
 from asr_daemon.inboxes.seen import SeenFiles
 from asr_daemon.inboxes.watch import SCAN_SHARE
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from asr_daemon.audio import SAMPLE_RATE_HZ, Decoding, find_ffmpeg
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.recogniser.features import filter_bank
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attack import HERE, children_of, kill_quietly
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from support import SAMPLES, DaemonUnderTest, convert, eventually
 
 if TYPE_CHECKING:

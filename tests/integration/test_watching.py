@@ -25,7 +25,7 @@ import pytest
 from asr_daemon.clock import Clock
 from asr_daemon.errors import RecordingGoneError
 from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
-from asr_daemon.inboxes.inbox import look_at, scan
+from asr_daemon.inboxes.scan import look_at, scan
 from asr_daemon.inboxes.seen import SeenFiles
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watch import InboxWatch

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from asr_daemon.transcript import Token
+    from asr_daemon.transcripts.transcript import Token
 
 MIN_SAMPLES = 400  # 25 ms: below, the filter bank has no frame and FunASR raises
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from funasr.frontends.wav_frontend import apply_cmvn, apply_lfr
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.features import FRAME_SAMPLES, HOP_SAMPLES, MEL_BINS, filter_bank
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.recogniser.families import ctc, funasr_model
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.families.front_end import FrontEnd, Prepared
 from asr_daemon.recogniser.families.precision import FLOAT32
 from asr_daemon.recogniser.families.words import timed
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,12 @@ import torch
 from funasr.utils.postprocess_utils import sentence_postprocess
 from funasr.utils.timestamp_tools import ts_prediction_lfr6_standard
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.families import cif, funasr_model
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.families.front_end import FrontEnd, pad_features
 from asr_daemon.recogniser.families.precision import FLOAT32
 from asr_daemon.recogniser.families.words import join, timed
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

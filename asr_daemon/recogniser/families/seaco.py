@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.hotwords.seaco import SeacoHotwords
 from asr_daemon.hotwords.vocabulary import Vocabulary
 from asr_daemon.hotwords.word_bank import spell_all
@@ -16,6 +15,7 @@ from asr_daemon.recogniser.families.family import AnswerMismatchError, Input, Re
 from asr_daemon.recogniser.families.front_end import FrontEnd, infer
 from asr_daemon.recogniser.families.precision import FLOAT32
 from asr_daemon.recogniser.families.words import join, timed
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

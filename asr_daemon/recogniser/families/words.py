@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.transcript import Token
+from asr_daemon.transcripts.transcript import Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

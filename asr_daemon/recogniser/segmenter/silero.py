@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

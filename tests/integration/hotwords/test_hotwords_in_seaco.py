@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from asr_daemon.audio import find_ffmpeg
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.hotwords import read_hotwords
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr_daemon.audio import find_ffmpeg
-from asr_daemon.models.catalogue import resolve
-from asr_daemon.profile import Profile
-from asr_daemon.recogniser.process import PROGRAM, RecogniserProcess
-from asr_daemon.recogniser.protocol import (
+from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
+from asr_daemon.dispatch.protocol import (
     Failed,
     Finished,
     Message,
@@ -25,11 +22,14 @@ from asr_daemon.recogniser.protocol import (
     Segmented,
     Setup,
 )
+from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.models.catalogue import resolve
+from asr_daemon.queue.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asr_daemon.transcript import Segment
+    from asr_daemon.transcripts.transcript import Segment
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEMO = REPOSITORY / "asr_daemon" / "demo" / "audio"

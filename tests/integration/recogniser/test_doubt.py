@@ -11,13 +11,13 @@ import pytest
 from conftest import DEMO, REPOSITORY, SHARED, Driver, builtin_setup
 from sounds import noise
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
-from asr_daemon.profile import Profile
+from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.gate import REDECODED, SUSPECTED, Gate
 from asr_daemon.recogniser.limit import BatchLimit
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.suspicion import REASONS
 
 if TYPE_CHECKING:

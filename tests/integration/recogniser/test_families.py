@@ -13,14 +13,14 @@ import tiny_models
 import torch
 from conftest import DEMO, Driver, builtin_setup
 
+from asr_daemon.dispatch.protocol import Ready
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.profile import Profile
+from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.engine import Engine
 from asr_daemon.recogniser.families import fun_asr_nano, funasr_model
 from asr_daemon.recogniser.families.family import Request, Spoken
 from asr_daemon.recogniser.families.precision import Precision
-from asr_daemon.recogniser.protocol import Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable

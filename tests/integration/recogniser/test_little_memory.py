@@ -10,12 +10,12 @@ import pytest
 import torch
 from conftest import DEMO, REPOSITORY, Driver, builtin_setup
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
+from asr_daemon.dispatch.protocol import Failed, Finished, Ready
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.limit import BYTES_PER_PADDED_S, choose_bound_s
 from asr_daemon.recogniser.memory import free_bytes
-from asr_daemon.recogniser.protocol import Failed, Finished, Ready
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 pytestmark = pytest.mark.slow
 

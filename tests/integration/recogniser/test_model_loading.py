@@ -16,12 +16,12 @@ from conftest import DEMO, REPOSITORY, SHARED, Driver, builtin_setup
 from model_folders import Silent
 
 from asr_daemon.clock import Clock
+from asr_daemon.dispatch.protocol import Broken, Ready
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.bringing import Bringer
 from asr_daemon.models.catalogue import BUILTIN_FOLDER
 from asr_daemon.models.manifest import MANIFEST_NAME
 from asr_daemon.recogniser.families import funasr_model
-from asr_daemon.recogniser.protocol import Broken, Ready
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from conftest import DEMO, REPOSITORY, SHARED, Driver
 
-from asr_daemon.audio import Decoding, find_ffmpeg
-from asr_daemon.profile import Profile
-from asr_daemon.recogniser.protocol import Ready
+from asr_daemon.dispatch.protocol import Ready
+from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.queue.profile import Profile
+from asr_daemon.recogniser.sound.decoding import Decoding
 
 if TYPE_CHECKING:
     from pathlib import Path

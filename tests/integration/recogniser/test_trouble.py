@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from conftest import DEMO, REPOSITORY, Driver, builtin_setup
 
+from asr_daemon.dispatch.protocol import Broken, Cancel, Failed, Finished, Recognised
 from asr_daemon.errors import RecogniserCrashedError
-from asr_daemon.profile import Profile
-from asr_daemon.recogniser.protocol import Broken, Cancel, Failed, Finished, Recognised
+from asr_daemon.queue.profile import Profile
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from asr_daemon.config import SYSTEM_CONFIG, Config
 from asr_daemon.errors import ConfigurationError, StateFolderHeldError, UsageError
 from asr_daemon.install.access import drop_in
 from asr_daemon.install.environment import Environment
-from asr_daemon.telemetry.activation import METRICS_SOCKET
+from asr_daemon.service.activation import METRICS_SOCKET
 
 UNITS = Path(__file__).parents[3] / "systemd"
 SERVICE = UNITS / "asr-daemon.service"

@@ -14,8 +14,8 @@ from asr_daemon.delivery import deliver as deliver_module
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.delivery.outputs import Outputs
 from asr_daemon.errors import DiskFullError, InboxReadOnlyError, NotDecodableError, WriteFailedError
+from asr_daemon.files.publish import publish
 from asr_daemon.inboxes.presence import InboxPresence, check_presence
-from asr_daemon.writers.publish import publish
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from asr_daemon.hotwords.difference import find_changes
 from asr_daemon.hotwords.hits import Hit, find_hits
 from asr_daemon.hotwords.report import render_report, render_trial
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, Vocabulary
-from asr_daemon.transcript import Correction, Segment
+from asr_daemon.transcripts.transcript import Correction, Segment
 
 MODEL = Path(__file__).resolve().parents[3] / "asr_daemon" / "models" / "paraformer-tiny-zh"
 

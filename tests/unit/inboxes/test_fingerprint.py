@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr_daemon import syscalls
 from asr_daemon.errors import NotReadableError, ReadFailedError, RecordingGoneError
+from asr_daemon.files import syscalls
 from asr_daemon.inboxes.fingerprint import READ_BYTES, fingerprint, is_open_for_writing, open_recording
 
 if TYPE_CHECKING:

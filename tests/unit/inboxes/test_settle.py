@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_daemon.inboxes.inbox import Candidate
+from asr_daemon.inboxes.scan import Candidate
 from asr_daemon.inboxes.settle import LONGEST_DEFERRAL_S, PATIENCE, REMEMBERED_S, Settler
 
 SETTLE_S = 5.0

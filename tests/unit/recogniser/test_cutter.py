@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_daemon.audio import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.segmenter.silero import FRAME_SAMPLES, SileroDetector, SileroRule
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 
 class LoudnessNetwork:

@@ -11,7 +11,7 @@ import torch
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import AnswerMismatchError, Input, Request, Spoken
 from asr_daemon.recogniser.limit import BatchLimit
-from asr_daemon.transcript import Token
+from asr_daemon.transcripts.transcript import Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,10 @@ import torch
 from funasr.frontends.wav_frontend import WavFrontend
 from funasr.utils.fbank import fbank
 
-from asr_daemon.audio import Decoding, find_ffmpeg
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.recogniser.families.front_end import FrontEnd
 from asr_daemon.recogniser.features import HOP_SAMPLES, MEL_BINS, RunningFilterBank, filter_bank, frame_count
+from asr_daemon.recogniser.sound.decoding import Decoding
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODEL = REPOSITORY / "asr_daemon" / "models" / "paraformer-tiny-zh"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from asr_daemon.audio import Decoding, find_ffmpeg
+from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.recogniser.features import HOP_SAMPLES, filter_bank
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
+from asr_daemon.recogniser.sound.decoding import Decoding
 
 SHARED = Path(os.environ.get("ASR_DAEMON_SHARED", Path(__file__).resolve().parents[4] / "shared"))
 FOLDER = SHARED / "models" / "fsmn-vad"

@@ -13,14 +13,14 @@ import torch
 from sounds import speech
 from way import segment
 
-from asr_daemon.profile import Profile
+from asr_daemon.dispatch.protocol import Failed, Message, Recognise, Recognised, Saved, Stop
+from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.limit import BatchLimit
 from asr_daemon.recogniser.loop import Loop
 from asr_daemon.recogniser.pool import Waiting
-from asr_daemon.recogniser.protocol import Failed, Message, Recognise, Recognised, Saved, Stop
 from asr_daemon.recogniser.segmenter.cutter import Stretch
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_daemon.itn import Span
-from asr_daemon.profile import Profile
+from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.alignment import compose, insert, spans_of
 from asr_daemon.recogniser.families.family import Spoken
 from asr_daemon.recogniser.postprocess import Postprocessor
-from asr_daemon.transcript import Correction, Token
+from asr_daemon.transcripts.transcript import Correction, Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr_daemon.recogniser.families.words import join, timed
-from asr_daemon.transcript import Token
+from asr_daemon.transcripts.transcript import Token
 
 
 def test_only_words_of_other_scripts_are_spaced() -> None:

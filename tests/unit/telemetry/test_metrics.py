@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from way import OpenDaemon
 
+from asr_daemon.dispatch.in_work import InWork
 from asr_daemon.errors import NotDecodableError
-from asr_daemon.in_work import InWork
 from asr_daemon.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:

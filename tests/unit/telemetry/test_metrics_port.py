@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 from structlog.testing import capture_logs
 
-from asr_daemon.telemetry.activation import passed_socket
+from asr_daemon.service.activation import passed_socket
 from asr_daemon.telemetry.metrics_port import LOOPBACK, MetricsPort
 
 if TYPE_CHECKING:

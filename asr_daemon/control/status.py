@@ -1,0 +1,268 @@
+"""What `status` shows: inboxes, queue, the recordings in work, last errors, last backup.
+
+Stable for scripts: ``schema`` is raised when a key changes its meaning or goes; keys may be added. What only
+the running daemon knows comes over the control socket; the rest is read from the history. Times are UTC
+stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json` has these keys:
+
+====================================== ======================================================================
+``schema``                             1
+``running``                            whether a daemon answers
+``state_dir``                          the folder of the history
+``pid``, ``version``                   of the running daemon; without one: null, and the command's own release
+``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
+``model.trial_only``                   whether it is the built-in one
+``recogniser``                         null without a daemon
+``recogniser.state``                   "idle", "loading", "working", "blocked", "paused"
+``recogniser.problem``                 why it is blocked, or ""
+``recogniser.model``, ``.device``      what was loaded last, and where
+``recogniser.pid``, ``.load_ms``       its process; how long loading took
+``recogniser.restarts``                how often one was lost since the daemon started
+``recogniser.memory_steps.batch``      how often a batch was halved because memory did not suffice, since then
+``recogniser.memory_steps.segment``    the same, of a single segment
+``recogniser.memory_steps.process``    how often a recording was tried in a fresh process because of it
+``recogniser.memory_steps.cpu``        how often on the CPU
+``in_work[]``                          the recordings in work
+``in_work[].job``, ``.inbox``, ``.file`` which
+``in_work[].duration_s``               its length, once it is known
+``in_work[].recognised_s``             how much of it is recognised
+``in_work[].percent``                  the same, 0 to 100
+``in_work[].elapsed_s``                since it was begun
+``in_work[].remaining_s``              estimated
+``queue.queued``, ``.running``         pieces of work (a content under a profile) in each state
+``queue.done``, ``.failed``            as above
+``queue.quarantined``                  as above (``queue`` is {} before the first start)
+``estimate``                           null without a daemon, without work, and before anything was finished
+``estimate.audio_s``                   sound that is still to be recognised, about: queued and in work
+``estimate.rtfx``                      seconds of sound a second, of the last work
+``estimate.remaining_s``               how long it will take, about, if nothing is added
+``paused``                             whether `pause` holds the queue
+``errors[]``                           the last problems, newest first
+``errors[].recording``                 its number in `history`
+``errors[].inbox``, ``.file``          where
+``errors[].state``                     of its work, as in `history`
+``errors[].code``                      the failure's class, as in `retry --class`
+``errors[].problem``                   one sentence
+``inboxes[]``                          as configured
+``inboxes[].name``, ``.path``          which
+``inboxes[].watch``                    null without a daemon
+``inboxes[].watch.mode``               "events", "polling", "restarting", "stopped"
+``inboxes[].watch.since``              stamp
+``inboxes[].watch.file_system``        as in `mount -t`
+``inboxes[].watch.restarts``           of its observer
+``inboxes[].watch.problem``            the last one, or ""
+``inboxes[].problem``                  why it cannot be scanned, or ""
+``inboxes[].settling``                 recordings that are still being written
+``inboxes[].waiting``, ``.done``       recordings by state
+``inboxes[].failed``                   as above
+``backup.last``                        null where there is none
+``backup.last.path``, ``.taken_at``    the newest backup
+``backup.last.size_bytes``             compressed
+``backup.error``                       stamp and reason of the last one's failure, or ""
+``backup.second_error``                the same, of the second folder
+``backup.overdue_since``               when one should have been made that was not
+``backup.drill``                       null before the first restore drill
+``backup.drill.at``, ``.file``         when, and of which backup
+``backup.drill.problem``               why it failed, or ""
+``backup.problems[]``                  all that is wrong with the backups, in sentences
+====================================== ======================================================================
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from asr_daemon import __version__
+from asr_daemon.backup.health import BackupHealth, backup_health
+from asr_daemon.clock import from_stamp, to_stamp
+from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
+from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.errors import AsrDaemonError
+from asr_daemon.history import open_history_read_only
+from asr_daemon.models.catalogue import resolve
+from asr_daemon.queue.inbox_profiles import inbox_label
+
+if TYPE_CHECKING:
+    from asr_daemon.config import Config
+    from asr_daemon.daemon import Daemon
+    from asr_daemon.history import History
+
+SCHEMA = 1
+RECENT_ERRORS = 5
+RECENT_WORK = 100  # finished recordings that the estimate goes by
+
+
+def live_status(daemon: Daemon) -> dict[str, Any]:
+    """Return what only the running daemon knows."""
+    state, now_s = daemon.consumer.state, daemon.clock.monotonic_s()
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "recogniser": {
+            "state": state.state,
+            "problem": state.reason,
+            "model": state.model,
+            "device": state.device,
+            "pid": state.pid,
+            "load_ms": state.load_ms,
+            "restarts": state.restarts,
+            "memory_steps": dict(state.memory_steps),
+        },
+        "in_work": [
+            {
+                "job": work.job.id,
+                "inbox": work.inbox,
+                "file": work.name,
+                "duration_s": work.duration_ms / 1000 or None,
+                "recognised_s": work.recognised_ms / 1000,
+                "percent": _percent(work.recognised_ms, work.duration_ms),
+                "elapsed_s": round(now_s - work.began_s, 1),
+                "remaining_s": _remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
+            }
+            for work in list(state.in_work.values())
+        ],
+        "inboxes": daemon.intake.status(),
+    }
+
+
+def status_line(daemon: Daemon) -> str:
+    """Return one line for ``systemctl status``: ``会议.wav 42% · 3 waiting``."""
+    queued = daemon.history.one("count_queued")  # not those that are done: they are counted by thousands
+    state = daemon.consumer.state
+    parts = [
+        f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
+        for work in list(state.in_work.values())[:2]
+    ]
+    if state.state in ("blocked", "paused", "loading"):
+        parts.append(f"{state.state}: {state.reason}" if state.reason else state.state)
+    parts.append(f"{queued['jobs'] if queued else 0} waiting")
+    return " · ".join(parts)
+
+
+def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
+    """Return the whole status, whether a daemon runs or not."""
+    now = now or datetime.now(timezone.utc)
+    try:
+        live = ask(config.socket_path, "status")
+    except NotRunningError:
+        live = {}
+    status: dict[str, Any] = {
+        "schema": SCHEMA,
+        "running": bool(live),
+        "state_dir": os.fspath(config.state_dir),
+    }
+    status["pid"], status["version"] = live.get("pid"), live.get("version", __version__)
+    status["model"] = _model(config)
+    status["recogniser"] = live.get("recogniser")
+    status["in_work"] = live.get("in_work", [])
+    by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
+    counts: dict[tuple[str, str], int] = {}
+    status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
+    status["backup"] = _backup(backup_health(config, lambda _key: "", now))
+    if config.history_path.exists():
+        history = open_history_read_only(config.history_path)
+        status["queue"] = _queue_counts(history)
+        status["errors"] = _errors(history)
+        status["estimate"] = _estimate(history, status["in_work"], now) if live else None
+        counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
+        status["paused"] = _setting(history, "paused") == "1"
+        status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
+        history.close()
+    status["inboxes"] = [
+        {
+            "name": section.name,
+            "path": os.fspath(section.path),
+            "watch": by_name.get(section.name, {}).get("watch"),
+            "problem": by_name.get(section.name, {}).get("problem", ""),
+            "settling": by_name.get(section.name, {}).get("settling", 0),
+            **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
+        }
+        for section in config.inbox
+    ]
+    return status
+
+
+def _model(config: Config) -> dict[str, Any]:
+    try:
+        model = resolve(config.engine.model, config.models_dir, config.engine.device)
+    except AsrDaemonError as error:
+        return {"label": None, "problem": str(error), "trial_only": False}
+    return {"label": model.label, "problem": "", "trial_only": model.is_builtin}
+
+
+def _queue_counts(history: History) -> dict[str, int]:
+    counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
+    return {state: counts.get(state, 0) for state in ("queued", "running", "done", "failed", "quarantined")}
+
+
+def _estimate(history: History, in_work: list[dict[str, Any]], now: datetime) -> dict[str, float] | None:
+    ahead = [Ahead(row["job"], row["name"], row["size_bytes"]) for row in history.all("work_ahead")]
+    if not ahead:
+        return None
+    underway = {
+        work["job"]: Underway(work["duration_s"], work["recognised_s"], work["elapsed_s"]) for work in in_work
+    }
+    done = [
+        Done(
+            row["name"],
+            row["size_bytes"],
+            row["duration_ms"] / 1000,
+            from_stamp(row["started_at"]).timestamp(),
+            from_stamp(row["finished_at"]).timestamp(),
+        )
+        for row in history.all("work_done", limit=RECENT_WORK)
+    ]
+    found = estimate(ahead, underway, done, now.timestamp())
+    if found is None:
+        return None
+    return {
+        "audio_s": round(found.audio_s, 1),
+        "rtfx": round(found.rtfx, 2),
+        "remaining_s": round(found.remaining_s, 1),
+    }
+
+
+def _errors(history: History) -> list[dict[str, Any]]:
+    return [
+        {
+            "recording": row["id"],
+            "inbox": inbox_label(row["inbox"]),
+            "file": row["name"],
+            "state": row["job_state"] or row["state"],
+            "code": row["error_code"],
+            "problem": row["error_message"] or row["problem"],
+        }
+        for row in history.all("recent_errors", limit=RECENT_ERRORS)
+    ]
+
+
+def _setting(history: History, key: str) -> str:
+    row = history.one("get_setting", key=key)
+    return row["value"] if row else ""
+
+
+def _backup(health: BackupHealth) -> dict[str, Any]:
+    last, drill = health.last, health.drill
+    return {
+        "last": last
+        and {
+            "path": os.fspath(last.path),
+            "taken_at": to_stamp(last.taken_at),
+            "size_bytes": last.size_bytes,
+        },
+        "error": health.error,
+        "second_error": health.second_error,
+        "overdue_since": to_stamp(health.overdue_since) if health.overdue_since else None,
+        "drill": drill and {"at": drill.at, "file": drill.file, "problem": drill.problem},
+        "problems": health.problems,
+    }
+
+
+def _percent(done_ms: int, of_ms: int) -> int | None:
+    return min(100, done_ms * 100 // of_ms) if of_ms else None
+
+
+def _remaining_s(elapsed_s: float, done_ms: int, of_ms: int) -> float | None:
+    return round(elapsed_s * (of_ms - done_ms) / done_ms, 1) if done_ms and of_ms else None

@@ -1,0 +1,120 @@
+"""Which finished recordings are due for their inbox's archive, and the row that says that they are there.
+
+Enters: recordings whose transcripts are written. Leaves: recordings and transcripts in the archive, then the
+row. After a crash in between the move is finished by the next round: :mod:`asr_daemon.delivery.moving`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.moving import archive
+from asr_daemon.errors import InboxGoneError, JobError, RecordingGoneError
+from asr_daemon.files.temporary import sweep
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.history import History
+
+log = structlog.get_logger()
+
+SWEEP_S = 600.0
+
+
+class Archiver:
+    """Moves what is done; runs in the ticker's thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        history: History,
+        clock: Clock,
+        require_inbox: Callable[[InboxSection], None],
+        on_gone: Callable[[str, Path], None],
+    ) -> None:
+        self.config = config
+        self._history = history
+        self._clock = clock
+        self._require_inbox = require_inbox
+        self._on_gone = on_gone
+        self._problems: dict[str, str] = {}
+        self._swept_s: dict[Path, float] = {}
+
+    def archive_all(self) -> int:
+        """Move every finished recording of an inbox that has an archive; return how many."""
+        inboxes = {inbox.name: inbox for inbox in self.config.inbox if inbox.archive is not None}
+        if not inboxes:
+            return 0
+        moved = 0
+        for row in self._history.all("archivable", inboxes=json.dumps(sorted(inboxes))):
+            inbox = inboxes.get(row["inbox"])
+            if inbox is None:
+                continue
+            try:
+                self._archive(inbox, row)
+            except InboxGoneError as error:  # the archive's or the inbox's share: for all of them
+                self._complain(inbox.name, error)
+                del inboxes[inbox.name]
+            except JobError as error:
+                self._complain(inbox.name, error)
+            else:
+                moved += 1
+                self._problems.pop(inbox.name, None)
+        return moved
+
+    def _archive(self, inbox: InboxSection, row: sqlite3.Row) -> None:
+        assert inbox.archive is not None  # noqa: S101 (only such inboxes are asked for)
+        recording = Path(os.fsdecode(row["path"]))
+        outputs = [
+            path
+            for output in self._history.all("recording_outputs", recording=row["id"])
+            if inbox.path in (path := Path(os.fsdecode(output["path"]))).parents
+        ]
+        self._require_inbox(inbox)
+        if _has_changed(recording, row):
+            return  # another version: it is found, transcribed and archived in its turn
+        when = from_stamp(row["written_at"]).astimezone()
+        try:
+            moved = archive(recording, outputs, inbox.archive, inbox.name, when, root=inbox.path)
+        except RecordingGoneError:
+            if os.path.lexists(recording):
+                raise
+            moved = ()  # somebody took it away: nothing is left to do
+        with self._history.transaction() as history:
+            history.run("archive_recording", recording=row["id"], now=self._clock.stamp())
+            history.run("forget_outputs", recording=row["id"])
+        self._on_gone(inbox.name, recording)
+        for folder in {path.parent for path in moved}:
+            self._sweep(folder)
+        log.info("recording_archived", inbox=inbox.name, files=[path.name for path in moved])
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove the half copy that a kill left: what is archived again goes to the same month's folder."""
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._swept_s.get(folder, -SWEEP_S) + SWEEP_S:
+            self._swept_s[folder] = now_s
+            for name in sweep(folder, now_s=self._clock.now().timestamp()):
+                log.info("stale_temporary_removed", file=name)
+
+    def _complain(self, inbox: str, error: JobError) -> None:
+        if self._problems.get(inbox) != str(error):
+            self._problems[inbox] = str(error)
+            log.warning("archive_waits", inbox=inbox, error=error.code, problem=str(error))
+
+
+def _has_changed(recording: Path, row: sqlite3.Row) -> bool:
+    try:
+        found = recording.lstat()
+    except FileNotFoundError:
+        return False
+    return (found.st_size, found.st_mtime_ns) != (row["size_bytes"], row["mtime_ns"])

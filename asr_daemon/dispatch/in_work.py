@@ -1,0 +1,56 @@
+"""What the consumer knows of the work in hand, and what it tells `status` and the metrics of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from asr_daemon.queue.memory_ladder import Rung
+
+if TYPE_CHECKING:
+    from asr_daemon.errors import JobError
+    from asr_daemon.queue.jobs import Job
+
+
+@dataclass(slots=True)
+class InWork:
+    """A job that the recogniser has in hand."""
+
+    job: Job
+    name: str
+    inbox: str
+    began_s: float
+    duration_ms: int = 0
+    decoded_ms: int = 0
+    recognised_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A claimed job that the recogniser has no longer, to be said in the history as soon as that can be."""
+
+    job: Job
+    error: JobError | None  # None: untried
+    at_once: bool = False  # it was not alone when the recogniser was lost
+    last_rung: Rung = Rung.CPU  # the highest that could help, where memory did not suffice
+
+
+@dataclass(slots=True)
+class ConsumerState:
+    """What `status` tells of the recogniser."""
+
+    state: str = "idle"  # idle, loading, working, blocked, paused
+    reason: str = ""  # why it is blocked
+    model: str = ""
+    device: str = ""
+    pid: int | None = None
+    load_ms: int = 0
+    restarts: int = 0
+    audio_ms: int = 0  # recognised since the start
+    busy_s: float = 0.0  # with at least one recording in work, since the start
+    failures: dict[str, int] = field(default_factory=dict)  # ended attempts by class, since the start
+    # What was done because memory did not suffice, since the start; see memory_ladder.py.
+    memory_steps: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("batch", "segment", "process", "cpu"), 0)
+    )
+    in_work: dict[int, InWork] = field(default_factory=dict)

@@ -1,0 +1,224 @@
+"""The one recogniser child: started when it is needed, with the model that is needed, and ended.
+
+Enters: configuration and the model at hand. Leaves: a child that said Ready. Fails with what keeps the whole
+queue waiting and is no recording's fault: :class:`~asr_daemon.errors.ModelMissingError`,
+:class:`~asr_daemon.errors.DeviceMissingError`, :class:`~asr_daemon.errors.RecogniserNotStartedError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from asr_daemon.dispatch import protocol
+from asr_daemon.errors import (
+    ConfigurationError,
+    DeviceMissingError,
+    ModelMissingError,
+    RecogniserCrashedError,
+    RecogniserNotStartedError,
+    job_error,
+)
+from asr_daemon.models.catalogue import stamp
+from asr_daemon.queue.memory_ladder import Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.config import EngineSection
+    from asr_daemon.models.catalogue import ModelChoice
+
+log = structlog.get_logger()
+
+LOAD_TIMEOUT_S = 600.0
+POLL_S = 0.5
+END_WITHIN_S = 5.0
+BROKEN_AGAIN_S = 300.0  # how soon a model that is as it was is tried again all the same
+
+
+class Recogniser(Protocol):
+    """What is needed of the child process."""
+
+    @property
+    def pid(self) -> int:
+        """Return the child's process number."""
+
+    def send(self, message: protocol.Message, fd: int | None = None) -> None:
+        """Send a message, with an open file where it needs one; raises RecogniserCrashedError."""
+
+    def receive(self, timeout_s: float) -> protocol.Message | None:
+        """Return the next message, None after the time; raises RecogniserCrashedError."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def abort(self) -> str:
+        """End it at once, but for a few lines on where it is; return its last words."""
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask it to end, kill it after the time; return whether it obeyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A model that could not be loaded, and what its files looked like."""
+
+    stamp: tuple[object, ...]
+    until_s: float
+    error: ModelMissingError
+
+
+class RecogniserKeeper:
+    """Starts and ends the child; belongs to the consumer's thread."""
+
+    def __init__(
+        self,
+        start: Callable[[protocol.Setup], Recogniser],
+        find_ffmpeg: Callable[[str], str],
+        clock: Clock,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self.current: Recogniser | None = None
+        self.pid: int | None = None
+        self.model = ""  # what a person calls the one that was loaded last
+        self.device = ""
+        self.load_ms = 0
+        self._start = start
+        self._find_ffmpeg = find_ffmpeg
+        self._clock = clock
+        self._is_stopping = is_stopping
+        self._broken: _Broken | None = None
+        self._loaded = ("", "")  # the model's identity and the device that was asked for
+
+    def ready(self, model: ModelChoice, engine: EngineSection, rung: Rung = Rung.USUAL) -> Recogniser:
+        """Return a child that has that model loaded on the device; any other ends first.
+
+        Above :attr:`Rung.USUAL` it is a fresh one in any case.
+        """
+        if not self.suits(model, engine, rung):
+            self.end()
+        if self.current is None:
+            wanted = (model.identity, _device(engine, rung))
+            self.current = self._load_unless_broken(model, engine, rung)
+            if model.identity != wanted[0]:
+                self.kill()
+                raise RecogniserNotStartedError("the model was replaced while it was loaded")
+            self._loaded = wanted
+        return self.current
+
+    def suits(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> bool:
+        """Whether :meth:`ready` would end no child."""
+        is_as_wanted = self._loaded == (model.identity, engine.device) and rung is Rung.USUAL
+        return self.current is None or is_as_wanted
+
+    def _load_unless_broken(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
+        """Load; a model that was found damaged is read again (gigabytes) once a file of it has changed."""
+        now_s, seen = self._clock.monotonic_s(), stamp(model)
+        if self._broken is not None and self._broken.stamp == seen and now_s < self._broken.until_s:
+            raise self._broken.error
+        self._broken = None
+        try:
+            return self._load(model, engine, rung)
+        except ModelMissingError as error:
+            if seen:
+                self._broken = _Broken(seen, now_s + BROKEN_AGAIN_S, error)
+            raise
+
+    def _load(self, model: ModelChoice, engine: EngineSection, rung: Rung) -> Recogniser:
+        setup = protocol.Setup(
+            model_name=model.name,
+            model_family=model.family,
+            model_folder=str(model.folder),
+            vad_folder=str(model.vad_folder or ""),
+            punctuation_folder=str(model.punctuation_folder or ""),
+            device=_device(engine, rung),
+            batch_s=0.0 if rung is Rung.CPU else engine.batch_s,
+            threads=engine.threads,
+            ffmpeg=self._ffmpeg(engine.ffmpeg),
+            max_duration_s=engine.max_duration_h * 3600,
+            begins_small=rung is not Rung.USUAL,
+            half_precision=engine.half_precision,
+        )
+        try:
+            recogniser = self._start(setup)
+        except RecogniserCrashedError as error:
+            raise RecogniserNotStartedError(str(error), evidence=error.evidence) from error
+        try:
+            answer = self._await_ready(recogniser)
+        except RecogniserCrashedError as error:
+            recogniser.kill()
+            raise RecogniserNotStartedError(str(error), evidence=error.evidence) from error
+        except BaseException:
+            recogniser.kill()
+            raise
+        self.pid = recogniser.pid
+        self.model, self.device, self.load_ms = model.label, answer.device, answer.load_ms
+        log.info(
+            "model_loaded",
+            model=model.label,
+            device=answer.device,
+            load_ms=answer.load_ms,
+            bound_s=answer.bound_s,
+        )
+        return recogniser
+
+    def _ffmpeg(self, configured: str) -> str:
+        try:
+            return self._find_ffmpeg(configured)
+        except (
+            ConfigurationError
+        ) as error:  # it was uninstalled, or its trial run was ended: no recording's fault
+            raise RecogniserNotStartedError(str(error)) from error
+
+    def _await_ready(self, recogniser: Recogniser) -> protocol.Ready:
+        deadline_s = self._clock.monotonic_s() + LOAD_TIMEOUT_S
+        while self._clock.monotonic_s() < deadline_s and not self._is_stopping():
+            match recogniser.receive(POLL_S):
+                case protocol.Ready() as ready:
+                    return ready
+                case protocol.Broken(code, message, evidence):
+                    error = job_error(code, message, evidence)
+                    if isinstance(error, (ModelMissingError, DeviceMissingError)):
+                        raise error
+                    raise RecogniserNotStartedError(f"{code}: {message}", evidence=evidence)
+                case protocol.Note() as note:
+                    write_note(note)
+        if self._is_stopping():
+            raise RecogniserNotStartedError("the daemon is stopping")
+        raise RecogniserNotStartedError(f"the model was not loaded within {LOAD_TIMEOUT_S:.0f} s")
+
+    def check_idle(self) -> None:
+        """Hear what a child without work says; raises RecogniserCrashedError where it has ended."""
+        while self.current is not None and (message := self.current.receive(0.0)) is not None:
+            if isinstance(message, protocol.Note):
+                write_note(message)
+
+    def kill(self) -> None:
+        """End it at once."""
+        recogniser, self.current, self.pid = self.current, None, None
+        if recogniser is not None:
+            recogniser.kill()
+
+    def abort(self) -> str:
+        """End one that hangs; return where it did."""
+        return self.current.abort() if self.current is not None else ""
+
+    def end(self) -> None:
+        """End it after what it has in hand."""
+        recogniser, self.current, self.pid = self.current, None, None
+        if recogniser is not None:
+            recogniser.stop(timeout_s=END_WITHIN_S)
+
+
+def _device(engine: EngineSection, rung: Rung) -> str:
+    """Return the device to ask for."""
+    return "cpu" if rung is Rung.CPU else engine.device
+
+
+def write_note(note: protocol.Note) -> None:
+    """Write a log line of the child into ours."""
+    write = {"debug": log.debug, "warning": log.warning, "error": log.error}.get(note.level, log.info)
+    write(note.event, **note.fields)

@@ -1,0 +1,189 @@
+"""What crosses the border between the daemon and the recogniser.
+
+One JSON object a line over a Unix stream socket pair, in both directions; a recording crosses as an open
+file descriptor (SCM_RIGHTS) sent together with its :class:`Recognise` line, so that what is recognised is
+what was hashed, whatever happens to the path. The child never opens a recording by name.
+
+Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be under way; all of one
+profile's model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Stop`. Child to
+daemon: :class:`Ready` or :class:`Broken` once, then for each job :class:`Segmented`, :class:`Recognised`,
+:class:`Progress` and at last one :class:`Finished` or :class:`Failed`; :class:`Note` at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from asr_daemon.models.abilities import Family  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.queue.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.transcripts.transcript import Segment  # noqa: TC001
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The model and the machine's share that the child is to use."""
+
+    model_name: str
+    model_family: Family
+    model_folder: str  # absolute
+    vad_folder: str  # absolute; "" is silero-vad from its package
+    punctuation_folder: str  # absolute; "" is none
+    device: str  # "auto", "cpu", "cuda", "cuda:1", "mps"
+    batch_s: float  # bound of a batch in padded seconds; 0 chooses
+    threads: int  # torch threads; 0 chooses from the cores allowed to the process
+    ffmpeg: str  # absolute path of the program
+    max_duration_s: float
+    begins_small: bool = False  # memory did not suffice before: one segment a batch at first
+    half_precision: bool = True  # on a card, where the family allows it
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """Recognise the recording whose descriptor comes with this line.
+
+    ``done`` are the (index, start_ms, end_ms) of segments committed by an earlier try; they are not
+    recognised again.
+    """
+
+    job: int
+    name: str
+    profile: Profile
+    done: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One :class:`Recognised` of that job is committed."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Forget that job; nothing more is said of it."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End after the batch in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is loaded."""
+
+    device: str  # the one really used
+    model_name: str
+    load_ms: int
+    versions: dict[str, str] = field(default_factory=dict)
+    bound_s: float = 0.0  # of a batch, in padded seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The child cannot work at all; it ends after saying so."""
+
+    code: str  # as in errors.py
+    message: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """Stretches of speech found so far: (index, start_ms, end_ms). ``complete`` closes the list."""
+
+    job: int
+    segments: tuple[tuple[int, int, int], ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Finished segments of one job, to be committed together."""
+
+    job: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is; said only when something moved (its absence is how a hang is known)."""
+
+    job: int
+    duration_ms: int  # 0 while unknown
+    decoded_ms: int
+    recognised_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every segment of the job was said."""
+
+    job: int
+    duration_ms: int
+    segment_count: int
+    flags: tuple[str, ...] = ()
+    timings_ms: dict[str, int] = field(default_factory=dict)  # "decode", "vad", "asr", ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job cannot be finished."""
+
+    job: int
+    code: str  # as in errors.py
+    message: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A log line of the child."""
+
+    level: str
+    event: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+Message = (
+    Setup
+    | Recognise
+    | Saved
+    | Cancel
+    | Stop
+    | Ready
+    | Broken
+    | Segmented
+    | Recognised
+    | Progress
+    | Finished
+    | Failed
+    | Note
+)
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Message)}
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as one line of JSON, newline included."""
+    kind = type(message).__name__
+    fields = _ADAPTERS[kind].dump_python(message, mode="json")
+    return json.dumps({"type": kind, **fields}, ensure_ascii=False).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Return the message of one line.
+
+    Raises ``ValueError`` (pydantic's ``ValidationError`` is one) where the line is none.
+    """
+    fields = json.loads(line)
+    kind = fields.pop("type", None)
+    if kind not in _ADAPTERS:
+        raise ValueError(f"no such message: {kind!r}")
+    message: Message = _ADAPTERS[kind].validate_python(fields)
+    return message

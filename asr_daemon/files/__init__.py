@@ -1,0 +1,1 @@
+"""Files and file systems: system calls, mounts, temporary names, writing whole or not at all."""

@@ -1,0 +1,124 @@
+"""Written: a whole file under its name, or nothing.
+
+A temporary file in the same folder, write, fsync, rename, fsync of the folder: a reader never sees half a
+file, and after a power cut there is either the old one or the new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import DiskFullError, InboxGoneError, InboxReadOnlyError, JobError, WriteFailedError
+from asr_daemon.files.syscalls import open_beneath, rename_without_replacing
+from asr_daemon.files.temporary import hold, new_temporary_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_GONE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ELOOP}
+)
+# What file systems answer that need no fsync of a folder, or have none.
+_NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
+
+
+def publish(
+    path: Path, data: bytes, *, root: Path | None = None, gid: int | None = None, replace: bool = True
+) -> None:
+    """Write the file, durably and at once.
+
+    Whoever may list the folder may read the file, and who may add to the folder may write to it: the mode is
+    the folder's without x, the group ``gid`` (the recording's, say) or the folder's, as far as the service
+    may give it. ``root``: no link is followed below that folder. ``replace=False`` raises ``FileExistsError``
+    where the name is taken.
+
+    Raises :class:`DiskFullError`, :class:`InboxReadOnlyError`, :class:`InboxGoneError` or
+    :class:`WriteFailedError`, with nothing left behind.
+    """
+    try:
+        folder_fd = open_folder(path.parent, root)
+        try:
+            _publish_in(folder_fd, path.name, data, gid, replace)
+        finally:
+            os.close(folder_fd)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+def _publish_in(folder_fd: int, name: str, data: bytes, gid: int | None, replace: bool) -> None:
+    temporary = new_temporary_name()
+    fd = os.open(
+        temporary,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o666,
+        dir_fd=folder_fd,
+    )
+    try:
+        try:
+            hold(fd)
+            _let_people_read(fd, os.fstat(folder_fd), gid)
+            left = memoryview(data)
+            while left:
+                left = left[os.write(fd, left) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if replace:
+            os.rename(temporary, name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+        else:
+            rename_without_replacing(temporary, name, source_fd=folder_fd, target_fd=folder_fd)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder_fd)
+        raise
+    fsync_folder(folder_fd)
+
+
+def _let_people_read(fd: int, folder: os.stat_result, gid: int | None) -> None:
+    for wanted in (gid, folder.st_gid):
+        if wanted is not None:
+            with contextlib.suppress(OSError):  # not a member of that group, or a file system without groups
+                os.fchown(fd, -1, wanted)
+                break
+    with contextlib.suppress(OSError):
+        os.fchmod(fd, 0o600 | (folder.st_mode & 0o666))
+
+
+def open_folder(folder: Path, root: Path | None = None) -> int:
+    """Return a descriptor of the folder; below ``root``, where one is given, no link is followed."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    if root is None or root == folder:
+        return os.open(folder, flags)
+    root_fd = os.open(root, flags)
+    try:
+        return open_beneath(root_fd, str(folder.relative_to(root)), flags)
+    finally:
+        os.close(root_fd)
+
+
+def fsync_folder(folder_fd: int) -> None:
+    """Make the folder's names durable, where its file system knows how."""
+    try:
+        os.fsync(folder_fd)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FSYNC:
+            raise
+
+
+def write_error(path: Path, error: OSError) -> JobError:
+    """Return what a failed write means for the recording."""
+    where = f"{path.name!r} cannot be written to {str(path.parent)!r}: {error.strerror}"
+    if error.errno in _FULL:
+        return DiskFullError(where)
+    if error.errno in _FORBIDDEN:
+        return InboxReadOnlyError(where)
+    if error.errno in _GONE:
+        return InboxGoneError(where)
+    return WriteFailedError(where)

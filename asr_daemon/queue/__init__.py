@@ -1,0 +1,1 @@
+"""Queued and claimed: what is to be recognised, under which profile, and in which order."""

@@ -1,0 +1,1 @@
+"""Decoded: an open recording goes in, 16 kHz mono windows come out."""

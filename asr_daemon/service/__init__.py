@@ -1,0 +1,1 @@
+"""A process's life: state folder, threads, schedule, watchdog, upkeep."""

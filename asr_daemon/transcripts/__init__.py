@@ -1,0 +1,1 @@
+"""Written: from recognised segments to the texts that people read."""

@@ -1,0 +1,58 @@
+"""``NAME.json``: everything that is known, for programs; schema 1.
+
+Fields may be added within a schema; none is renamed, removed or given another meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from asr_daemon.transcripts.writers.document import printable
+
+if TYPE_CHECKING:
+    from asr_daemon.transcripts.transcript import Segment
+    from asr_daemon.transcripts.writers.document import Document
+
+SCHEMA = 1
+
+
+def render(document: Document) -> str:
+    """Return the document as JSON, a segment a line; times in ms, offsets in characters (code points)."""
+    transcript = document.transcript
+    head = {
+        "schema": SCHEMA,
+        "audio": {
+            "name": printable(document.name),
+            "sha256": document.sha256,
+            "duration_ms": transcript.duration_ms,
+        },
+        "recognised_at": document.recognised_at.isoformat(timespec="seconds"),
+        "model": {"label": transcript.model, "builtin": transcript.model_is_builtin},
+        "profile": asdict(document.profile),
+        "hotwords_sha256": document.profile.hotwords_digest,
+        "flags": list(transcript.flags),
+    }
+    fields = [f" {_dump(key)}: {_dump(value)}" for key, value in head.items()]
+    segments = ",\n".join(f"  {_dump(_segment(segment))}" for segment in transcript.segments)
+    fields.append(f' "segments": [\n{segments}\n ]' if segments else ' "segments": []')
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "start_ms": segment.start_ms,
+        "end_ms": segment.end_ms,
+        "raw_text": segment.raw_text,
+        "text": segment.text,
+        "tokens": [asdict(token) for token in segment.tokens],
+        "spans": [asdict(span) for span in segment.spans],
+        "corrections": [asdict(correction) for correction in segment.corrections],
+        "hotwords_hit": list(segment.hotwords_hit),
+        "flags": list(segment.flags),
+    }

@@ -1,0 +1,157 @@
+"""`status --json` is an interface: every key is documented, and no documented key is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from way import START, OpenDaemon, make_config
+
+from asr_daemon.backup.drill import Drill
+from asr_daemon.cli.console import console
+from asr_daemon.cli.status_view import status_view
+from asr_daemon.control import status
+from asr_daemon.control.socket import ControlServer
+from asr_daemon.dispatch.in_work import InWork
+from asr_daemon.errors import NotDecodableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from asr_daemon.config import Config
+
+
+def documented() -> set[str]:
+    """Return the keys that the module's documentation names, with their parents: "backup.last.path"."""
+    found: set[str] = set()
+    parent = ""
+    for line in (status.__doc__ or "").splitlines():
+        names = re.findall(r"``([\w.\[\]]+)``", line.split("  ")[0])
+        for name in names:
+            found.add(f"{parent}{name}" if name.startswith(".") else name)
+            parent = name.rpartition(".")[0] if not name.startswith(".") else parent
+    return found
+
+
+def keys_of(value: Any, prefix: str = "") -> set[str]:
+    """Return every key of nested objects and lists, in the same form."""
+    if isinstance(value, list):
+        return {f"{prefix}[]"}.union(*(keys_of(each, f"{prefix}[]") for each in value))
+    if not isinstance(value, dict):
+        return {prefix}
+    inner = (keys_of(each, f"{prefix}.{key}" if prefix else key) for key, each in value.items())
+    return ({prefix} if prefix else set()).union(*inner)
+
+
+class Running(OpenDaemon):
+    """A daemon that answers, with something of everything to show."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.daemon.intake.watch()
+        self.control = ControlServer(self.config.socket_path, self.daemon.steering.answer)
+        self.put("bad.wav", b"bad")
+        self.queue.fail(self.claim().id, NotDecodableError())
+        self.put("work.wav", b"work")
+        job = self.claim()
+        work = InWork(job, "work.wav", "inbox", 0.0, 10_000, 5_000, 2_500)
+        self.daemon.consumer.state.in_work[job.id] = work
+        self.daemon.upkeep.back_up()
+        self.daemon.upkeep.look_after_backups()
+
+    def close(self) -> None:
+        """End."""
+        self.control.close()
+        super().close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """Return the daemon."""
+    running = Running(tmp_path)
+    yield running
+    running.close()
+
+
+def collected(config: Config) -> dict[str, Any]:
+    """Return the status as a script gets it."""
+    found: dict[str, Any] = json.loads(json.dumps(status.collect(config, START)))
+    return found
+
+
+def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
+    """Documentation and answer name the same keys, no more and no fewer."""
+    parents = {"model", "queue", "backup", "recogniser.memory_steps"}
+    assert collected(running.config)["estimate"]
+    assert keys_of(collected(running.config)) - parents == documented() - parents
+
+
+def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
+    """A script needs no second way of reading; what only a daemon knows is null or empty."""
+    config = make_config(tmp_path)
+    without = collected(config)
+    assert set(without) == {key for key in documented() if not re.search(r"[.\[]", key)} | {
+        *("model", "queue", "backup", "in_work", "errors", "inboxes"),
+    }
+    assert (without["running"], without["recogniser"], without["queue"]) == (False, None, {})
+    assert without["schema"] == status.SCHEMA == 1
+
+
+def test_progress_and_problems_are_told(running: Running) -> None:
+    """The figures are those of the work at hand."""
+    told = collected(running.config)
+    (work,) = told["in_work"]
+    assert (work["percent"], work["recognised_s"], work["duration_s"]) == (25, 2.5, 10.0)
+    assert told["errors"][0]["code"] == "not_decodable"
+    assert told["backup"]["problems"] == []
+    assert told["backup"]["drill"]["problem"] == ""
+
+
+def test_systemctl_status_shows_one_line(running: Running) -> None:
+    """What is in work, how far it is, how many wait behind it; and what holds the queue."""
+    assert status.status_line(running.daemon) == "work.wav 25% · 0 waiting"
+    running.put("next.wav", b"next")
+    state = running.daemon.consumer.state
+    state.in_work.clear()
+    state.state, state.reason = "blocked", "no model"
+    assert status.status_line(running.daemon) == "blocked: no model · 1 waiting"
+
+
+def test_people_see_what_is_wrong_with_the_backups(running: Running) -> None:
+    """A failed backup, an overdue one and a failed drill are lines of `status`."""
+    running.queue.set_setting("backup_error", "2026-03-14 no room")
+    running.queue.set_setting("backup_drill", Drill("2026-03-15T00:00:00.000Z", "x", "bad").to_json())
+    people = console()
+    with people.capture() as shown:
+        people.print(status_view(collected(running.config)))
+    text = " ".join(shown.get().split())
+    assert "the last backup failed: 2026-03-14 no room" in text
+    assert "the restore drill of x failed: bad" in text
+
+
+def test_people_see_that_memory_does_not_suffice(running: Running) -> None:
+    """What was done about it is a line of `status`; without any there is none."""
+
+    def shown() -> str:
+        people = console()
+        with people.capture() as captured:
+            people.print(status_view(collected(running.config)))
+        return " ".join(captured.get().split())
+
+    assert "Memory" not in shown()
+    running.daemon.consumer.state.memory_steps |= {"batch": 3, "cpu": 1}
+    assert "Memory did not suffice: 3 batches halved, 1 recordings tried on the CPU." in shown()
+
+
+def test_a_folder_of_backups_that_is_closed_does_not_break_status(running: Running) -> None:
+    """`status` shows the problem, and everything else."""
+    for file in running.config.backup_dir.iterdir():
+        file.unlink()
+    running.config.backup_dir.rmdir()
+    running.config.backup_dir.write_text("in the way")
+    told = collected(running.config)
+    assert told["running"]
+    assert any("cannot be listed" in problem for problem in told["backup"]["problems"])

@@ -1,0 +1,38 @@
+"""The level of a recording: what is too quiet or overdriven is told, what is healthy is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asr_daemon.recogniser.sound.level import AudioSegment, LevelMeter
+from support import SAMPLES
+
+
+def flags_of(gain_db: float) -> tuple[str, ...]:
+    sound = AudioSegment.from_wav(SAMPLES / "lecture.wav").set_channels(1).set_frame_rate(16_000)
+    samples = np.frombuffer(sound.raw_data, "<i2").astype(np.float32) / 32_768
+    meter = LevelMeter()
+    for window in np.array_split(np.clip(samples * 10 ** (gain_db / 20), -1, 1).astype(np.float32), 7):
+        meter.feed(window)
+    return meter.flags()
+
+
+@pytest.mark.parametrize(
+    ("gain_db", "flags"), [(0, ()), (-12, ()), (-50, ("very_quiet",)), (40, ("overdriven",))]
+)
+def test_level_is_flagged(gain_db: float, flags: tuple[str, ...]) -> None:
+    """A recording 50 dB too low is very quiet, one 40 dB too high overdriven, ordinary ones are neither."""
+    assert flags_of(gain_db) == flags
+
+
+def test_silence_is_not_quiet() -> None:
+    """Digital silence has no level to complain of."""
+    meter = LevelMeter()
+    meter.feed(np.zeros(16_000, np.float32))
+    assert meter.flags() == ()
+
+
+def test_nothing_fed_has_no_flags() -> None:
+    """A recording without a single sample is not judged."""
+    assert LevelMeter().flags() == ()
