@@ -53,6 +53,7 @@ def hotwords() -> None:
 def check(context: Context, file: Path | None, inbox: str | None, language: Language | None) -> int:
     """Say line by line what the model can do with each word. Ends with 1 when a line has no effect."""
     from asr_daemon.hotwords.check import check_hotwords  # noqa: PLC0415
+    from asr_daemon.hotwords.remark import Remark  # noqa: PLC0415
     from asr_daemon.hotwords.report import render_report  # noqa: PLC0415
 
     config = context.config()
@@ -66,7 +67,8 @@ def check(context: Context, file: Path | None, inbox: str | None, language: Lang
         raise OperatorError(str(error)) from None
     phonetic = section is None or section.phonetic_correction
     report = check_hotwords(file, model.family, Path(model.folder), phonetic=phonetic)
-    click.echo(render_report(report, file, model.label, language or language_of(os.environ)), nl=False)
+    called = Remark(model.label, model.chinese_label)
+    click.echo(render_report(report, file, called, language or language_of(os.environ)), nl=False)
     return 0 if report.is_good else 1
 
 

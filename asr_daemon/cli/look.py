@@ -18,7 +18,7 @@ from rich.table import Table
 from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.status_view import status_view
-from asr_daemon.clock import from_stamp, to_stamp
+from asr_daemon.clock import from_stamp, shown_length, to_stamp
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError, UsageError
@@ -28,6 +28,7 @@ from asr_daemon.queue.inbox_profiles import inbox_label
 from asr_daemon.queue.jobs import hotwords_of
 from asr_daemon.queue.profile import Profile
 from asr_daemon.transcripts.rendering import render
+from asr_daemon.transcripts.writers.document import clock_time
 
 if TYPE_CHECKING:
     import sqlite3
@@ -138,7 +139,7 @@ def history_table(entries: list[dict[str, Any]]) -> Table:
         is_figure = column in ("ID", "length", "hotwords")
         table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
     for entry in entries:
-        length = "" if entry["duration_s"] is None else str(timedelta(seconds=round(entry["duration_s"])))
+        length = "" if entry["duration_s"] is None else shown_length(round(entry["duration_s"] * 1000))
         table.add_row(
             str(entry["id"]),
             f"{from_stamp(entry['found_at']).astimezone():%m-%d %H:%M:%S}",
@@ -170,7 +171,7 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
         places = [{**dict(row), "inbox": inbox_label(row["inbox"])} for row in rows]
         click.echo(json.dumps(places, ensure_ascii=False, indent=2))
     for row in () if as_json else rows:
-        at = timedelta(seconds=row["start_ms"] // 1000)
+        at = clock_time(row["start_ms"])  # as the transcript beside the recording has it
         click.echo(f"{row['recording']:>6}  {at}  {inbox_label(row['inbox'])}/{row['name']}: {row['text']}")
     return 0 if rows else 1
 

@@ -22,10 +22,10 @@ _SIGNS = {Verdict.GOOD: "ok", Verdict.WARNING: "!", Verdict.UNUSABLE: "x"}
 NOTHING_CHANGED = Remark("The hotwords changed nothing.", "热词没有改变转写结果。")
 
 
-def render_report(report: Report, file: Path, model: str, language: Language) -> str:
-    """Return the report of a file for a model, by the name that people call it, as lines of plain text."""
+def render_report(report: Report, file: Path, model: Remark, language: Language) -> str:
+    """Return the report of a file for a model, by the names that people call it, as lines of plain text."""
     paths = {line.path for line in report.lines}
-    out = Remark(f"{file} for {model}:", f"{file}，用于模型 {model}：").lines(language)
+    out = Remark(f"{file} for {model.english}:", f"{file}，用于模型 {model.chinese}：").lines(language)
     for line in report.lines:
         place = f"{line.path.name}:{line.line}" if len(paths) > 1 else str(line.line)
         tokens = f"  [{' '.join(line.tokens)}]" if line.tokens else ""

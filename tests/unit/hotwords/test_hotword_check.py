@@ -12,10 +12,12 @@ from asr_daemon.hotwords import read_hotwords
 from asr_daemon.hotwords.check import Verdict, check_hotwords
 from asr_daemon.hotwords.difference import find_changes
 from asr_daemon.hotwords.hits import Hit, find_hits
+from asr_daemon.hotwords.remark import Remark
 from asr_daemon.hotwords.report import render_report, render_trial
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, Vocabulary
 from asr_daemon.transcripts.transcript import Correction, Segment
 
+MODEL_NAME = Remark("a model", "小模型")
 MODEL = Path(__file__).resolve().parents[3] / "asr_daemon" / "models" / "paraformer-tiny-zh"
 
 
@@ -125,7 +127,7 @@ def test_the_rendering_shows_tokens_remarks_and_the_sum(tmp_path: Path) -> None:
     """What is printed has a line a word and the count at the end."""
     path = tmp_path / "a.txt"
     path.write_text("顾清源\n王\n\x1b张三、李四\n", encoding="utf-8")
-    text = render_report(check_hotwords(path, "seaco_paraformer", MODEL), path, "a model", "en")
+    text = render_report(check_hotwords(path, "seaco_paraformer", MODEL), path, MODEL_NAME, "en")
     assert "顾清源  [顾 清 源]" in text
     assert "One character alone" in text
     assert "  张三、李四\n" in text
@@ -150,7 +152,7 @@ def test_the_report_speaks_the_reader_s_language(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join([*lines, *(f"程千{chr(0x4E00 + i)}" for i in range(60))]), encoding="utf-8")
     report = check_hotwords(path, "seaco_paraformer", MODEL, phonetic=False)
-    in_chinese = render_report(report, path, "小模型", "zh")
+    in_chinese = render_report(report, path, MODEL_NAME, "zh")
     assert not re.search(
         "[A-Za-z]{3,}",
         in_chinese.replace(str(path), "")
@@ -169,9 +171,9 @@ def test_the_report_speaks_the_reader_s_language(tmp_path: Path) -> None:
         "没有启用按读音纠正",
     ):
         assert said in in_chinese
-    in_english = render_report(report, path, "a model", "en")
+    in_english = render_report(report, path, MODEL_NAME, "en")
     assert "。" not in in_english
-    both = render_report(report, path, "a model", "both")
+    both = render_report(report, path, MODEL_NAME, "both")
     for line in report.lines:
         for remark in line.remarks:
             assert remark.english in both
