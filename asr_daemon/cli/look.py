@@ -24,7 +24,7 @@ from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
-from asr_daemon.history.search import match_phrase
+from asr_daemon.history.search import match_query
 from asr_daemon.queue.inbox_profiles import inbox_label
 from asr_daemon.queue.jobs import hotwords_of
 from asr_daemon.queue.profile import Profile
@@ -197,17 +197,28 @@ def history_table(entries: list[dict[str, Any]]) -> Table:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_config
 def search(context: Context, text: str, inbox: str | None, limit: int, as_json: bool) -> int:
-    """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found."""
-    if not re.search(r"\w", text):
+    """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found.
+
+    Words parted by blanks are all to be in one passage; "in quotation marks" they follow one another.
+    Traditional and simplified, full-width and ordinary characters, large and small letters are the same;
+    numbers are found as they are written and as they are said.
+    """
+    phrase = match_query(text)
+    if not phrase:
         raise UsageError("search for at least one letter, digit or Chinese character")
     past = open_history_read_only(context.config().history_path)
-    rows = past.all("search", phrase=match_phrase(text), inbox=inbox, limit=limit)
+    rows = past.all("search", phrase=phrase, inbox=inbox, limit=limit + 1)
+    more, rows = len(rows) > limit, rows[:limit]
     if as_json:
         places = [{**dict(row), "inbox": inbox_label(row["inbox"])} for row in rows]
         click.echo(json.dumps(places, ensure_ascii=False, indent=2))
     for row in () if as_json else rows:
         at = clock_time(row["start_ms"])  # as the transcript beside the recording has it
         click.echo(f"{row['recording']:>6}  {at}  {inbox_label(row['inbox'])}/{row['name']}: {row['text']}")
+    if more:
+        click.echo(f"the newest {limit} places are shown, there are more: --limit says how many", err=True)
+    if not rows:
+        click.echo("nothing found", err=True)
     return 0 if rows else 1
 
 

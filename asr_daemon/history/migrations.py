@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from asr_daemon.history.folding import fold
+from asr_daemon.history.search import index_body
+
 migrations = Migrations("asr_daemon")
 
 
@@ -160,3 +163,16 @@ def indexes_for_thousands_of_recordings(db: Database) -> None:
 def jobs_suspect(db: Database) -> None:
     """Ask for suspects that wait, several times a second, without reading all that is queued."""
     db.execute("CREATE INDEX jobs_suspect ON jobs (not_before) WHERE state = 'queued' AND is_suspect = 1")
+
+
+@migrations(name="0007_search_folds")
+def search_folds(db: Database) -> None:
+    """Index texts in simplified characters and ordinary width (folding.py).
+
+    Only segments that are written otherwise are indexed again: of a Mandarin archive hardly any. All are read
+    once, in the order of their numbers; the caller's progress handler runs meanwhile.
+    """
+    for segment, text in db.execute("SELECT id, text FROM segments WHERE text IS NOT NULL ORDER BY id"):
+        if fold(text) != text:
+            body = index_body(text)
+            db.execute("INSERT OR REPLACE INTO segments_fts (rowid, body) VALUES (?, ?)", [segment, body])

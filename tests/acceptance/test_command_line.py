@@ -83,7 +83,10 @@ def test_history_in_three_forms(past: DaemonUnderTest) -> None:
     assert "预算会议.m4a" in past.command("history").stdout
     entries = json.loads(past.command("history", "--json").stdout)
     assert {entry["state"] for entry in entries} == {"done", "failed"}
-    rows = list(csv.DictReader(io.StringIO(past.command("history", "--csv").stdout)))
+    as_csv = past.command("history", "--csv").stdout
+    assert as_csv.startswith("\ufeffid,"), "Excel needs the mark to see UTF-8"
+    assert past.command("history", "--csv", "--no-bom").stdout.startswith("id,")
+    rows = list(csv.DictReader(io.StringIO(as_csv[1:])))
     assert [row["name"] for row in rows] == [entry["name"] for entry in entries]
     words = {entry["name"]: entry["hotwords"] for entry in entries}
     assert {(hit["word"], hit["count"]) for hit in words["预算会议.m4a"]} >= {("顾清源", 1)}
@@ -104,7 +107,11 @@ def test_search_finds_two_characters(past: DaemonUnderTest) -> None:
     assert "年度预算会议" in found.stdout
     places = json.loads(past.command("search", "王敏", "--json").stdout)
     assert [place["name"] for place in places] == ["预算会议.m4a"]
-    assert past.command("search", "天气").returncode == 1
+    missing = past.command("search", "天气")
+    assert (missing.returncode, missing.stdout, missing.stderr) == (1, "", "nothing found\n")
+    assert "预算会议.m4a" in past.command("search", "會議 預算").stdout
+    assert "more" in past.command("history", "--limit", "1").stderr
+    assert past.command("history", "--limit", "2").stderr == ""
     assert past.command("search", '"*').returncode == 2
 
 
