@@ -29,6 +29,15 @@ class Clock:
         return to_stamp(self.now() + timedelta(seconds=after_s))
 
 
+def shown_length(duration_ms: int) -> str:
+    """Return how long a recording is, as ``01:02:03``: to the nearest second, and never nothing at all.
+
+    Every length that people see is made here, so that a list and a transcript say the same.
+    """
+    seconds = max((duration_ms + 500) // 1000, 1 if duration_ms > 0 else 0)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
 def to_stamp(moment: datetime) -> str:
     """Return ``2026-03-15T07:30:00.000Z``: sorts as text."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,9 +1,15 @@
-"""``hotwords``: what a department's list does, before it is used."""
+"""``hotwords``: what a department's list does, before it is used.
+
+Who runs the command is mostly the administrator, on a server whose locale is C or English; who has to change
+the list reads Chinese. The answer therefore holds both languages, sentence by sentence, unless the locale
+(``LC_ALL``, ``LC_MESSAGES``, ``LANG``: the first that is set) is a Chinese one or ``--language`` names one.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +20,24 @@ from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
 from asr_daemon.history.segments import transcript_of
 from asr_daemon.models.catalogue import resolve
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asr_daemon.hotwords.remark import Language
+
 _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_language = click.option(
+    "--language",
+    type=click.Choice(["zh", "en", "both"]),
+    help="Answer in that language.  [default: zh under a Chinese locale, else both]",
+)
+
+
+def language_of(environment: Mapping[str, str]) -> Language:
+    """Return the language to answer in: Chinese under a Chinese locale, else both."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((environment[name] for name in names if environment.get(name)), "")
+    return "zh" if locale.lower().startswith("zh") else "both"
 
 
 @click.group()
@@ -25,10 +48,13 @@ def hotwords() -> None:
 @hotwords.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--inbox", metavar="NAME", help="As that inbox uses it; without FILE, the inbox's own list.")
+@_language
 @with_config
-def check(context: Context, file: Path | None, inbox: str | None) -> int:
+def check(context: Context, file: Path | None, inbox: str | None, language: Language | None) -> int:
     """Say line by line what the model can do with each word. Ends with 1 when a line has no effect."""
-    from asr_daemon.hotwords.check import check_hotwords, render_report  # noqa: PLC0415
+    from asr_daemon.hotwords.check import check_hotwords  # noqa: PLC0415
+    from asr_daemon.hotwords.remark import Remark  # noqa: PLC0415
+    from asr_daemon.hotwords.report import render_report  # noqa: PLC0415
 
     config = context.config()
     section = None if inbox is None else config.require_inbox(inbox)
@@ -41,8 +67,8 @@ def check(context: Context, file: Path | None, inbox: str | None) -> int:
         raise OperatorError(str(error)) from None
     phonetic = section is None or section.phonetic_correction
     report = check_hotwords(file, model.family, Path(model.folder), phonetic=phonetic)
-    click.echo(f"{file} for {model.label}:")
-    click.echo(render_report(report), nl=False)
+    called = Remark(model.label, model.chinese_label)
+    click.echo(render_report(report, file, called, language or language_of(os.environ)), nl=False)
     return 0 if report.is_good else 1
 
 
@@ -50,17 +76,21 @@ def check(context: Context, file: Path | None, inbox: str | None) -> int:
 @_file
 @click.argument("audio", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--inbox", default="", metavar="NAME", help="Under that inbox's profile otherwise.")
+@_language
 @with_config
-def try_(context: Context, file: Path, audio: Path, inbox: str) -> None:
+def try_(context: Context, file: Path, audio: Path, inbox: str, language: Language | None) -> None:
     """Transcribe AUDIO without any list and with this one, and show where the text differs."""
     from asr_daemon.hotwords import read_hotwords  # noqa: PLC0415
-    from asr_daemon.hotwords.difference import find_changes, render_changes  # noqa: PLC0415
+    from asr_daemon.hotwords.difference import find_changes  # noqa: PLC0415
+    from asr_daemon.hotwords.report import problem_remark, render_trial  # noqa: PLC0415
+
+    language = language or language_of(os.environ)
 
     words = read_hotwords(file)
     if not words.words and not words.replacements:
         raise UsageError(f"{file} holds no hotword")
     for problem in words.problems:
-        click.echo(f"{problem.path.name} line {problem.line}: {problem.text}", err=True)
+        click.echo("\n".join(problem_remark(problem).lines(language)), err=True)
     segments = []
     with one_off(context) as way:
         for listed in ("", os.path.abspath(file)):
@@ -71,10 +101,10 @@ def try_(context: Context, file: Path, audio: Path, inbox: str) -> None:
             segments.append(transcript_of(history, outcome.filed.work).segments)
             history.close()
     without, with_list = segments
-    console().print(render_changes(find_changes(without, with_list, words.words)), markup=False, end="")
+    changes = find_changes(without, with_list, words.words)
     found = dict.fromkeys(word for segment in with_list for word in segment.hotwords_hit)
-    count = f"{len(found)} of {len(words.words)} hotwords are in the text"
-    console().print(f"{count}: {', '.join(found)}" if found else f"{count}.", markup=False)
+    text = render_trial(changes, tuple(found), len(words.words), language)
+    console().print(text, markup=False, highlight=False, end="")
 
 
 COMMANDS = (hotwords,)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
 import sys
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from rich.table import Table
 
 from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
+from asr_daemon.cli.spreadsheet import csv_chunks
 from asr_daemon.cli.status_view import status_view
-from asr_daemon.clock import Clock, from_stamp, to_stamp
+from asr_daemon.clock import Clock, from_stamp, shown_length, to_stamp
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.delivery.rendering import render
@@ -26,13 +27,15 @@ from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.reading import attempts_of
 from asr_daemon.history.recordings import Recordings, inbox_label
-from asr_daemon.history.search import match_phrase
+from asr_daemon.history.search import match_query
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
+from asr_daemon.transcripts.writers.document import clock_time
 
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
+    from collections.abc import Iterator
 
     from asr_daemon.history import History
     from asr_daemon.hotwords.hits import Hit
@@ -49,6 +52,8 @@ STATES = (
     "superseded",
 )
 REFRESH_S = 0.5
+SHOWN = 50  # without --limit
+PAGE = 500  # recordings in memory at a time
 
 
 @click.command()
@@ -76,30 +81,42 @@ def status(context: Context, as_json: bool, watch: bool) -> None:
 @click.option(
     "--since", metavar="WHEN", help="Only those found since: a date (2026-03-15), or 90m, 12h, 7d ago."
 )
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most that many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help=f"At most that many.  [default: {SHOWN}; all of them in CSV]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@click.option("--csv", "as_csv", is_flag=True, help="Answer in CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Answer in CSV, for a spreadsheet; times are local.")
+@click.option("--no-bom", is_flag=True, help="CSV without the byte order mark that Excel needs.")
 @with_config
 def history(
     context: Context,
     inbox: str | None,
     state: str | None,
     since: str | None,
-    limit: int,
+    limit: int | None,
     as_json: bool,
     as_csv: bool,
+    no_bom: bool,
 ) -> None:
     """List recordings, newest first."""
     past = open_history_read_only(context.config().history_path)
-    entries = entries_of(past, inbox=inbox, state=state, since=_moment(since), limit=limit)
+    which = Which(inbox, state, _moment(since))
+    if as_csv:
+        rows = ({**entry, "hotwords": _listed(entry["hotwords"])} for entry in each_entry(past, which, limit))
+        out = sys.stdout.buffer
+        for chunk in csv_chunks(_FIELDS, rows, ("found_at", "written_at"), with_mark=not no_bom):
+            out.write(chunk)
+        return
+    most = limit or SHOWN
+    entries = entries_of(past, which, limit=most + 1)
     if as_json:
-        click.echo(json.dumps(entries, ensure_ascii=False, indent=2))
-    elif as_csv:
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(_FIELDS))
-        writer.writeheader()
-        writer.writerows({**entry, "hotwords": _listed(entry["hotwords"])} for entry in entries)
+        click.echo(json.dumps(entries[:most], ensure_ascii=False, indent=2))
     else:
-        console().print(history_table(entries))
+        console().print(history_table(entries[:most]))
+    if len(entries) > most:
+        click.echo(f"the newest {most} are shown, there are more: --limit says how many", err=True)
 
 
 _FIELDS = (
@@ -108,17 +125,36 @@ _FIELDS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which recordings are asked for."""
+
+    inbox: str | None = None
+    state: str | None = None
+    since: str | None = None  # a stamp of the history
+
+
 def entries_of(
-    past: History,
-    *,
-    inbox: str | None = None,
-    state: str | None = None,
-    since: str | None = None,
-    limit: int = 50,
+    past: History, which: Which = Which(), *, limit: int = SHOWN, before: int | None = None
 ) -> list[dict[str, Any]]:
-    """Return the recordings as scripts see them, newest first."""
-    rows = past.all("history", inbox=inbox, state=state, since=since, limit=limit)
+    """Return the recordings as scripts see them, newest first; ``before``: only of smaller numbers."""
+    asked = {"inbox": which.inbox, "state": which.state, "since": which.since, "limit": limit}
+    rows = (
+        past.all("history", **asked) if before is None else past.all("history_before", before=before, **asked)
+    )
     return [_entry(row, hotwords_of(past, row["job_id"])) for row in rows]
+
+
+def each_entry(past: History, which: Which, limit: int | None) -> Iterator[dict[str, Any]]:
+    """Yield all the recordings, or as many as the limit says, a page in memory at a time."""
+    before, left = None, limit
+    while left is None or left > 0:
+        page = entries_of(past, which, limit=PAGE if left is None else min(PAGE, left), before=before)
+        if not page:
+            return
+        yield from page
+        before = page[-1]["id"]
+        left = None if left is None else left - len(page)
 
 
 def _entry(row: sqlite3.Row, hits: Counter[Hit]) -> dict[str, Any]:
@@ -149,7 +185,7 @@ def history_table(entries: list[dict[str, Any]]) -> Table:
         is_figure = column in ("ID", "length", "hotwords")
         table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
     for entry in entries:
-        length = "" if entry["duration_s"] is None else str(timedelta(seconds=round(entry["duration_s"])))
+        length = "" if entry["duration_s"] is None else shown_length(round(entry["duration_s"] * 1000))
         table.add_row(
             str(entry["id"]),
             f"{from_stamp(entry['found_at']).astimezone():%m-%d %H:%M:%S}",
@@ -172,17 +208,28 @@ def history_table(entries: list[dict[str, Any]]) -> Table:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_config
 def search(context: Context, text: str, inbox: str | None, limit: int, as_json: bool) -> int:
-    """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found."""
-    if not re.search(r"\w", text):
+    """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found.
+
+    Words parted by blanks are all to be in one passage; "in quotation marks" they follow one another.
+    Traditional and simplified, full-width and ordinary characters, large and small letters are the same;
+    numbers are found as they are written and as they are said.
+    """
+    phrase = match_query(text)
+    if not phrase:
         raise UsageError("search for at least one letter, digit or Chinese character")
     past = open_history_read_only(context.config().history_path)
-    rows = past.all("search", phrase=match_phrase(text), inbox=inbox, limit=limit)
+    rows = past.all("search", phrase=phrase, inbox=inbox, limit=limit + 1)
+    more, rows = len(rows) > limit, rows[:limit]
     if as_json:
         places = [{**dict(row), "inbox": inbox_label(row["inbox"])} for row in rows]
         click.echo(json.dumps(places, ensure_ascii=False, indent=2))
     for row in () if as_json else rows:
-        at = timedelta(seconds=row["start_ms"] // 1000)
+        at = clock_time(row["start_ms"])  # as the transcript beside the recording has it
         click.echo(f"{row['recording']:>6}  {at}  {inbox_label(row['inbox'])}/{row['name']}: {row['text']}")
+    if more:
+        click.echo(f"the newest {limit} places are shown, there are more: --limit says how many", err=True)
+    if not rows:
+        click.echo("nothing found", err=True)
     return 0 if rows else 1
 
 

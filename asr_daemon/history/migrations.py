@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from asr_daemon.history.folding import fold
+from asr_daemon.history.search import index_body
+
 migrations = Migrations("asr_daemon")
 
 
@@ -203,3 +206,16 @@ def what_recognised_it(db: Database) -> None:
     ):
         db.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
     db.execute("ALTER TABLE segments ADD COLUMN attempt_id INTEGER")
+
+
+@migrations(name="0009_search_folds")
+def search_folds(db: Database) -> None:
+    """Index texts in simplified characters and ordinary width (folding.py).
+
+    Only segments that are written otherwise are indexed again: of a Mandarin archive hardly any. All are read
+    once, in the order of their numbers; the caller's progress handler runs meanwhile.
+    """
+    for segment, text in db.execute("SELECT id, text FROM segments WHERE text IS NOT NULL ORDER BY id"):
+        if fold(text) != text:
+            body = index_body(text)
+            db.execute("INSERT OR REPLACE INTO segments_fts (rowid, body) VALUES (?, ?)", [segment, body])

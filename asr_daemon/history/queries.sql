@@ -313,6 +313,17 @@ WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
   AND (:since IS NULL OR recordings.found_at >= :since)
 ORDER BY recordings.id DESC LIMIT :limit
 
+-- history_before: the same, of what was found before a recording
+SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
+    recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
+    jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
+FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
+WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
+  AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)
+       OR (recordings.state = 'failed' AND jobs.state = :state))
+  AND (:since IS NULL OR recordings.found_at >= :since)
+ORDER BY recordings.id DESC LIMIT :limit
+
 -- search: segments that hold a phrase, newest recordings first
 SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text
 FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid

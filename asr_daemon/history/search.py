@@ -1,22 +1,49 @@
 """Words in the transcripts, two-character Chinese words too.
 
 SQLite's tokenizers either take a run of Chinese for one word or need three characters. Here every Chinese
-character is indexed as a word of its own, and a search is a phrase: 预算 finds 年度预算会议.
+character is indexed as a word of its own, and a word of a search is a phrase: 预算 finds 年度预算会议. Texts
+are indexed folded (folding.py), so that 預算 and ＰＰＴ find 预算 and PPT, and the other way round.
 """
 
 from __future__ import annotations
 
 import re
 
+from asr_daemon.history.folding import fold
+from asr_daemon.history.spoken import other_forms
+
 # CJK ideographs with their extensions, kana, full-width forms: scripts without spaces between words.
-_ALONE = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+_ALONE = re.compile(r"([\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+_TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
+_QUOTES = str.maketrans("“”„‟«»", '""""""')
 
 
 def index_body(text: str) -> str:
-    """Return what is indexed for a text: a space around every Chinese character."""
-    return _ALONE.sub(r" \1 ", text)
+    """Return what is indexed for a text: folded, a space around every Chinese character."""
+    return _ALONE.sub(r" \1 ", fold(text))
 
 
 def match_phrase(query: str) -> str:
     """Return the FTS5 expression that finds the words as one phrase."""
     return '"' + " ".join(index_body(query).replace('"', " ").split()) + '"'
+
+
+def match_query(query: str) -> str:
+    """Return the FTS5 expression of a search; "" where it holds no letter, digit or Chinese character.
+
+    Words parted by blanks must all be in a segment, in any order; what stands in quotation marks is one
+    phrase. A number is found as it is written and as it is said.
+    """
+    terms = [
+        alternatives
+        for match in _TERM.finditer(fold(query.translate(_QUOTES)))
+        if (alternatives := _alternatives(match[1] if match[1] is not None else match[2]))
+    ]
+    return " AND ".join(terms)
+
+
+def _alternatives(term: str) -> str:
+    if not re.search(r"[^\W_]", term):
+        return ""
+    phrases = dict.fromkeys(match_phrase(form) for form in (term, *other_forms(term)))
+    return f"({' OR '.join(phrases)})" if len(phrases) > 1 else next(iter(phrases))

@@ -1,7 +1,7 @@
 """``hotwords check``: line by line, what the model and the correction can do with a hotword file.
 
 Enters: the file, the model's family and folder, whether the inbox corrects by sound. Leaves: a
-:class:`Report`. Fails with
+:class:`Report` (report.py makes text of it). Fails with
 :class:`~asr_daemon.hotwords.source.HotwordFileError` where the file cannot be read. Neither torch nor the
 model is loaded: the vocabulary is read from the model's folder.
 """
@@ -12,20 +12,24 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asr_daemon.hotwords import sentences
 from asr_daemon.hotwords.entry import Problem, Replacement, Word
 from asr_daemon.hotwords.hotword_list import read_lines
+from asr_daemon.hotwords.remark import Remark
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, MAX_TOKENS, Vocabulary
+from asr_daemon.itn import Normaliser
 from asr_daemon.models.abilities import ABILITIES
 from asr_daemon.transcripts.profile import list_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from asr_daemon.hotwords.hotword_list import SourceLine
     from asr_daemon.models.abilities import Family
 
 LONG_WORD_CHARS = 10  # names and terms are shorter; models were trained on up to about this
+MARKS = "，。、；：！？,;:!?“”‘’「」『』（）《》【】…"  # that no model writes before punctuation is put in
 SHOWN_CHARS = 40  # of a line that is not understood
 
 
@@ -46,7 +50,7 @@ class LineReport:
     text: str  # the word, "wrong => right", or the line as it stands where it is not understood
     verdict: Verdict
     tokens: tuple[str, ...]  # as the model would write the word; none where that is not known
-    remarks: tuple[str, ...]  # sentences
+    remarks: tuple[Remark, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Report:
     """What is known of a file."""
 
     lines: tuple[LineReport, ...]
-    remarks: tuple[str, ...]  # on the list as a whole
+    remarks: tuple[Remark, ...]  # on the list as a whole
     digest: str  # by which transcripts name the list
 
     @property
@@ -76,11 +80,12 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
     lines: list[LineReport] = []
     for line in read_lines(path):
         match line.entry:
-            case Problem(text=text):
+            case Problem(text=english, chinese=chinese):
                 shown = line.raw[:SHOWN_CHARS] + "…" * (len(line.raw) > SHOWN_CHARS)
-                lines.append(LineReport(line.path, line.number, shown, Verdict.UNUSABLE, (), (text,)))
-            case Word(text):
-                lines.append(_word(line, text, seen.get(text), ways))
+                remark = Remark(english, chinese)
+                lines.append(LineReport(line.path, line.number, shown, Verdict.UNUSABLE, (), (remark,)))
+            case Word(text, said):
+                lines.append(_word(line, text, said, seen.get(text), ways))
                 seen.setdefault(text, line)
             case Replacement(wrong=left, right=right):
                 lines.append(_replacement(line, left, right, wrong.get(left), seen))
@@ -92,35 +97,28 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
     return Report(tuple(lines), (*trouble, *_on_the_list(family, len(seen), phonetic=phonetic)), digest)
 
 
-def _on_the_list(family: Family, n_words: int, *, phonetic: bool) -> Iterator[str]:
+def _on_the_list(family: Family, n_words: int, *, phonetic: bool) -> Iterator[Remark]:
     """Yield what is to be said of the list as a whole."""
     can = ABILITIES[family]
     if not can.takes_hotwords:
-        how = "correction of its text" if phonetic else "replacements (错词=>正词)"
-        yield f"This model takes no hotwords: the list serves by {how} alone."
+        yield sentences.model_takes_none(phonetic=phonetic)
     if not phonetic:
-        yield "Correction by sound is off for this inbox (phonetic_correction)."
+        yield sentences.NOT_BY_SOUND
     if can.most_hotwords is not None and n_words > can.most_hotwords:
-        yield (
-            f"This model is given {can.most_hotwords} words at most: the first of the {n_words}; "
-            "the others serve by correction of its text alone."
-        )
+        yield sentences.more_than_a_prompt_holds(n_words, can.most_hotwords)
     if can.hotwords == "tokens" and n_words > MAX_AT_ONCE:
-        yield (
-            f"Of the {n_words} words each segment is read with the {MAX_AT_ONCE} that fit best what was "
-            "heard; the others come in where they were nearly heard."
-        )
+        yield sentences.more_than_at_once(n_words, MAX_AT_ONCE)
 
 
-def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary | None, list[str]]:
+def _vocabulary(family: Family, model_folder: Path | None) -> tuple[Vocabulary | None, list[Remark]]:
     if ABILITIES[family].hotwords != "tokens":
         return None, []
     if model_folder is None:
-        return None, ["The model's folder is not there: what it can write was not looked at."]
+        return None, [sentences.NO_MODEL_FOLDER]
     try:
         return Vocabulary.read(model_folder), []
     except (OSError, ValueError) as error:
-        return None, [f"The model's vocabulary cannot be read, so that it was not looked at: {error}"]
+        return None, [sentences.unreadable_vocabulary(error)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,71 +133,53 @@ class _Ways:
         return self.phonetic and all("\u4e00" <= char <= "\u9fff" for char in text)
 
 
-def _word(line: SourceLine, text: str, first: SourceLine | None, ways: _Ways) -> LineReport:
-    remarks: list[str] = []
+def _word(
+    line: SourceLine, text: str, said: tuple[Remark, ...], first: SourceLine | None, ways: _Ways
+) -> LineReport:
+    remarks = list(said)
     is_dead = False
     spelling = ways.vocabulary.spell(text) if ways.vocabulary else None
     if first is not None:
-        remarks.append(f"The word stands on line {first.number} of {first.path.name} already.")
+        remarks.append(sentences.repeated(first.number, first.path.name))
     if len(text) > LONG_WORD_CHARS and not text.isascii():
-        remarks.append(
-            f"More than {LONG_WORD_CHARS} characters are seldom recognised as one: list its parts."
-        )
+        remarks.append(sentences.long_word(LONG_WORD_CHARS))
     if any(char.isdigit() for char in text):
-        remarks.append("Digits are heard as words: write 五 for 5, and let the normaliser make digits.")
+        remarks.append(sentences.digits(text))
     if not ways.reaches_model or (spelling and spelling.unknown):
         is_dead = not ways.by_sound(text)
-        help_ = "correction by sound" if ways.by_sound(text) else "a replacement (错词=>正词)"
         if spelling:
-            unknown = _listed(spelling.unknown)
-            remarks.append(f"The model cannot write {unknown}: only {help_} can bring it in.")
-        elif not ways.by_sound(text):
-            remarks.append(f"Only {help_} can bring it in.")
+            remarks.append(sentences.cannot_write(spelling.stretches, text, by_sound=not is_dead))
+        elif is_dead:
+            remarks.append(sentences.ONLY_A_REPLACEMENT)
     elif spelling and len(spelling.tokens) > MAX_TOKENS:
         is_dead = True
-        remarks.append(f"The model is given words of {MAX_TOKENS} tokens at most; this has more.")
+        remarks.append(sentences.many_tokens(MAX_TOKENS))
     verdict = Verdict.UNUSABLE if is_dead else Verdict.WARNING if remarks else Verdict.GOOD
     tokens = spelling.tokens if spelling and not spelling.unknown else ()
     return LineReport(line.path, line.number, text, verdict, tokens, tuple(remarks))
 
 
-def _listed(parts: Sequence[str]) -> str:
-    return ("" if all(len(part) == 1 for part in parts) else ", ").join(parts)
-
-
 def _replacement(
     line: SourceLine, left: str, right: str, first: SourceLine | None, words: Iterable[str]
 ) -> LineReport:
-    remarks: list[str] = []
-    verdict = Verdict.GOOD
+    remarks: list[Remark] = []
     if first is not None:
-        verdict = Verdict.UNUSABLE
-        remarks.append(f"{left} is replaced by line {first.number} of {first.path.name} already.")
+        remarks.append(sentences.replaced_already(left, first.number, first.path.name))
     if sum(char.isalnum() for char in left) == 1:
-        verdict = max(verdict, Verdict.WARNING, key=list(Verdict).index)
-        remarks.append("One character alone is replaced everywhere, inside other words, too.")
+        remarks.append(sentences.ONE_CHARACTER_REPLACED)
     if left in words:
-        verdict = max(verdict, Verdict.WARNING, key=list(Verdict).index)
-        remarks.append(f"{left} is a hotword of this list as well: it is brought in and then replaced.")
+        remarks.append(sentences.replaced_hotword(left))
+    if marks := [char for char in left if char in MARKS]:
+        remarks.append(sentences.marks_on_the_left("".join(dict.fromkeys(marks))))
+    if _is_written_with_characters(left):
+        remarks.append(sentences.written_with_characters(left))
+    verdict = Verdict.UNUSABLE if first is not None else Verdict.WARNING if remarks else Verdict.GOOD
     return LineReport(line.path, line.number, f"{left} => {right}", verdict, (), tuple(remarks))
 
 
-_SIGNS = {Verdict.GOOD: "ok", Verdict.WARNING: "!", Verdict.UNUSABLE: "x"}
-
-
-def render_report(report: Report) -> str:
-    """Return the report as lines of plain text."""
-    paths = {line.path for line in report.lines}
-    out = []
-    for line in report.lines:
-        place = f"{line.path.name}:{line.line}" if len(paths) > 1 else str(line.line)
-        tokens = f"  [{' '.join(line.tokens)}]" if line.tokens else ""
-        out.append(f"{_SIGNS[line.verdict]:>2} {place:>5}  {line.text}{tokens}")
-        out += [f"            {remark}" for remark in line.remarks]
-    counts = {verdict: sum(line.verdict is verdict for line in report.lines) for verdict in Verdict}
-    out += report.remarks
-    out.append(
-        f"{len(report.lines)} lines: {counts[Verdict.GOOD]} good, {counts[Verdict.WARNING]} with a warning, "
-        f"{counts[Verdict.UNUSABLE]} without effect. Transcripts name the list {report.digest[:12]}."
-    )
-    return "\n".join(out) + "\n"
+def _is_written_with_characters(left: str) -> bool:
+    """Whether a single figure is one that the normaliser leaves in characters: 四车间, 三个."""
+    if any(char.isascii() and not char.isdigit() for char in left) or not any(map(str.isdigit, left)):
+        return False
+    spoken = sentences.spoken_form(left)
+    return Normaliser().normalise(spoken).text == spoken

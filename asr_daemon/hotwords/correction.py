@@ -17,6 +17,7 @@ import numpy as np
 
 from asr_daemon.hotwords.contest import MIN_GAIN, Claim, Unlisted, hotword_costs, keeps, winners
 from asr_daemon.hotwords.phonetics import Syllable, distance, syllables
+from asr_daemon.hotwords.replacement import Replacements
 from asr_daemon.transcripts.transcript import Correction
 
 if TYPE_CHECKING:
@@ -56,17 +57,14 @@ class Corrector:
     def __init__(
         self, hotwords: Sequence[str], replacements: Sequence[tuple[str, str]], phonetic: bool
     ) -> None:
-        self._replacements: dict[str, list[tuple[str, str]]] = {}  # by first character, longest first
-        for wrong, right in sorted(replacements, key=lambda pair: -len(pair[0])):
-            if wrong:
-                self._replacements.setdefault(wrong[0], []).append((wrong, right))
+        self._replacements = Replacements(replacements)
         self._chars: dict[_Char, int] = {}  # of the hotwords
         self._groups = self._group(hotwords) if phonetic else {}
         self._rows: dict[tuple[str, Syllable | None], NDArray[np.float32]] = {}
 
     def correct(self, text: str) -> Corrected:
         """Return the text with everything replaced that should be."""
-        corrections = list(self._replaced(text))
+        corrections = self._replaced(text)
         if self._groups and text:
             taken = [False] * len(text)
             for correction in corrections:
@@ -100,17 +98,19 @@ class Corrector:
             for length, words in sorted(spelled.items(), reverse=True)
         }
 
-    def _replaced(self, text: str) -> Iterator[Correction]:
-        """Yield the explicit replacements from left to right; what was put in is not looked at again."""
-        at = 0
-        while at < len(text):
-            for wrong, right in self._replacements.get(text[at], ()):
-                if text.startswith(wrong, at):
-                    yield Correction(at, at + len(wrong), wrong, right, "replacement")
-                    at += len(wrong)
-                    break
-            else:
-                at += 1
+    def _replaced(self, text: str) -> list[Correction]:
+        """Return the explicit replacements in order; what was put in is not looked at again."""
+        found = list(self._replacements.find(text))
+        taken = [(one.start, one.end) for one in found]
+        found += [
+            one
+            for one in self._replacements.find_written(text)
+            if not any(one.start < end and one.end > start for start, end in taken)
+        ]
+        return [
+            Correction(one.start, one.end, text[one.start : one.end], one.right, "replacement")
+            for one in sorted(found, key=lambda one: one.start)
+        ]
 
     def _sounding(self, text: str, taken: list[bool]) -> Iterator[Correction]:
         """Yield the phonetic corrections, none on a character that is ``taken``."""

@@ -1,7 +1,7 @@
 """What a hotword list changed in a recording: two transcripts of it, side by side.
 
 Enters: the segments without and with the list. Leaves: :class:`Change`, each with its time and a little of
-the text around it.
+the text around it (report.py makes text of them).
 """
 
 from __future__ import annotations
@@ -58,21 +58,6 @@ def find_changes(
                 )
             )
     return tuple(changes)
-
-
-def render_changes(changes: Sequence[Change]) -> str:
-    """Return the changes as lines of plain text, for a terminal or a log."""
-    if not changes:
-        return "The hotwords changed nothing.\n"
-    lines = []
-    for change in changes:
-        minutes, ms = divmod(change.start_ms, 60_000)
-        hit = f"   ({', '.join(change.hotwords)})" if change.hotwords else ""
-        lines.append(
-            f"{minutes:02d}:{ms / 1000:06.3f}  "
-            f"{change.left}[{change.before or '∅'} → {change.after or '∅'}]{change.right}{hit}"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def _whole_words(

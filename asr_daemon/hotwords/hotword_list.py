@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from asr_daemon.hotwords.dressing import carries_weight
 from asr_daemon.hotwords.encoding import split_lines
 from asr_daemon.hotwords.entry import Entry, Include, Problem, Replacement, Word, parse_line
 from asr_daemon.hotwords.source import HotwordFileError, read_stable
@@ -89,7 +90,8 @@ def read_lines(path: Path) -> tuple[SourceLine, ...]:
 def _parsed(path: Path, data: bytes) -> tuple[SourceLine, ...]:
     """Return the lines that say something; by content, so that a thousand recordings parse a file once."""
     _, lines = split_lines(data)
-    parsed = ((raw, parse_line(raw.text, raw.number, path)) for raw in lines)
+    weighted = any(carries_weight(raw.text[:MAX_SHOWN_CHARS]) for raw in lines if raw.text)
+    parsed = ((raw, parse_line(raw.text, raw.number, path, weighted=weighted)) for raw in lines)
     return tuple(
         SourceLine(path, raw.number, entry, _shown(raw.text or ""))
         for raw, entry in parsed

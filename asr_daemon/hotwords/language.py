@@ -10,6 +10,7 @@ import math
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 MAX_CHARS = 6  # of a word
 MIN_COUNT = 4  # rarer entries would cost nearly as much as their characters
@@ -18,14 +19,29 @@ NUMERAL_COST = 3.0  # of a numeral after another: figures are in no dictionary
 _NUMERALS = frozenset("零〇一二两三四五六七八九十百千万亿点幺")
 
 
+class Costs(Protocol):
+    """What words cost."""
+
+    def get(self, word: str, /) -> float | None:
+        """Return the word's cost in nats; None where it is no word."""
+
+
+def dictionary_path() -> Path | None:
+    """Return jieba's dictionary; None where jieba is not installed."""
+    spec = find_spec("jieba")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / "dict.txt"
+
+
 @cache
 def word_costs() -> dict[str, float]:
     """Return {word: -log of its share}, in nats; empty where jieba is not installed."""
-    spec = find_spec("jieba")
-    if spec is None or not spec.submodule_search_locations:
+    path = dictionary_path()
+    if path is None:
         return {}
     counts: dict[str, int] = {}
-    with (Path(spec.submodule_search_locations[0]) / "dict.txt").open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         for line in file:
             word, count, _ = line.split(" ", 2)
             if len(word) <= MAX_CHARS and int(count) >= MIN_COUNT:
@@ -35,16 +51,19 @@ def word_costs() -> dict[str, float]:
     return {word: min(cost, MAX_CHAR_COST) if len(word) == 1 else cost for word, cost in costs.items()}
 
 
-def text_costs(text: str) -> tuple[list[float], list[float]]:
-    """Return the costs of ``text[:i]`` and of ``text[i:]`` for every i from 0 to ``len(text)``."""
-    before = _prefix_costs(text, reverse=False)
-    after = _prefix_costs(text, reverse=True)
+def text_costs(text: str, costs: Costs | None = None) -> tuple[list[float], list[float]]:
+    """Return the costs of ``text[:i]`` and of ``text[i:]`` for every i from 0 to ``len(text)``.
+
+    ``costs``: of the words; ``word_costs()`` where none are given.
+    """
+    costs = word_costs() if costs is None else costs
+    before = _prefix_costs(text, costs, reverse=False)
+    after = _prefix_costs(text, costs, reverse=True)
     return before, after[::-1]
 
 
-def _prefix_costs(text: str, *, reverse: bool) -> list[float]:
+def _prefix_costs(text: str, costs: Costs, *, reverse: bool) -> list[float]:
     """Return the costs of the first i characters (with ``reverse``: of the last i)."""
-    costs = word_costs()
     if reverse:
         text = text[::-1]
     best = [0.0]
@@ -59,9 +78,10 @@ def _prefix_costs(text: str, *, reverse: bool) -> list[float]:
     return best
 
 
-def _char_cost(text: str, position: int, costs: dict[str, float]) -> float:
+def _char_cost(text: str, position: int, costs: Costs) -> float:
     """Return the cost of a character that stands for itself, given the one before it."""
     char = text[position]
     if position and char in _NUMERALS and text[position - 1] in _NUMERALS:
         return NUMERAL_COST
-    return costs.get(char, MAX_CHAR_COST)
+    cost = costs.get(char)
+    return MAX_CHAR_COST if cost is None else cost

@@ -34,6 +34,7 @@ class Spelling:
     tokens: tuple[str, ...]
     numbers: tuple[int, ...]  # of the tokens
     unknown: tuple[str, ...]  # the parts without a token; the word is of no use unless this is empty
+    stretches: tuple[str, ...] = ()  # the same, as they stand in the word: 2024, not 2, 0 and 4
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,23 @@ class Vocabulary:
         """Return the word's tokens; parts of a phrase follow one another."""
         tokens: list[str] = []
         unknown: list[str] = []
+        stretches: list[str] = []
         for piece in word.split():
             whole = self._tokens(piece)
+            is_after_unknown = False
             for part in [piece] if whole else _LATIN_OR_ONE.findall(piece):
                 found = self._tokens(part) or self._letters(part)
-                if found:
-                    tokens += found
-                elif part not in unknown:
+                tokens += found
+                if not found:
                     unknown.append(part)
-        return Spelling(tuple(tokens), tuple(self.numbers[token] for token in tokens), tuple(unknown))
+                    stretches[-1:] = [stretches[-1] + part] if is_after_unknown else [*stretches[-1:], part]
+                is_after_unknown = not found
+        return Spelling(
+            tuple(tokens),
+            tuple(self.numbers[token] for token in tokens),
+            tuple(dict.fromkeys(unknown)),
+            tuple(dict.fromkeys(stretches)),
+        )
 
     def outline(self, numbers: Sequence[int]) -> str:
         """Return one character a token: itself, or ``NOT_CHINESE`` where it is not one character."""

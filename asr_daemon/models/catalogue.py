@@ -34,6 +34,9 @@ _WEIGHTS = ("model.pt", "model.safetensors", "model.pb", "pytorch_model.bin")
 _MODEL_LINE = re.compile(r"^model:\s*[\"']?(\w+)", re.MULTILINE)
 
 
+BUILTIN_IN_CHINESE = "（内置演示模型，只供试用）"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """A model with all that goes with it; folders are absolute, "" means none (or, for VAD, silero's)."""
@@ -54,6 +57,11 @@ class ModelChoice:
     def label(self) -> str:
         """What people read."""
         return f"{self.name} (built-in, for trying out only)" if self.is_builtin else self.name
+
+    @property
+    def chinese_label(self) -> str:
+        """What the people in the share read."""
+        return self.name + (BUILTIN_IN_CHINESE if self.is_builtin else "")
 
     @property
     def identity(self) -> str:

@@ -29,10 +29,14 @@ MOST_CHARACTERS_PER_S = 15.0
 MOST_CHARACTERS_AT_ONCE = 5.0  # a short segment is cut close around its words
 
 # (characters or words of a unit at the least, how often in a row): 哈哈哈哈 and 加油加油 are said, the same
-# clause four times over hardly ever.
+# clause four times over hardly ever. Half of the text has to be so,
 LEAST_TIMES = ((6, 4), (3, 6), (2, 8), (1, 12))
+LEAST_SHARE = 0.5
+# or, behind whatever good text, more than anybody laughs, agrees or cheers in one go.
+LEAST_TIMES_BY_THEMSELVES = ((6, 5), (3, 8), (2, 12), (1, 16))
 LONGEST_UNIT = 30
-LEAST_SHARE = 0.5  # of the text
+# Zeros in a row: 万亿 has 12, a card's number hardly more.
+MOST_ZEROS = 15
 
 LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20  # 50 ms, about half a syllable
 SILENT_DBFS = -70.0  # nothing there is loud: a whisper far from the microphone reaches -60
@@ -41,7 +45,8 @@ SILENT_DBFS = -70.0  # nothing there is loud: a whisper far from the microphone 
 STEADY_DB = 2.0
 LEAST_STEADY_SAMPLES = SAMPLE_RATE_HZ  # below that, a level says little
 
-_TOKEN = re.compile(r"[0-9A-Za-z']+|[^\W_]")
+# A figure is a token: 22222222 is one over and over. No word has 30 letters.
+_TOKEN = re.compile(r"[A-Za-z'](?:[A-Za-z']{0,28}(?![A-Za-z']))?|[^\W_]")
 _THIRD = re.compile(r"[0-9A-Za-zÀ-ɏͰ-ӿ]")
 
 
@@ -63,21 +68,31 @@ def reasons(text: str, samples: NDArray[np.float32]) -> tuple[str, ...]:
 
 
 def repeats(tokens: Sequence[str]) -> bool:
-    """Whether most of a text is one unit over and over."""
+    """Whether most of a text, or a long stretch of it, is one unit over and over."""
     numbers = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     text = np.array([numbers[token] for token in tokens])
     for unit in range(1, min(LONGEST_UNIT, len(tokens) // 2) + 1):
-        times = next(times for least, times in LEAST_TIMES if unit >= least)
         alike = text[unit:] == text[:-unit]  # as one unit before
-        wanted = max(unit * (times - 1), LEAST_SHARE * len(tokens) - unit)
-        if np.count_nonzero(alike) >= wanted and _longest_run(alike) >= wanted:
+        in_most = max(unit * (_times(LEAST_TIMES, unit) - 1), LEAST_SHARE * len(tokens) - unit)
+        wanted = min(in_most, unit * (_times(LEAST_TIMES_BY_THEMSELVES, unit) - 1))
+        if np.count_nonzero(alike) < wanted:
+            continue
+        length, start = _longest_run(alike)
+        if length >= wanted and not (set(tokens[start : start + unit]) == {"0"} and length < MOST_ZEROS):
             return True
     return False
 
 
-def _longest_run(flags: NDArray[np.bool_]) -> int:
+def _times(limits: Sequence[tuple[int, int]], unit: int) -> int:
+    return next(times for least, times in limits if unit >= least)
+
+
+def _longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the length of the longest run of True, and where it begins."""
     breaks = np.flatnonzero(~np.concatenate([[False], flags, [False]]))
-    return int(np.diff(breaks).max()) - 1
+    lengths = np.diff(breaks)
+    longest = int(lengths.argmax())
+    return int(lengths[longest]) - 1, int(breaks[longest])
 
 
 def spoken_characters(text: str) -> float:

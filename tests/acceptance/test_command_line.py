@@ -83,7 +83,10 @@ def test_history_in_three_forms(past: DaemonUnderTest) -> None:
     assert "预算会议.m4a" in past.command("history").stdout
     entries = json.loads(past.command("history", "--json").stdout)
     assert {entry["state"] for entry in entries} == {"done", "failed"}
-    rows = list(csv.DictReader(io.StringIO(past.command("history", "--csv").stdout)))
+    as_csv = past.command("history", "--csv").stdout
+    assert as_csv.startswith("\ufeffid,"), "Excel needs the mark to see UTF-8"
+    assert past.command("history", "--csv", "--no-bom").stdout.startswith("id,")
+    rows = list(csv.DictReader(io.StringIO(as_csv[1:])))
     assert [row["name"] for row in rows] == [entry["name"] for entry in entries]
     words = {entry["name"]: entry["hotwords"] for entry in entries}
     assert {(hit["word"], hit["count"]) for hit in words["预算会议.m4a"]} >= {("顾清源", 1)}
@@ -104,7 +107,11 @@ def test_search_finds_two_characters(past: DaemonUnderTest) -> None:
     assert "年度预算会议" in found.stdout
     places = json.loads(past.command("search", "王敏", "--json").stdout)
     assert [place["name"] for place in places] == ["预算会议.m4a"]
-    assert past.command("search", "天气").returncode == 1
+    missing = past.command("search", "天气")
+    assert (missing.returncode, missing.stdout, missing.stderr) == (1, "", "nothing found\n")
+    assert "预算会议.m4a" in past.command("search", "會議 預算").stdout
+    assert "more" in past.command("history", "--limit", "1").stderr
+    assert past.command("history", "--limit", "2").stderr == ""
     assert past.command("search", '"*').returncode == 2
 
 
@@ -313,11 +320,26 @@ def test_itn_normalises_arguments_and_lines() -> None:
     """`itn` writes spoken numbers the way people write them."""
     shown = CliRunner().invoke(cli, ["itn", "二零二五年三月十五号", "一千二百三十四元"])
     assert shown.output.splitlines() == ["2025年3月15日", "1234元"]
-    piped = CliRunner().invoke(cli, ["itn"], input="百分之八十\n十分感谢\n")
+    piped = CliRunner().invoke(cli, ["itn"], input="\ufeff百分之八十\r\n十分感谢\n")
     assert piped.output.splitlines() == ["80%", "十分感谢"]
     explained = CliRunner().invoke(cli, ["itn", "--explain", "三点一四"])
     assert "三点一四" in explained.output
     assert "3.14" in explained.output
+
+
+def test_itn_refuses_what_is_no_utf8() -> None:
+    """A file in GB18030 is named as such; its bytes are not passed off as normalised text."""
+    odd = "三百五\n".encode() + "测试三百五\n".encode("gb18030")
+    for arguments, named in (([os.fsdecode("测试".encode("gb18030"))], "TEXT"), ([], "line 2 of the input")):
+        asked = subprocess.run(
+            [sys.executable, "-m", "asr_daemon", "itn", *arguments],
+            input=odd,
+            capture_output=True,
+            check=False,
+        )
+        assert asked.returncode == 1
+        assert asked.stderr.decode().count("\n") == 1
+        assert f"{named} is not UTF-8" in asked.stderr.decode()
 
 
 def test_version_names_every_part() -> None:

@@ -1,18 +1,26 @@
 """Subtitles: a transcript cut into cues that can be read in the time they are shown.
 
 At most two lines of about 20 Chinese characters and 7 seconds, cut where a sentence ends or the speaker
-pauses, never inside a converted span or a word. The cuts of one segment are chosen together, by the smallest
-sum of costs, so that no cue of a single character is left over at the end.
+pauses, else between words (words.py), never inside a converted span or a Latin word. The cuts of one segment
+are chosen together, by the smallest sum of costs, so that no cue of a single character is left over.
 """
 
 from __future__ import annotations
 
 import itertools
-import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asr_daemon.transcripts.writers.document import says_something
 from asr_daemon.transcripts.writers.pieces import pieces
+from asr_daemon.transcripts.writers.showing import (
+    CUE_COLUMNS,
+    CUE_MS,
+    LINE_COLUMNS,
+    Cue,
+    columns,
+    join_short,
+    timed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +28,7 @@ if TYPE_CHECKING:
     from asr_daemon.transcripts.transcript import Transcript
     from asr_daemon.transcripts.writers.pieces import Piece
 
-LINE_COLUMNS = 40  # 20 Chinese characters; a Latin letter takes half of one's width
-CUE_COLUMNS = 2 * LINE_COLUMNS
-CUE_MS = 7000
 SHORT_COLUMNS = 10
-SHORTEST_MS = 1000  # a cue is shown for so long, where nothing follows
 SENTENCE_END = "。！？!?…."
 CLAUSE_END = "，、；：,;:"
 CLOSING = "”’」』）)》】"
@@ -40,48 +44,40 @@ COST_AFTER_SENTENCE, COST_AT_LONG_PAUSE, COST_AFTER_CLAUSE, COST_AT_PAUSE, COST_
     4.0,
 )
 COST_OF_SENTENCE_INSIDE, COST_OF_PAUSE_INSIDE = 1.2, 1.5
+COST_OF_PRICE = 0.6  # of each nat that a cut inside a word is dear
+COLUMNS_OF_PRICE = 6.0  # the same, in how uneven two lines may be instead
+DEAR_CUT = 3.0  # nats; inside a word
 PAUSE_MS = 250
 LONG_PAUSE_MS = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """One subtitle: its lines, and when it is shown (ms from the start of the recording)."""
-
-    start_ms: int
-    end_ms: int
-    lines: tuple[str, ...]
-
-
 def cues(transcript: Transcript) -> list[Cue]:
     """Return the cues in order; each ends before or when the next begins, none is empty."""
-    cut = [group for segment in transcript.segments for group in _cut(pieces(segment))]
-    shown = [(group[0].start_ms, group[-1].end_ms, lines) for group in cut if (lines := _lines(group))]
-    found: list[Cue] = []
-    last_ms = 0
-    for number, (start_ms, end_ms, lines) in enumerate(shown):
-        start = max(start_ms, last_ms)
-        following_ms = (
-            shown[number + 1][0] if number + 1 < len(shown) else max(end_ms, transcript.duration_ms)
-        )
-        readable_ms = max(end_ms, min(start + SHORTEST_MS, following_ms))
-        last_ms = max(start + 1, min(readable_ms, max(following_ms, start + 1)))
-        found.append(Cue(start, last_ms, lines))
-    return found
-
-
-def columns(text: str) -> int:
-    """Return how wide a text is shown, a Chinese character being 2."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    groups = [
+        group
+        for segment in transcript.segments
+        if says_something(segment.text)
+        for group in _cut(pieces(segment, segment.hotwords_hit))
+    ]
+    return timed(
+        [
+            (group[0].start_ms, group[-1].end_ms, _lines(group))
+            for group in join_short(groups, transcript.duration_ms)
+        ],
+        transcript.duration_ms,
+    )
 
 
 def _cut(every: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
     """Yield a segment's pieces in groups, one a cue: the cheapest way, found from front to back."""
     widths = list(itertools.accumulate((columns(piece.text) for piece in every), initial=0))
-    cuts = [_cost_of_cut_after(every, number) for number in range(len(every))]
-    insides = list(
-        itertools.accumulate((_cost_inside(every, number) for number in range(len(every))), initial=0.0)
-    )
+    pauses_ms = pauses(every)
+    cuts = [_cost_of_cut_after(every, number, pauses_ms[number]) for number in range(len(every))]
+    goes_on = [
+        0.0 if number == len(every) - 1 else _cost_inside(cuts[number], pauses_ms[number])
+        for number in range(len(every))
+    ]
+    insides = list(itertools.accumulate(goes_on, initial=0.0))
     best: list[tuple[float, int]] = [(0.0, 0)]  # (cost, begin of the last cue) of the first n pieces
     for end in range(1, len(every) + 1):
         choices = []
@@ -102,30 +98,36 @@ def _cut(every: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
         yield every[begin:end]
 
 
-def _cost_of_cut_after(every: Sequence[Piece], number: int) -> float:
-    """Return what it costs to end a cue after that piece."""
+def pauses(every: Sequence[Piece]) -> list[int]:
+    """Return how long the speaker pauses after each piece, in ms; 0 after the last.
+
+    Models let the first character of a sentence begin before the pause in front of it: a pause inside a word
+    is taken for one before that word, where the word begins with the piece before the pause.
+    """
+    found = [max(0, after.start_ms - before.end_ms) for before, after in itertools.pairwise(every)]
+    for number in range(1, len(found)):
+        if every[number].cut_price >= DEAR_CUT > every[number - 1].cut_price:
+            found[number - 1], found[number] = max(found[number - 1 : number + 1]), 0
+    return [*found, 0]
+
+
+def _cost_of_cut_after(every: Sequence[Piece], number: int, pause_ms: int) -> float:
+    """Return what it costs to end a cue after that piece, which a pause follows."""
     mark = every[number].text.rstrip().rstrip(CLOSING)[-1:]
-    pause_ms = _pause_after_ms(every, number)
     if number == len(every) - 1 or (mark and mark in SENTENCE_END):
         return COST_AFTER_SENTENCE
-    if pause_ms >= LONG_PAUSE_MS:
-        return COST_AT_LONG_PAUSE
     if mark and mark in CLAUSE_END:
-        return COST_AFTER_CLAUSE
-    return COST_AT_PAUSE if pause_ms >= PAUSE_MS else COST_ANYWHERE
+        return COST_AT_LONG_PAUSE if pause_ms >= LONG_PAUSE_MS else COST_AFTER_CLAUSE
+    of_word = COST_OF_PRICE * every[number].cut_price
+    if pause_ms >= LONG_PAUSE_MS:
+        return COST_AT_LONG_PAUSE + of_word
+    return (COST_AT_PAUSE if pause_ms >= PAUSE_MS else COST_ANYWHERE) + of_word
 
 
-def _cost_inside(every: Sequence[Piece], number: int) -> float:
-    """Return what it costs to go on with the same cue after that piece."""
-    if number == len(every) - 1:
-        return 0.0
-    is_sentence = _cost_of_cut_after(every, number) == COST_AFTER_SENTENCE
-    is_pause = _pause_after_ms(every, number) >= LONG_PAUSE_MS
-    return COST_OF_SENTENCE_INSIDE * is_sentence + COST_OF_PAUSE_INSIDE * is_pause
-
-
-def _pause_after_ms(every: Sequence[Piece], number: int) -> int:
-    return every[number + 1].start_ms - every[number].end_ms if number + 1 < len(every) else 0
+def _cost_inside(cost_of_cut: float, pause_ms: int) -> float:
+    """Return what it costs to go on with the same cue at a place, given what a cut there costs."""
+    is_sentence = cost_of_cut == COST_AFTER_SENTENCE
+    return COST_OF_SENTENCE_INSIDE * is_sentence + COST_OF_PAUSE_INSIDE * (pause_ms >= LONG_PAUSE_MS)
 
 
 def _lines(group: Sequence[Piece]) -> tuple[str, ...]:
@@ -133,16 +135,20 @@ def _lines(group: Sequence[Piece]) -> tuple[str, ...]:
     whole = _one_line(group)
     if columns(whole) <= LINE_COLUMNS:
         return (whole,) if whole else ()
-    ways = [(_one_line(group[:at]), _one_line(group[at:])) for at in range(1, len(group))]
+    ways = [
+        (_one_line(group[:at]), _one_line(group[at:]), group[at - 1].cut_price) for at in range(1, len(group))
+    ]
     if not ways:
         return (whole,)
 
-    def cost(lines: tuple[str, str]) -> float:
-        over = sum(max(0, columns(line) - LINE_COLUMNS) for line in lines)
-        is_after_mark = bool(lines[0]) and lines[0][-1] in SENTENCE_END + CLAUSE_END + CLOSING
-        return 100 * over + abs(columns(lines[0]) - columns(lines[1])) - 12 * is_after_mark
+    def cost(way: tuple[str, str, float]) -> float:
+        first, second, price = way
+        over = sum(max(0, columns(line) - LINE_COLUMNS) for line in (first, second))
+        is_after_mark = bool(first) and first[-1] in SENTENCE_END + CLAUSE_END + CLOSING
+        uneven = abs(columns(first) - columns(second))
+        return 100 * over + uneven + (-12 if is_after_mark else COLUMNS_OF_PRICE * price)
 
-    return tuple(line for line in min(ways, key=cost) if line)
+    return tuple(line for line in min(ways, key=cost)[:2] if line)
 
 
 def _one_line(group: Sequence[Piece]) -> str:

@@ -34,6 +34,11 @@ def printable(name: str) -> str:
     return _CONTROL.sub("\ufffd", name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
+def says_something(text: str) -> bool:
+    """Whether a text is more than marks: SenseVoice answers 。 where nobody spoke."""
+    return any(map(str.isalnum, text))
+
+
 def clock_time(at_ms: int, *, separator: str = "") -> str:
     """Return ``hh:mm:ss``, with the milliseconds after ``separator`` where one is given."""
     seconds, ms = divmod(max(0, at_ms), 1000)

@@ -10,10 +10,14 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from asr_daemon.transcripts.writers.words import cut_prices
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asr_daemon.transcripts.transcript import Segment
 
 _WORD = re.compile(r"[A-Za-z0-9À-ɏͰ-ӿ'’._%+-]+|\s+|.", re.DOTALL)
@@ -27,6 +31,7 @@ class Piece:
     text: str
     start_ms: int
     end_ms: int
+    cut_price: float = 0.0  # of a cut behind it, see words.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,21 @@ class _Chunk:
     raw_end: int
 
 
-def pieces(segment: Segment) -> list[Piece]:
+def pieces(segment: Segment, whole: Iterable[str] = ()) -> list[Piece]:
     """Return the segment's text in pieces, in order; their texts concatenated give ``segment.text``.
 
     Where tokens are missing or do not fit the text, the times are shared out over the segment by length.
+    ``whole``: words that are dear to cut.
     """
     if not segment.text.strip():
         return []
+    prices = cut_prices(segment.text, whole)
+    found = _timed_pieces(segment)
+    ends = itertools.accumulate(len(piece.text) for piece in found)
+    return [replace(piece, cut_price=prices[end]) for piece, end in zip(found, ends, strict=True)]
+
+
+def _timed_pieces(segment: Segment) -> list[Piece]:
     chunks = _chunks(segment)
     times = _raw_times(segment) if chunks else None
     if chunks is None or times is None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.clock import shown_length
+from asr_daemon.models.catalogue import BUILTIN_IN_CHINESE
 from asr_daemon.transcripts.writers.document import clock_time, printable
+from asr_daemon.transcripts.writers.paragraphs import paragraphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asr_daemon.transcripts.transcript import Segment, Transcript
     from asr_daemon.transcripts.writers.document import Document
-
-PARAGRAPH_PAUSE_MS = 2000  # a silence this long is a new thought, or another speaker
-PARAGRAPH_CHARACTERS = 200  # beyond which the next silence will do
-SENTENCE_END = "。！？…!?.；;"
-PUNCTUATION = SENTENCE_END + "，、：,:”’」』）)》"
 
 BUILTIN = (
     "请注意：本文由随软件附带的小型演示模型生成，只供试用，错误较多；正式使用前请联系管理员安装正式模型。"
@@ -28,7 +26,6 @@ FLAGS = {  # of the recording, in this order
 DOUBTED = "请注意：以下位置的文字可能不是录音里说的，请对照录音核对："
 MOST_DOUBTED = 10  # places that are listed; more of them say nothing more
 NO_SPEECH = "（没有检测到语音）"
-NOT_RECOGNISED = "（这一段未能识别）"
 
 
 def render(document: Document) -> str:
@@ -36,40 +33,23 @@ def render(document: Document) -> str:
     transcript = document.transcript
     head = [
         f"录音：{printable(document.name)}",
-        f"时长：{clock_time(transcript.duration_ms)}",
+        f"时长：{shown_length(transcript.duration_ms)}",
         f"转写时间：{document.recognised_at:%Y-%m-%d %H:%M}",
-        f"识别模型：{transcript.model}",
+        f"识别模型：{_model(transcript)}",
         *_warnings(transcript),
     ]
-    body = [f"[{clock_time(start_ms)}] {text}" for start_ms, text in paragraphs(transcript.segments)]
+    body = [
+        f"[{clock_time(paragraph.start_ms)}] " + "\n".join(paragraph.lines)
+        for paragraph in paragraphs(transcript.segments)
+    ]
     return "\n".join(head) + "\n\n" + "\n\n".join(body or [NO_SPEECH]) + "\n"
 
 
-def paragraphs(segments: Iterable[Segment]) -> list[tuple[int, str]]:
-    """Return (start in ms, text) of the paragraphs: segments joined until a long pause or a full measure."""
-    found: list[tuple[int, str]] = []
-    last_end_ms = 0
-    for segment in segments:
-        text = " ".join(segment.text.split()) or (NOT_RECOGNISED if "failed" in segment.flags else "")
-        if not text:
-            continue
-        is_new = (
-            not found
-            or segment.start_ms - last_end_ms >= PARAGRAPH_PAUSE_MS
-            or len(found[-1][1]) >= PARAGRAPH_CHARACTERS
-        )
-        if is_new:
-            found.append((segment.start_ms, text))
-        else:
-            found[-1] = (found[-1][0], join(found[-1][1], text))
-        last_end_ms = segment.end_ms
-    return found
-
-
-def join(before: str, after: str) -> str:
-    """Return two stretches as one: a gap stays visible where no punctuation shows it."""
-    closes = before[-1] in PUNCTUATION and not (before[-1].isascii() and after[0].isascii())
-    return before + ("" if closes else " ") + after
+def _model(transcript: Transcript) -> str:
+    """Return the model's name; what else its label says is said in Chinese."""
+    if not transcript.model_is_builtin:
+        return transcript.model
+    return transcript.model.partition(" (")[0] + BUILTIN_IN_CHINESE
 
 
 def _warnings(transcript: Transcript) -> list[str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from asr_daemon.cli.hotwords import language_of
 from asr_daemon.hotwords import read_hotwords
-from asr_daemon.hotwords.check import Verdict, check_hotwords, render_report
-from asr_daemon.hotwords.difference import find_changes, render_changes
+from asr_daemon.hotwords.check import Verdict, check_hotwords
+from asr_daemon.hotwords.difference import find_changes
 from asr_daemon.hotwords.hits import Hit, find_hits
+from asr_daemon.hotwords.remark import Remark
+from asr_daemon.hotwords.report import render_report, render_trial
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, Vocabulary
 from asr_daemon.transcripts.transcript import Correction, Segment
 
+MODEL_NAME = Remark("a model", "小模型")
 MODEL = Path(__file__).resolve().parents[3] / "asr_daemon" / "models" / "paraformer-tiny-zh"
 
 
@@ -21,7 +26,10 @@ def check(tmp_path: Path, text: str, family: str = "seaco_paraformer") -> dict[i
     path = tmp_path / "a.txt"
     path.write_text(text, encoding="utf-8")
     report = check_hotwords(path, family, MODEL)
-    return {line.line: (line.verdict, " ".join(line.remarks)) for line in report.lines}
+    return {
+        line.line: (line.verdict, " ".join(remark.english for remark in line.remarks))
+        for line in report.lines
+    }
 
 
 @pytest.mark.parametrize(
@@ -37,6 +45,19 @@ def check(tmp_path: Path, text: str, family: str = "seaco_paraformer") -> dict[i
         ("国务院" * 8, Verdict.UNUSABLE, "20 tokens"),
         ("的=>地", Verdict.WARNING, "One character alone"),
         ("张三，李四", Verdict.UNUSABLE, "line of its own"),
+        ("2024年预算", Verdict.UNUSABLE, "cannot write 2024 in 2024年预算"),
+        ("2024年预算", Verdict.UNUSABLE, "write 二零二四年预算"),
+        ("第12条", Verdict.UNUSABLE, "write 第十二条"),
+        ("顾清源 20", Verdict.WARNING, "weights have no effect here"),
+        ("顾清源\t5", Verdict.WARNING, "weights have no effect here"),
+        ("顾清源（财务部）", Verdict.WARNING, "taken for a note"),
+        ("“双碳”目标", Verdict.WARNING, "taken as 双碳目标"),
+        ("《人民日报》", Verdict.GOOD, ""),
+        ("顾清源|小顾", Verdict.UNUSABLE, "错词=>正词"),
+        ("故清源 = 顾清源", Verdict.UNUSABLE, "which side is wrong"),
+        ("你好，世界=>您好", Verdict.WARNING, "before punctuation"),
+        ("404车间=>锻压车间", Verdict.GOOD, ""),
+        ("4车间=>锻压车间", Verdict.WARNING, "Transcripts write 四车间"),
         ("http://x.cn/a.txt", Verdict.UNUSABLE, "cannot write http"),
     ],
 )
@@ -62,7 +83,7 @@ def test_a_family_without_hotwords_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("顾清源\n", encoding="utf-8")
     report = check_hotwords(path, "sense_voice", None)
-    assert "correction of its text alone" in report.remarks[0]
+    assert "correction of its text alone" in report.remarks[0].english
     assert report.lines[0].tokens == ()
 
 
@@ -72,7 +93,7 @@ def test_a_word_that_nothing_brings_in_is_said(tmp_path: Path) -> None:
     path.write_text("顾清源\n故清源=>顾清源\n", encoding="utf-8")
     report = check_hotwords(path, "sense_voice", None, phonetic=False)
     assert [line.verdict for line in report.lines] == [Verdict.UNUSABLE, Verdict.GOOD]
-    assert "replacements (错词=>正词) alone" in report.remarks[0]
+    assert "replacements (错词=>正词) alone" in report.remarks[0].english
     assert check_hotwords(path, "sense_voice", None).is_good
 
 
@@ -80,7 +101,7 @@ def test_too_many_words_for_a_prompt_are_said(tmp_path: Path) -> None:
     """Fun-ASR-Nano's limit shows before it hurts."""
     path = tmp_path / "a.txt"
     path.write_text("\n".join(f"词{chr(0x4E00 + i)}" for i in range(101)), encoding="utf-8")
-    assert "100 words at most" in check_hotwords(path, "fun_asr_nano", None).remarks[0]
+    assert "100 words at most" in check_hotwords(path, "fun_asr_nano", None).remarks[0].english
 
 
 def test_more_words_than_take_part_at_once_are_said(tmp_path: Path) -> None:
@@ -88,7 +109,9 @@ def test_more_words_than_take_part_at_once_are_said(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("\n".join(f"顾清{chr(0x4E00 + i)}" for i in range(100)), encoding="utf-8")
     (remark,) = check_hotwords(path, "seaco_paraformer", MODEL).remarks
-    assert remark.startswith(f"Of the 100 words each segment is read with the {MAX_AT_ONCE} that fit best")
+    assert remark.english.startswith(
+        f"Of the 100 words each segment is read with the {MAX_AT_ONCE} that fit best"
+    )
 
 
 def test_a_broken_model_folder_is_said_not_raised(tmp_path: Path) -> None:
@@ -96,7 +119,7 @@ def test_a_broken_model_folder_is_said_not_raised(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("顾清源\n", encoding="utf-8")
     report = check_hotwords(path, "seaco_paraformer", tmp_path)
-    assert "cannot be read" in report.remarks[0]
+    assert "cannot be read" in report.remarks[0].english
     assert report.lines[0].verdict is Verdict.GOOD
 
 
@@ -104,13 +127,74 @@ def test_the_rendering_shows_tokens_remarks_and_the_sum(tmp_path: Path) -> None:
     """What is printed has a line a word and the count at the end."""
     path = tmp_path / "a.txt"
     path.write_text("顾清源\n王\n\x1b张三、李四\n", encoding="utf-8")
-    text = render_report(check_hotwords(path, "seaco_paraformer", MODEL))
+    text = render_report(check_hotwords(path, "seaco_paraformer", MODEL), path, MODEL_NAME, "en")
     assert "顾清源  [顾 清 源]" in text
     assert "One character alone" in text
     assert "  张三、李四\n" in text
     digest = read_hotwords(path).digest[:12]
     assert "3 lines: 1 good, 0 with a warning, 2 without effect." in text
     assert text.endswith(f"Transcripts name the list {digest}.\n")
+
+
+def test_the_report_speaks_the_reader_s_language(tmp_path: Path) -> None:
+    """In Chinese no sentence is English, in English none is Chinese; without a choice both are there."""
+    path = tmp_path / "a.txt"
+    lines = [
+        "顾清源 20",
+        "2024年预算",
+        "龘靐",
+        "张三、李四",
+        "王",
+        "甲乙=>丙丁",
+        "甲乙=>丙戊",
+        "的=>地",
+        "2024年预算",
+    ]
+    path.write_text("\n".join([*lines, *(f"程千{chr(0x4E00 + i)}" for i in range(60))]), encoding="utf-8")
+    report = check_hotwords(path, "seaco_paraformer", MODEL, phonetic=False)
+    in_chinese = render_report(report, path, MODEL_NAME, "zh")
+    assert not re.search(
+        "[A-Za-z]{3,}",
+        in_chinese.replace(str(path), "")
+        .replace(report.digest[:12], "")
+        .replace("phonetic_correction", "")
+        .replace("a.txt", ""),
+    )
+    for said in (
+        "权重在这里不起作用",
+        "字表里没有“2024”",
+        "写成“二零二四年预算”",
+        "分成多行",
+        "第 2 行已经有了",
+        "第 6 行替换",
+        "不起作用",
+        "没有启用按读音纠正",
+    ):
+        assert said in in_chinese
+    in_english = render_report(report, path, MODEL_NAME, "en")
+    assert "。" not in in_english
+    both = render_report(report, path, MODEL_NAME, "both")
+    for line in report.lines:
+        for remark in line.remarks:
+            assert remark.english in both
+            assert remark.chinese in both
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "both"),
+        ({"LANG": "C.UTF-8"}, "both"),
+        ({"LANG": "en_US.UTF-8"}, "both"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "zh_TW.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, "both"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": ""}, "zh"),
+    ],
+)
+def test_the_locale_chooses_the_language(environment: dict[str, str], language: str) -> None:
+    """Chinese is never missing: servers have an English locale, the list's editors do not."""
+    assert language_of(environment) == language
 
 
 # ------------------------------------------------------------------ the vocabulary
@@ -178,7 +262,9 @@ def test_changes_are_shown_with_time_context_and_hotword() -> None:
     assert (change.start_ms, change.left, change.before, change.after) == (61_500, "请", "部明来", "顾明兰")
     assert change.right == "负责接口测试"
     assert change.hotwords == ("顾明兰",)
-    assert render_changes([change]) == "01:01.500  请[部明来 → 顾明兰]负责接口测试   (顾明兰)\n"
+    shown = "01:01.500  请[部明来 → 顾明兰]负责接口测试   (顾明兰)\n"
+    assert render_trial([change], ["顾明兰"], 2, "en") == f"{shown}1 of 2 hotwords are in the text: 顾明兰\n"
+    assert render_trial([change], ["顾明兰"], 2, "zh") == f"{shown}转写稿里有 2 个热词中的 1 个：顾明兰\n"
 
 
 def test_a_hotword_that_was_heard_in_part_is_shown_whole() -> None:
@@ -196,7 +282,8 @@ def test_no_change_is_said() -> None:
     """A list without effect is an answer, too."""
     segments = [Segment(0, 0, 900, "", "今天讨论")]
     assert find_changes(segments, segments) == ()
-    assert render_changes(()) == "The hotwords changed nothing.\n"
+    assert render_trial((), (), 3, "zh") == "热词没有改变转写结果。\n转写稿里有 3 个热词中的 0 个。\n"
+    assert render_trial((), (), 3, "both").startswith("The hotwords changed nothing.\n热词没有改变")
 
 
 def test_a_segment_of_one_side_only_is_a_change() -> None:

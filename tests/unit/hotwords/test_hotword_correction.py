@@ -85,6 +85,54 @@ def test_replacements_serve_without_phonetic_correction() -> None:
     assert corrector.correct("故清源和城千里").text == "顾清源和城千里"
 
 
+@pytest.mark.parametrize(
+    ("pair", "heard", "written"),
+    [
+        (("it", "信息部"), "the digital it部门", "the digital 信息部部门"),
+        (("it", "信息部"), "it's IT", "it's 信息部"),
+        (("it", "信息部"), "it2 2it bit it", "it2 2it bit 信息部"),
+        (("IT", "信息部"), "请it和It来", "请信息部和信息部来"),
+        (("ai平台", "智能平台"), "用AI平台和bai平台", "用智能平台和bai平台"),
+        (("AI 平台", "智能平台"), "用ai平台", "用智能平台"),
+        (("gpt", "GPT"), "用gpt四", "用GPT四"),
+        (("c++", "C++"), "学c++和c", "学C++和c"),
+        (("machine learning", "机器学习"), "做Machine Learning的", "做机器学习的"),
+        (("été", "夏"), "étés été", "étés 夏"),
+        (("404", "四楼"), "1404和404.5和404", "1404和404.5和四楼"),
+        (("城千", "程千"), "城千里", "程千里"),  # Chinese as it is: everywhere
+    ],
+)
+def test_latin_words_are_replaced_as_whole_words_in_any_case(
+    pair: tuple[str, str], heard: str, written: str
+) -> None:
+    """What stands in a longer Latin word is another word."""
+    assert Corrector([], [pair], phonetic=False).correct(heard).text == written
+
+
+@pytest.mark.parametrize(
+    ("pair", "heard", "written"),
+    [
+        (("404车间", "锻压车间"), "请四零四车间报数", "请锻压车间报数"),
+        (("404车间", "锻压车间"), "请四百零四车间报数", "请锻压车间报数"),
+        (("404车间", "锻压车间"), "请404车间报数", "请锻压车间报数"),
+        (("404车间", "锻压车间"), "请一四零四车间报数", "请一四零四车间报数"),
+        (("404车间", "锻压车间"), "四零四车间和三百五十个人在四零四车间", "锻压车间和三百五十个人在锻压车间"),
+        (("3月15日", "消费者日"), "二零二五年三月十五号开会", "2025年消费者日开会"),
+        (("15%", "百分之十六"), "增长了百分之十五", "增长了百分之十六"),
+        (("gpt4", "GPT-4"), "我们用GPT四写", "我们用GPT-4写"),
+        (("四零四车间", "锻压车间"), "请四零四车间报数", "请锻压车间报数"),
+    ],
+)
+def test_a_replacement_matches_what_the_transcript_writes(
+    pair: tuple[str, str], heard: str, written: str
+) -> None:
+    """Who corrects a list reads 404车间; that the model said 四零四车间 is none of their business."""
+    raw = Corrector([], [pair], phonetic=False).correct(heard)
+    assert raw.text == written
+    for correction in raw.corrections:
+        assert heard[correction.raw_start : correction.raw_end] == correction.before
+
+
 def test_two_hotwords_that_fit_as_well_change_nothing() -> None:
     """Between 陆清河 and 陆青禾 a homophone decides nothing."""
     corrector = Corrector(["陆清河", "陆青禾"], [], phonetic=True)

@@ -83,6 +83,13 @@ def test_one_damaged_line_is_named_and_the_others_serve(tmp_path: Path) -> None:
     [
         ("张三、李四", "line of its own"),
         ("张三，李四", "line of its own"),
+        ("张三 李四", "line of its own"),
+        ("顾清源\t财务部", "line of its own"),
+        ("顾清源|小顾", "line of its own"),
+        ("顾清源/小顾", "line of its own"),
+        ("故清源 = 顾清源", "which side is wrong"),
+        ("姓名：顾清源", "which nobody says"),
+        ("// 财务部", "begins with #"),
         ("=>顾清源", "one wrong form"),
         ("a=>b=>c", "one wrong form"),
         ("顾清源=>顾清源", "the same"),
@@ -122,6 +129,75 @@ def test_what_looks_like_an_address_or_a_path_is_just_a_word(tmp_path: Path, wor
 def test_a_sharp_sign_inside_a_word_is_no_comment(tmp_path: Path) -> None:
     """C# is a word; a comment follows a blank."""
     assert read_hotwords(write(tmp_path / "a.txt", "C#\nC# 语言 # 编程\n")).words == ("C#", "C# 语言")
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("顾清源 20", "顾清源"),
+        ("顾清源　20", "顾清源"),
+        ("顾清源\t5", "顾清源"),
+        ("顾清源:5", "顾清源"),
+        ("顾清源：5", "顾清源"),
+        ("顾清源,5", "顾清源"),
+        ("kubernetes\t10", "kubernetes"),
+        ('"顾清源": 20,', "顾清源"),
+        ("“顾清源”", "顾清源"),
+        ("《人民日报》", "人民日报"),
+        ("【星河计划】", "星河计划"),
+        ("“双碳”目标", "双碳目标"),
+        ("买买提·阿凡提", "买买提阿凡提"),
+        ("张　三", "张三"),
+        ("1、顾清源", "顾清源"),
+        ("2. 顾清源", "顾清源"),
+        ("（3）顾清源", "顾清源"),
+        ("• 顾清源", "顾清源"),
+        ("顾清源（财务部）", "顾清源"),
+        ("苏星（中国）有限公司", "苏星中国有限公司"),
+        ("顾清源。", "顾清源"),
+    ],
+)
+def test_a_word_is_taken_as_people_write_it_into_a_list(tmp_path: Path, line: str, word: str) -> None:
+    """Weights, quotation marks, numbers of a list and notes are no part of the word."""
+    result = read_hotwords(write(tmp_path / "a.txt", f"前词\n{line}\n"))
+    assert result.words == ("前词", word)
+    assert result.problems == ()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Windows 11", "会议室 301", "58.com", "3.5匹空调", "比分3:2", "COVID-19", "A/B测试", "R&D 中心", "C++"],
+)
+def test_numbers_and_signs_that_belong_to_a_word_stay(tmp_path: Path, word: str) -> None:
+    """Not every number behind a word is a weight, not every sign an ornament."""
+    assert read_hotwords(write(tmp_path / "a.txt", f"前词\n{word}\n")).words == ("前词", word)
+
+
+def test_in_a_list_with_weights_latin_words_have_them_too(tmp_path: Path) -> None:
+    """FunASR's own lists mix both: one Chinese line with a weight tells what the numbers are."""
+    result = read_hotwords(write(tmp_path / "a.txt", "阿里巴巴 20\nkubernetes 10\nhello world 5\n"))
+    assert result.words == ("阿里巴巴", "kubernetes", "hello world")
+
+
+@pytest.mark.parametrize(
+    ("line", "pair"),
+    [
+        ("故清源=》顾清源", ("故清源", "顾清源")),  # what a Chinese input method makes of =>
+        ("故清源 —> 顾清源", ("故清源", "顾清源")),
+        ("“故清源”=>“顾清源”", ("故清源", "顾清源")),
+        ("双碳=>“双碳”", ("双碳", "“双碳”")),
+        ("《红楼》=>《红楼梦》", ("红楼", "《红楼梦》")),
+        ("４０４车间=>锻压车间", ("404车间", "锻压车间")),
+        ("1、故清源=>顾清源", ("故清源", "顾清源")),
+    ],
+)
+def test_replacements_are_taken_as_people_write_them(
+    tmp_path: Path, line: str, pair: tuple[str, str]
+) -> None:
+    """Arrows of every keyboard; quotation marks around both sides are none of the text."""
+    result = read_hotwords(write(tmp_path / "a.txt", line))
+    assert result.replacements == (pair,)
+    assert result.problems == ()
 
 
 def test_phrases_stay_one_hotword(tmp_path: Path) -> None:

@@ -18,6 +18,11 @@ from asr_daemon.recogniser.suspicion import (
 )
 from support import SAMPLES
 
+GOOD_70 = (
+    "各位同事早上好今天我们主要讨论下一个年度的预算安排以及人员的调整请财务部先说明上个季度的情况"
+    "然后再由销售部介绍明年的目标最后大家一起讨论"
+)
+
 
 @pytest.mark.parametrize(
     "text",
@@ -29,6 +34,21 @@ from support import SAMPLES
         "是的" * 10,
         "thank you for watching " * 6,
         "今天讨论预算的问题" + "的" * 40,
+        "2" * 30,
+        "合计" + "2" * 20 + "元",
+        "02" * 15,
+        "0202" * 6,
+        "0" * 40,
+        "2.2.2.2.2.2.2.2.2.2.2.2.2.2.2.2.",
+        "a" * 60,
+        "嗯，" * 30,
+        GOOD_70 + "嗯" * 30,
+        GOOD_70 + "嗯" * 16,
+        GOOD_70 + "是的" * 14,
+        GOOD_70 + "谢谢大家" * 8,
+        GOOD_70 + "我们要继续努力" * 5,
+        GOOD_70 + "2" * 30 + GOOD_70,
+        GOOD_70 + "ok " * 20,
     ],
 )
 def test_the_same_thing_over_and_over_is_doubted(text: str) -> None:
@@ -50,6 +70,19 @@ def test_the_same_thing_over_and_over_is_doubted(text: str) -> None:
         "hello hello can you hear me can you hear me",
         "今天讨论预算的问题" * 3,
         "今天我们先看上个季度的销售情况再讨论下个季度的计划最后给大家鼓劲" + "加油" * 9,
+        "13800000000",
+        "电话是13888888888或者400800800转8888",
+        "10000000",
+        "预算总额1000000000000元",
+        "卡号6222000000000000123",
+        "2020年2月2日20点20分",
+        "0.00000001",
+        "010101010101",
+        GOOD_70 + "哈哈哈哈哈哈哈哈哈哈哈哈",
+        GOOD_70 + "对对对对对对对对对",
+        GOOD_70 + "嗯嗯嗯嗯嗯嗯",
+        GOOD_70 + "加油" * 9,
+        GOOD_70 + "我们要继续努力" * 3,
         "谢谢大家" + "今天我们先看上个季度的销售情况再讨论下个季度的计划" + "谢谢谢谢谢谢",
     ],
 )

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,84 @@ def test_a_short_word_stays_long_enough_to_be_read(speak: Speak) -> None:
     alone, soon, last = of(speak("好"), speak("行", start_ms=5000), speak("走", start_ms=5300))
     assert alone.end_ms - alone.start_ms == 1000
     assert soon.end_ms == last.start_ms
+
+
+def test_quick_replies_share_a_cue(speak: Speak) -> None:
+    """Where no silence makes room for it, a reply of a moment joins the neighbour that is nearer."""
+    first = speak("我们下周三下午再讨论一下明年的预算吧", start_ms=0)
+    reply = speak("好", "好。", start_ms=first.end_ms + 60)
+    following = speak("那就这样我去通知大家", start_ms=reply.end_ms + 150)
+    assert shown(first, reply, following) == [
+        "我们下周三下午再讨论|一下明年的预算吧 好。",
+        "那就这样我去通知大家",
+    ]
+    later = replace(following, start_ms=following.start_ms + 5000, end_ms=following.end_ms + 5000, tokens=())
+    assert len(of(first, reply, later)) == 3
+
+
+def test_no_cue_is_gone_before_it_was_read(speak: Speak) -> None:
+    """In a quick exchange every cue stays for 700 ms, none over another, and nothing is lost."""
+    for gap_ms in (0, 60, 200, 400):
+        segments, at_ms = [], 5000
+        for words in (
+            "对",
+            "行",
+            "我们开会讨论一下明年的预算安排和人员调整" * 2,
+            "嗯",
+            "好",
+            "没问题",
+            "是",
+        ) * 3:
+            segments.append(speak(words, start_ms=at_ms))
+            at_ms = segments[-1].end_ms + gap_ms
+        found = of(*segments, duration_ms=at_ms + 1000)
+        assert "".join("".join(cue.lines) for cue in found).replace(" ", "") == "".join(
+            one.text for one in segments
+        )
+        assert min(cue.end_ms - cue.start_ms for cue in found) >= 700
+        assert all(one.end_ms <= two.start_ms for one, two in itertools.pairwise(found))
+        assert all(columns(line) <= 40 for cue in found for line in cue.lines)
+
+
+def test_marks_alone_make_no_cue(speak: Speak) -> None:
+    """What SenseVoice answers where nobody spoke is no text."""
+    segment = speak("今天开会")
+    assert of(replace(segment, raw_text="。", text="。", tokens=())) == []
+    assert shown(segment, replace(segment, start_ms=9000, end_ms=9900, text="…？！ ♪", tokens=())) == [
+        "今天开会"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("我们今天上午一起参加了市里的重点工程建设推进工作会议", ["重点", "工程", "会议"]),
+        ("负责这个项目的一直是财务部的张小红而不是技术部的李明辉", ["张小红", "李明辉", "财务部"]),
+        ("请大家在二十二日之前把三百五十六份报名材料交到办公室去", ["二十二日", "三百五十六份", "办公室"]),
+    ],
+)
+def test_cuts_fall_between_words(speak: Speak, text: str, words: list[str]) -> None:
+    """Wherever the limits put a cut, no word, name or figure is torn: not by lines and not by cues."""
+    for before in range(14):
+        segment = speak("嗯" * before + text + text)
+        lines = [line for cue in of(segment) for line in cue.lines]
+        assert len(lines) > 2
+        for word in words:
+            assert sum(line.count(word) for line in lines) == 2, (lines, word)
+
+
+def test_a_hotword_is_not_cut(speak: Speak) -> None:
+    """A name that is in no dictionary is known from the list."""
+    text = "今天上午我们一起讨论了一下关于飞鱼终端协议的进度问题和安排"
+    for before in range(14):
+        segment = replace(speak("嗯" * before + text), hotwords_hit=("飞鱼终端协议",))
+        assert any("飞鱼终端协议" in line for cue in of(segment) for line in cue.lines)
+
+
+def test_a_pause_inside_a_word_is_taken_for_one_before_it(speak: Speak) -> None:
+    """Models let the first character of a sentence begin before the silence in front of it."""
+    segment = speak("下周三中午我们反馈一下今天会议主要讨论一下预算和风险评估", pauses={"今": 700})
+    assert shown(segment) == ["下周三中午我们反馈一下", "今天会议主要讨论一下预算和风险评估"]
 
 
 def test_srt_and_vtt_are_what_players_expect(document: Make, speak: Speak) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from asr_daemon.transcripts.writers.txt import BUILTIN, DOUBTED, FLAGS, NO_SPEECH, render
 
 if TYPE_CHECKING:
@@ -26,6 +28,54 @@ def test_the_head_says_what_it_is(speak: Speak, document: Make) -> None:
         "转写时间：2026-03-15 09:30",
         "识别模型：paraformer-zh",
     ]
+
+
+def test_the_head_is_chinese_to_its_end(speak: Speak, document: Make) -> None:
+    """The trial model is called so in the reader's language."""
+    head = render(document(speak("大家好"), builtin=True)).split("\n\n")[0].split("\n")
+    assert head[3] == "识别模型：paraformer-tiny-zh（内置演示模型，只供试用）"
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "shown"), [(0, "00:00:00"), (300, "00:00:01"), (59_499, "00:00:59"), (59_500, "00:01:00")]
+)
+def test_lengths_are_rounded_to_the_nearest_second(document: Make, duration_ms: int, shown: str) -> None:
+    """As everywhere else: a list and a transcript of one recording say the same."""
+    assert f"时长：{shown}\n" in render(document(duration_ms=duration_ms))
+
+
+def test_marks_alone_are_no_text(speak: Speak, document: Make) -> None:
+    """What SenseVoice answers where nobody spoke makes no paragraph; where it failed, that is said."""
+    marks = replace(speak("好", "。"), raw_text="。")
+    assert render(document(marks)).endswith(f"\n\n{NO_SPEECH}\n")
+    assert "（这一段未能识别）" in render(document(replace(marks, flags=("failed",))))
+    assert render(document(speak("大家好。"), replace(marks, start_ms=9000))).count("[00:") == 1
+
+
+def test_without_punctuation_pauses_make_lines(speak: Speak, document: Make) -> None:
+    """A paragraph that would be one long run of characters has a line for each stretch between pauses."""
+    first = speak("我们今天讨论明年的预算安排请大家准备好材料", pauses={"排": 600})
+    second = speak("下周一上午九点在三楼会议室开会", start_ms=first.end_ms + 700)
+    third = speak("好", start_ms=second.end_ms + 700)
+    (paragraph,) = render(document(first, second, third)).split("\n\n")[1:]
+    assert paragraph.splitlines() == [
+        "[00:00:00] 我们今天讨论明年的预算安排",
+        "请大家准备好材料",
+        "下周一上午九点在三楼会议室开会",
+        "好",
+    ]
+    marked = replace(first, text="我们今天讨论明年的预算安排，请大家准备好材料。")
+    (paragraph,) = render(document(marked, second, third)).split("\n\n")[1:]
+    assert len(paragraph.splitlines()) == 1
+
+
+def test_a_decimal_point_is_no_punctuation(speak: Speak, document: Make) -> None:
+    """55.6% in a text without marks does not make it one with marks."""
+    first = speak(
+        "市场推广完成了百分之五十五点六还剩一百二十六位没有处理", "市场推广完成了55.6%还剩126位没有处理"
+    )
+    second = speak("请研发中心的朱雨晴确认一下年度预算", start_ms=first.end_ms + 700)
+    assert len(render(document(first, second)).split("\n\n")[1].splitlines()) == 2
 
 
 def test_warnings_stand_where_they_are_seen(speak: Speak, document: Make) -> None:
