@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
 from asr_daemon.history.segments import transcript_of
 from asr_daemon.models.catalogue import resolve
+from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,6 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from asr_daemon.cli.console import console
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
@@ -20,6 +19,7 @@ from asr_daemon.models.catalogue import BUILTIN_FOLDER, BUILTIN_NAME, find_folde
 from asr_daemon.models.known import HUBS, KNOWN, find_known, pull_command
 from asr_daemon.models.manifest import Manifest, read_manifest
 from asr_daemon.models.soundness import faults, way_out
+from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

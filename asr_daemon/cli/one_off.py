@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from asr_daemon.cli.console import console
 from asr_daemon.clock import Clock
 from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.errors import OperatorError
@@ -19,6 +18,7 @@ from asr_daemon.history import open_history_read_only
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.telemetry import log
+from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
-from asr_daemon.cli.console import console as terminal
-from asr_daemon.cli.status_view import status_view
 from asr_daemon.demo.show import show_results
 from asr_daemon.demo.stage import Stage
 from asr_daemon.demo.verdict import verdict
 from asr_daemon.errors import OperatorError
+from asr_daemon.views.console import console as terminal
+from asr_daemon.views.status import status_view
 
 if TYPE_CHECKING:
     from rich.console import Console

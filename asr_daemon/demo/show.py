@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from asr_daemon.cli.look import history_table
 from asr_daemon.demo.stage import RUBBISH, SAMPLES, TWIN, WITH_HOTWORDS, sample_text
+from asr_daemon.views.recordings import history_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,6 +19,7 @@ from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.control.status import collect
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.reading import Which, newest
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Self
+
+    from asr_daemon.history.reading import Entry
 
 TIMEOUT_S = 120.0
 POLL_S = 0.2
@@ -86,7 +89,7 @@ class Results:
     folder: Path
     transcripts: dict[str, dict[str, Any]]  # by sample: the .json beside the recording
     without_hotwords: dict[str, dict[str, Any]]  # the same, recognised without the list
-    history: list[dict[str, Any]]
+    history: list[Entry]
     exit_code: int | None  # of the daemon
 
     def reference(self, key: str, kind: str) -> list[str]:
@@ -187,7 +190,6 @@ class Stage:
 
     def results(self) -> Results:
         """Return what lies in the folder and in the history now that the daemon has ended."""
-        from asr_daemon.cli.look import entries_of  # noqa: PLC0415
         from asr_daemon.delivery.rendering import render  # noqa: PLC0415
 
         history = open_history_read_only(self.config.history_path)
@@ -196,7 +198,7 @@ class Stage:
             filed = Recordings(history, Clock()).get(number)
             if filed is not None:
                 plain[key] = json.loads(render(history, filed, "json"))
-        entries = entries_of(history)
+        entries = newest(history, Which(), limit=len(SAMPLES) * 4)
         history.close()
         transcripts = {}
         for sample in SAMPLES:

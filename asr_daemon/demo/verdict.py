@@ -55,9 +55,9 @@ def _twin(results: Results) -> Iterator[str]:
     entries = [
         entry
         for entry in results.history
-        if entry["name"] in (TWIN, SAMPLES[0].name) and entry["inbox"] == "finance"
+        if entry.name in (TWIN, SAMPLES[0].name) and entry.inbox == "finance"
     ]
-    if len(entries) != 2 or any(entry["attempts"] != 1 for entry in entries):  # noqa: PLR2004 (the two of them)
+    if len(entries) != 2 or any(entry.attempts != 1 for entry in entries):  # noqa: PLR2004 (the two of them)
         yield f"{TWIN} was recognised again: {entries}"
 
 
@@ -65,7 +65,7 @@ def _rubbish(results: Results) -> Iterator[str]:
     note = results.folder / "finance" / (RUBBISH.rpartition(".")[0] + ".转写失败.txt")
     if not note.exists():
         yield f"nothing in the share says why {RUBBISH} has no transcript"
-    states = [entry["class"] for entry in results.history if entry["name"] == RUBBISH]
+    states = [entry.error_code for entry in results.history if entry.name == RUBBISH]
     if states != ["not_decodable"]:
         yield f"the history says {states} of {RUBBISH}"
 

@@ -2,11 +2,116 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.history.segments import hotwords_of
+from asr_daemon.history.states import JobState, RecordingState
+
 if TYPE_CHECKING:
+    import sqlite3
+    from collections import Counter
+    from collections.abc import Iterator
+
     from asr_daemon.history.connection import History
+    from asr_daemon.hotwords.hits import Hit
+
+PAGE = 500  # recordings in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which recordings are asked for."""
+
+    inbox: str | None = None
+    state: str | None = None
+    since: str | None = None  # a stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A recording in a list."""
+
+    id: int
+    inbox: str
+    name: str
+    path: Path
+    state: str  # of its work, while it waits for it
+    found_at: str  # stamp
+    written_at: str | None
+    duration_ms: int | None
+    model: str | None
+    attempts: int | None
+    error_code: str | None
+    problem: str | None
+    sha256: str | None
+    hotwords: Counter[Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A passage that a search found."""
+
+    recording: int
+    inbox: str
+    name: str
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+def newest(history: History, which: Which, *, limit: int, before: int | None = None) -> list[Entry]:
+    """Return recordings, newest first; ``before``: only of smaller numbers."""
+    asked = {"inbox": which.inbox, "state": which.state, "since": which.since, "limit": limit}
+    rows = (
+        history.all("history", **asked)
+        if before is None
+        else history.all("history_before", before=before, **asked)
+    )
+    return [_entry(history, row) for row in rows]
+
+
+def each(history: History, which: Which, limit: int | None = None) -> Iterator[Entry]:
+    """Yield all the recordings, or as many as the limit says, a page in memory at a time."""
+    before, left = None, limit
+    while left is None or left > 0:
+        page = newest(history, which, limit=PAGE if left is None else min(PAGE, left), before=before)
+        if not page:
+            return
+        yield from page
+        before = page[-1].id
+        left = None if left is None else left - len(page)
+
+
+def places(history: History, phrase: str, inbox: str | None, *, limit: int) -> list[Place]:
+    """Return where a phrase (see :func:`~asr_daemon.history.search.match_query`) stands, newest first."""
+    rows = history.all("search", phrase=phrase, inbox=inbox, limit=limit)
+    return [Place(*(row[name] for name in Place.__slots__)) for row in rows]
+
+
+def _entry(history: History, row: sqlite3.Row) -> Entry:
+    is_jobs = row["state"] in (RecordingState.WAITING, RecordingState.FAILED) and row["job_state"]
+    state = row["job_state"] if is_jobs else row["state"]
+    if row["state"] == RecordingState.WAITING and state == JobState.DONE:
+        state = "waiting to be written"
+    return Entry(
+        id=row["id"],
+        inbox=row["inbox"],
+        name=row["name"],
+        path=Path(os.fsdecode(row["path"])),
+        state=state,
+        found_at=row["found_at"],
+        written_at=row["written_at"],
+        duration_ms=row["duration_ms"],
+        model=row["model_name"],
+        attempts=row["attempts"],
+        error_code=row["error_code"],
+        problem=row["error_message"] or row["problem"],
+        sha256=row["sha256"],
+        hotwords=hotwords_of(history, row["job_id"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

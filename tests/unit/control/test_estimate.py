@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from way import Way
 
-from asr_daemon.cli.status_view import _about
 from asr_daemon.control import status
 from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
+from asr_daemon.views.status import _about
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ import pytest
 from way import START, OpenDaemon, make_config
 
 from asr_daemon.backup.drill import Drill
-from asr_daemon.cli.console import console
-from asr_daemon.cli.status_view import status_view
 from asr_daemon.control import status
 from asr_daemon.control.socket import ControlServer
 from asr_daemon.dispatch.in_work import InWork, Phase
 from asr_daemon.errors import NotDecodableError
+from asr_daemon.views.console import console
+from asr_daemon.views.status import status_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

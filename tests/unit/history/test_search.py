@@ -156,7 +156,7 @@ def test_an_older_history_is_indexed_again_where_it_must(
     put(history, "今年的預算會議", "今年的预算会议", "请做ＰＰＴ", old=True)
     history.db.execute("INSERT INTO segments (job_id, number, start_ms, end_ms) VALUES (1, 9, 0, 1)")
     assert found(history, "预算") == ["今年的预算会议"]
-    history.db.execute("DELETE FROM _sqlite_migrations WHERE name = '0007_search_folds'")
+    history.db.execute("DELETE FROM _sqlite_migrations WHERE name = '0009_search_folds'")
     written: list[str] = []
     history.db.conn.set_trace_callback(written.append)
     migrations.apply(history.db)

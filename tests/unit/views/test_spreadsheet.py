@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asr_daemon.cli.look import PAGE, Which, each_entry
-from asr_daemon.cli.spreadsheet import csv_chunks, harmless
 from asr_daemon.history import open_history
+from asr_daemon.history.reading import PAGE, Which, each
+from asr_daemon.views.spreadsheet import csv_chunks, harmless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def test_nothing_is_left_out(tmp_path: Path, limit: int | None) -> None:
                 " VALUES ('财务', ?, ?, 1, 1, 1, 1, 'waiting', '2026-03-15T07:30:00.000Z')",
                 [f"/{number}.wav".encode(), f"{number}.wav"],
             )
-    found = [entry["id"] for entry in each_entry(history, Which(inbox="财务"), limit)]
+    found = [entry.id for entry in each(history, Which(inbox="财务"), limit)]
     assert found == sorted(found, reverse=True)
     assert len(set(found)) == len(found) == min(count, limit or count)
     history.close()
