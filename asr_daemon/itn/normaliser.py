@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.itn.characters import fold
+from asr_daemon.itn.borders import pieces as parted
+from asr_daemon.itn.characters import RUN, fold
 from asr_daemon.itn.normalised import Normalised, Span
 from asr_daemon.itn.protected import ProtectedWords
 from asr_daemon.itn.reading import Seen
@@ -12,7 +13,7 @@ from asr_daemon.itn.staying import mask_staying
 from asr_daemon.itn.tagger import tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from asr_daemon.itn.reading import Reading
 
@@ -43,19 +44,29 @@ class Normaliser:
     def __init__(self, protect: Iterable[str] = ()) -> None:
         self._words = ProtectedWords(protect)
 
-    def normalise(self, text: str) -> Normalised:
-        """Return ``text`` written; pure, linear in its length, never empty for a text that is not."""
+    def normalise(self, text: str, borders: Collection[int] = ()) -> Normalised:
+        """Return ``text`` written; pure, linear in its length, never empty for a text that is not.
+
+        ``borders`` are offsets in ``text``, in characters, where the speaker paused: no number and no context
+        reaches across one, as across a mark.
+        """
         folded = fold(text)
-        seen = Seen(folded, mask_staying(folded, self._words))
         pieces: list[str] = []
         spans: list[Span] = []
         done = length = 0
-        for reading in tag(seen):
-            kept, written = text[done : reading.start], _write(text, reading)
-            start = length + len(kept)
-            length = start + len(written)
-            spans.append(Span(reading.start, reading.end, start, length, reading.kind, reading.rule))
-            pieces += (kept, written)
-            done = reading.end
+        for first, last in parted(folded, borders):
+            for reading in self._read(folded[first:last]):
+                start, end = first + reading.start, first + reading.end
+                kept, written = text[done:start], _write(text[first:last], reading)
+                begin = length + len(kept)
+                length = begin + len(written)
+                spans.append(Span(start, end, begin, length, reading.kind, reading.rule))
+                pieces += (kept, written)
+                done = end
         pieces.append(text[done:])
         return Normalised(text, "".join(pieces), tuple(spans))
+
+    def _read(self, piece: str) -> Iterator[Reading]:
+        """Yield the readings of a folded text without borders."""
+        if RUN.search(piece):
+            yield from tag(Seen(piece, mask_staying(piece, self._words)))
