@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+
+from asr_daemon.dictionary import dictionary_path
 
 MAX_CHARS = 6  # of a word
 MIN_COUNT = 4  # rarer entries would cost nearly as much as their characters
@@ -21,11 +21,11 @@ _NUMERALS = frozenset("零〇一二两三四五六七八九十百千万亿点幺
 @cache
 def word_costs() -> dict[str, float]:
     """Return {word: -log of its share}, in nats; empty where jieba is not installed."""
-    spec = find_spec("jieba")
-    if spec is None or not spec.submodule_search_locations:
+    path = dictionary_path()
+    if path is None:
         return {}
     counts: dict[str, int] = {}
-    with (Path(spec.submodule_search_locations[0]) / "dict.txt").open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         for line in file:
             word, count, _ = line.split(" ", 2)
             if len(word) <= MAX_CHARS and int(count) >= MIN_COUNT:

@@ -9,6 +9,7 @@ from asr_daemon.itn.characters import NOT_N, D, N
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.numerals import cardinal
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
+from asr_daemon.itn.words import digit_begins_word
 
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
 _NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维])"
@@ -39,6 +40,7 @@ _LENGTH_ENDS = re.compile(f"(?!{CLASSIFIER}|{MEASURE}|[厘分毫])")
 _LIANG = re.compile(
     f"(?P<number>{D})两{NOT_N}(?=酒|白酒|肉|米|面|粉|饭|茶|牛肉|排骨|黄金|银|重|[，。！？；、,.!?;\\s]|$)"
 )
+_LIANG_AFTER_JIN = re.compile(f"(?P<number>{D})两{NOT_N}(?![个人天次位只本条件])")
 _LIANG_OF = re.compile("[酒白肉米面粉饭茶牛排黄银]")
 _ONE_LIANG_OF = re.compile("[酒白肉茶牛黄银]")
 _WEIGHED = re.compile("斤$")
@@ -47,17 +49,20 @@ _UNIT = re.compile(f"(?P<number>{render.NUMBER})(?P<unit>{MEASURE})")
 _DURATION = re.compile(f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?![杀懂变])")
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
 _DEGREES_BEFORE = re.compile(
-    "(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|经|纬|减|加|烧|用|调|是|在|"
+    "(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|[东西]经|[南北]纬|减|加|烧|用|调|是|在|"
     "有)了?(?:约|大约)?$"
 )
 _ONCE = re.compile("[一两]度(?!电)")
+_ONE_DEGREE_BEFORE = re.compile(
+    "(?:温度?|零下|零上|[升降调烧]到?|高|低|差|摄氏|华氏|角|转|偏|[东西]经|[南北]纬)了?$"
+)
 _DEGREES_AFTER = re.compile("度(?:电|以|左右|的|角|半|视|近视|[，。！？；、,.!?;\\s]|$|[到至])")
 
 
 def money(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 三块五毛, 三十九块三 and 五毛钱; the units stay as spoken."""
     match = _MONEY.match(seen.masked, start)
-    if match:
+    if match and not (match["short"] and digit_begins_word(seen.text, match.start("short"))):
         edits = [group(match, "yuan", render.number)]
         edits += [group(match, name, render.label) for name in ("jiao", "fen", "cents") if match[name]]
         if match["short"]:
@@ -88,7 +93,7 @@ def degrees(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 三十七度五 as 37.5度, and a single digit of degrees; 三度夺冠, thrice, stays."""
     match = _WARMTH.match(seen.masked, start)
     whole = render.integer(match["whole"]) if match else None
-    if match and whole and whole.isdecimal():
+    if match and whole and whole.isdecimal() and not digit_begins_word(seen.text, match.start("tenth")):
         tenth = render.label(match["tenth"])
         first = Edit(*match.span("whole"), f"{whole}.{tenth}")
         return written(match.span(), "temperature", "degrees_tenth", first, Edit(*match.span("tenth"), ""))
@@ -101,7 +106,7 @@ def degrees(seen: Seen, start: int, _end: int) -> Reading | None:
         or (
             match["number"] == "一"
             and _ONCE.match(seen.text, start)
-            and not seen.ends(_DEGREES_BEFORE, start)
+            and not seen.ends(_ONE_DEGREE_BEFORE, start)
         )
     ):
         return stays(start, match.end(), "times_or_degrees")
@@ -133,11 +138,11 @@ def duration(seen: Seen, start: int, _end: int) -> Reading | None:
 
 def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 两 as the weight of 50 g: 五斤三两, 二两酒."""
-    match = _LIANG.match(seen.masked, start)
+    match = (_LIANG_AFTER_JIN if seen.ends(_WEIGHED, start) else _LIANG).match(seen.masked, start)
     if not match or match["number"] in "零〇幺":
         return None
     weighable = _ONE_LIANG_OF if match["number"] == "一" else _LIANG_OF  # 一两面 may be a few
-    if not seen.ends(_WEIGHED, start) and not weighable.match(seen.text, match.end()):
+    if not seen.ends(_WEIGHED, start) and not weighable.match(seen.text, match.end()):  # 五斤三两
         return None
     return written(match.span(), "unit", "liang", group(match, "number", render.label))
 

@@ -6,7 +6,7 @@ import re
 
 from asr_daemon.itn import amounts
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, N
+from asr_daemon.itn.characters import DIGIT_VALUES, NOT_N, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.ratios import minus
@@ -16,6 +16,8 @@ _NUMBER = re.compile(render.NUMBER + NOT_N)
 _MINUS_COUNTS = re.compile("[场局球楼层号责重荷载担债盈伤]|于|有")
 _ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N}")
 _UNTIL = re.compile(f"(?:到|至)(?P<last>{N}){NOT_N}(?!{CLASSIFIER}|点)")
+_SHARED = re.compile(f"(?P<first>{N})(?:到|至|~|—)(?P<last>{N}){NOT_N}")
+_RANKED = re.compile("(?P<digit>[两二三四五六七八九])(?:[百千]万?|[百千万]亿)")
 _JOINED = re.compile("到|至|—|-|~")
 
 
@@ -57,6 +59,16 @@ def negative(seen: Seen, start: int, _end: int) -> Reading | None:
     if until and last:
         edits.append(Edit(until.start("last"), until.end("last"), last.written))
     return written((start - 1, edits[-1].end), "negative", "negative", *edits)
+
+
+def shared_rank(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Leave 三到五百万, in which 三 is three millions; 五到一百 has no rank to share."""
+    match = _SHARED.match(seen.masked, start)
+    last = _RANKED.fullmatch(match["last"]) if match else None
+    first = cardinal(match["first"]) if match else None
+    if not match or not last or not first or not 0 < first.value < DIGIT_VALUES[last["digit"]]:
+        return None
+    return stays(start, match.end(), "shared_rank")
 
 
 def range_before(read: Rule) -> Rule:

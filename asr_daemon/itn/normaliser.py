@@ -11,6 +11,7 @@ from asr_daemon.itn.protected import ProtectedWords
 from asr_daemon.itn.reading import Seen
 from asr_daemon.itn.staying import mask_staying
 from asr_daemon.itn.tagger import tag
+from asr_daemon.itn.words import without_counters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -69,4 +70,5 @@ class Normaliser:
     def _read(self, piece: str) -> Iterator[Reading]:
         """Yield the readings of a folded text without borders."""
         if RUN.search(piece):
-            yield from tag(Seen(piece, mask_staying(piece, self._words)))
+            masked = mask_staying(piece, self._words)
+            yield from tag(Seen(*without_counters(piece, masked)))

@@ -9,22 +9,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from asr_daemon.itn import holidays, names
 from asr_daemon.itn.characters import LONGEST_RUN, MASK, NOT_N, NUMERALS, RUN
-from asr_daemon.itn.context import CLASSIFIER, MEASURE
+from asr_daemon.itn.context import CLASSIFIER, DAYTIME, MEASURE
+from asr_daemon.itn.holidays import eleven_is_holiday
 from asr_daemon.itn.numerals import cardinal, is_digit_string
+from asr_daemon.itn.words import begins_word
 
 if TYPE_CHECKING:
     from asr_daemon.itn.protected import ProtectedWords
 
 _SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
 _COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
-_HOLIDAY = (
-    "(?:国庆)?(?:假|放|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|"
-    "促销|大促|活动|档期?|那几天|那天|当天|快乐|"
-    "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|"
-    "高速|节|连休|休)"
-)
 _HOLIDAYS = ("五一", "六一", "七一", "八一")
+_PEOPLE = ("张三", "李四", "王五", "赵六")
 _CONGRESS = f"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|二十[一二]?)"
 _NO_CONGRESS = (  # 十二大类
     "块目卡步难军战奇名酷王家硬古宝毒洲洋件杯碗盒箱桶瓶车圈堆批排类亮问措举领板任重品"
@@ -41,6 +39,9 @@ _STAYING = tuple(
         f"(?<=几)[{NUMERALS}]{{1,8}}",
         f"{_SHORT}(?=来{_COUNTED})(?!来(?:自|到|源|说|看|人了))",
         f"{_SHORT}(?=进制)",
+        f"(?:{DAYTIME}|差不多|大概|大约|[睡等玩拖干忙]?到)九十点(?![{NUMERALS}分])",
+        "九十点(?=钟|左右|多|开会|来|去|起|才|见|出|的时候|睡|再)",
+        "(?<=[这那哪])一点(?=[一两二三四五六七八九](?:个(?!百分点|点)|家|位|名|人|方|部门))",
         "十(?=数[万亿人个年天日里种名次位家倍座条块元岁])",
         "(?:路易|查理|亨利|乔治|彼得|亚历山大|本笃|庇护|若望)十[一二三四五六]",
         f"{_SHORT}元[{NUMERALS}]次",
@@ -52,13 +53,15 @@ _STAYING = tuple(
         "第[一二三四五六七八九](?:百货|百盛)",
         f"(?<![{NUMERALS}])一年(?=[一两二三四五六七八九几][次回趟度])",
         f"{_CONGRESS}大(?![{_NO_CONGRESS}])",
-        rf"(?<![{NUMERALS}第])十一(?={_HOLIDAY})",
+        *names.STAYING,
+        *holidays.STAYING,
         rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])",
         r"[一二三四五六]年[一二三四五六七八九十]+班",
         f"(?:十几|几十|上百|数十)(?:到|至){_SHORT}",
     )
 )
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
+_SHORT_UNITS = ("块", "元", "毛", "斤", "吨", "里", "亩", "米", "度", "升")
 _COUNTING = "一二两三四五六七八九"
 _COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)")
 _NUMBERS = re.compile(
@@ -126,6 +129,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
     if not left and not right:
         within = word == run and is_digit_string(whole)
         return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九
+    if text[word[0] : last] in _PEOPLE and last == start + 1 and text[end : end + 1] in ("点", "号", "月"):
+        return cardinal(right) is not None or not right  # 张三|十点到, 李四|十五号到
     if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
         if text[first:last] != "一" and _reads(whole):
             return False  # 张三, 今年三十: but 一张|三十块, 今年|三十七
@@ -172,17 +177,13 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
     if end - start < 2 or _reads(text[start:end]):  # noqa: PLR2004
         return
     pattern = _COUNTS_ONE if digit == "一" else _NUMBERS
-    if digit not in _COUNTING or not pattern.match(text, end):
+    if digit not in _COUNTING or not pattern.match(text, end) or begins_word(text, end):
         return
     head, last = cardinal(text[start : end - 1]), cardinal(digit)
     before = cardinal(text[end - 2])
     if head is None or last is None or (before is not None and last.value == before.value + 1):
         return  # 二十五六个
-    if (
-        head.several
-        or text[start - 1 : start] in ("块", "元", "毛")
-        or text[max(0, start - 2) : start] == "分之"
-    ):
+    if head.several or text[start - 1 : start] in _SHORT_UNITS or text[max(0, start - 2) : start] == "分之":
         mask.hide(end - 1, end)
 
 
@@ -213,6 +214,9 @@ def mask_staying(text: str, words: ProtectedWords) -> str:
         if end - start > LONGEST_RUN or any(
             character.isdecimal() or character in "%‰" for character in beside
         ):
+            mask.hide(start, end)
+            continue
+        if eleven_is_holiday(text, start, end):
             mask.hide(start, end)
             continue
         start = _weekday(mask, start, end)
