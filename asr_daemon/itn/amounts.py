@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, D, N
+from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.numerals import cardinal
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
@@ -33,6 +33,14 @@ _PIECES_AFTER = re.compile(
     "显卡|内存|芯片|广告|区域|电|主板|黑|白|手帕|毛巾|土|田|草|场|空地|纱|抹布|瓷|积木|磁|疤|宝|玉|"
     "腹肌|肌|皮|煤|工作|部分|领域|任务|方面|口香糖|排骨|鸡|牛|红烧|试验|模块|"
     "披萨|三明治|奶酪|点心|月饼|寿司|墙|展|云|阴影|伤|淤|补丁|儿|去|走|来|吃|玩|聊|做|干|住|过))"
+)
+_YUAN_AFTER = re.compile(
+    "块(?:$|[，。！？；、,.!?;\\s]|[的了吧吗呢啊嘛呀哦左右上下以多来钱每都就也还不没够起到至封和跟或买卖给比涨降打包搞拿是但可要已能交付花算出起押运随优满减返]|"
+    f"[{NUMERALS}0-9]|半|/|一)"
+)
+_YUAN_BEFORE = re.compile(
+    "(?:[花付收给找卖要赚亏差欠贵涨降价省退罚补费扣交值减打低高充赔租加到满返抵送]了?(?:[我你您他她它]们?)?|便宜|优惠|每.{1,3}|一[斤个份张本瓶盒杯碗串只条件次吨升度]|"
+    "只[要有]|才|仅|大约|不到|超过|总共|一共|合计|余额|现金|硬币|零钱)了?$"
 )
 _WARMTH = re.compile(f"(?P<whole>{N})度(?P<tenth>{_TAIL})")
 _LENGTH = re.compile(f"(?P<whole>{N})[米秒](?P<rest>{D}{D}?){NOT_N}(?!几)")
@@ -84,7 +92,8 @@ def yuan(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _YUAN.match(seen.masked, start)
     if not match or match["yuan"] in ("一", "零"):
         return None
-    if seen.ends(_PIECES_BEFORE, start) or _PIECES_AFTER.match(seen.text, match.end("yuan")):
+    as_money = seen.follows(_YUAN_AFTER, match.end("yuan")) or seen.ends(_YUAN_BEFORE, start)
+    if not as_money or seen.ends(_PIECES_BEFORE, start) or _PIECES_AFTER.match(seen.text, match.end("yuan")):
         return stays(start, match.end(), "pieces")
     return written(match.span(), "money", "yuan", group(match, "yuan", render.integer))
 

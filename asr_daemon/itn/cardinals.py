@@ -9,7 +9,7 @@ from asr_daemon.itn import renderers as render
 from asr_daemon.itn.characters import DIGIT_VALUES, NOT_N, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import cardinal, is_digit_string
-from asr_daemon.itn.ratios import minus
+from asr_daemon.itn.ratios import arithmetic, minus
 from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
 
 _NUMBER = re.compile(render.NUMBER + NOT_N)
@@ -53,6 +53,10 @@ def negative(seen: Seen, start: int, _end: int) -> Reading | None:
             first = parts.edits[0]
             signed = Edit(start - 1, first.end, f"-{first.text}")
             return written((start - 1, parts.end), "negative", "negative", signed, *parts.edits[1:])
+    total = arithmetic(seen, start, match.end())
+    if total and total.rule == "sum":  # 负三加五
+        signed = Edit(start - 1, total.edits[0].end, f"-{total.edits[0].text}")
+        return written((start - 1, total.end), "math", "sum", signed, *total.edits[1:])
     edits = [Edit(start - 1, match.end(), f"-{text}")]
     until = _UNTIL.match(seen.masked, match.end())
     last = cardinal(until["last"]) if until else None

@@ -116,7 +116,7 @@ def _timed(seen: Seen, match: re.Match[str]) -> bool:
     """Return whether something that has a time stands beside: 高铁七点零五, 八点四五集合."""
     if match.start() and seen.text[match.start() - 1] in "这那增":
         return False
-    before, after = seen.ends(_EVENT_BEFORE, match.start()), _EVENT_AFTER.match(seen.text, match.end())
+    before, after = seen.ends(_EVENT_BEFORE, match.start()), seen.follows(_EVENT_AFTER, match.end())
     return bool(after or (before and not _COUNTED_AFTER.match(seen.text, match.end())))
 
 

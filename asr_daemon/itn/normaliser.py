@@ -71,4 +71,4 @@ class Normaliser:
         """Yield the readings of a folded text without borders."""
         if RUN.search(piece):
             masked = mask_staying(piece, self._words)
-            yield from tag(Seen(*without_counters(piece, masked)))
+            yield from tag(Seen(*without_counters(piece, masked), piece))

@@ -17,13 +17,14 @@ _ADDRESS = re.compile(
 )
 _PARTS = ("yard", "building", "entrance", "floor", "room")
 _ROOM_CHARS = 3
-_LASTING = re.compile(f"(?P<number>{N})(?P<unit>年|周岁|岁|小时|分钟?)")
+_LASTING = re.compile(f"(?P<number>{N})(?P<unit>年|周岁|岁|小时|分钟?|天|个月)")
 _THEN = re.compile(f"(?P<zero>零?)(?P<number>{N})(?P<unit>个半?月|个?小时|天|分钟?|秒钟?)(?!之)")
 _FOLLOWS = {
     "年": ("个月", "天"), "周岁": ("个月", "天"), "岁": ("个月", "天"),
     "小时": ("分", "分钟", "秒"), "分": ("秒", "秒钟"), "分钟": ("秒", "秒钟"),
     "个月": ("天",), "天": ("小时", "个小时"), "秒": (), "秒钟": (),
 }  # fmt: skip
+_COUNTED = ("天", "个月")  # a single digit stays beside them
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
 _REST = re.compile(
     f"(?P<whole>{N})(?P<unit>公里|千米|公斤|斤|吨|亩|丈|尺)"
@@ -51,6 +52,9 @@ def lasting(seen: Seen, start: int, _end: int) -> Reading | None:
     first = _LASTING.match(seen.masked, start)
     if not first or (is_digit_string(first["number"]) and len(first["number"]) > 1):
         return None
+    whole = cardinal(first["number"])
+    if first["unit"] in _COUNTED and not (whole and whole.several):
+        return None  # 一天零八小时
     edits = [group(first, "number", render.integer)]
     unit, stop = first["unit"], first.end()
     while part := _THEN.match(seen.masked, stop):

@@ -64,6 +64,7 @@ _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
 _SHORT_UNITS = ("块", "元", "毛", "斤", "吨", "里", "亩", "米", "度", "升")
 _COUNTING = "一二两三四五六七八九"
 _COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)")
+_OPEN = re.compile("[位名家个台套款种份手组人]")
 _NUMBERS = re.compile(
     "期|季度|等奖|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
 )
@@ -177,6 +178,10 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
     if end - start < 2 or _reads(text[start:end]):  # noqa: PLR2004
         return
     pattern = _COUNTS_ONE if digit == "一" else _NUMBERS
+    whole = cardinal(text[start:end])
+    if whole and whole.shorthand and digit != "一" and _OPEN.match(text, end) and not begins_word(text, end):
+        mask.hide(start, end)  # 七百五个人: 750, or five for 700
+        return
     if digit not in _COUNTING or not pattern.match(text, end) or begins_word(text, end):
         return
     head, last = cardinal(text[start : end - 1]), cardinal(digit)
