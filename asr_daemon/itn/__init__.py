@@ -38,7 +38,8 @@ The style:
   English number words (``twenty five percent``). A second pass changes nothing.
 """
 
+from asr_daemon.itn.borders import may_part
 from asr_daemon.itn.normalised import Normalised, Span
 from asr_daemon.itn.normaliser import Normaliser
 
-__all__ = ["Normalised", "Normaliser", "Span"]
+__all__ = ["Normalised", "Normaliser", "Span", "may_part"]

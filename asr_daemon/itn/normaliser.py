@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.itn.borders import pieces as parted
 from asr_daemon.itn.characters import RUN, fold
+from asr_daemon.itn.listed import ListedWords
 from asr_daemon.itn.normalised import Normalised, Span
 from asr_daemon.itn.protected import ProtectedWords
 from asr_daemon.itn.reading import Seen
@@ -36,14 +37,22 @@ def _write(raw: str, reading: Reading) -> str:
     return "".join(pieces)
 
 
+def _figures_meet(before: list[str], after: str) -> bool:
+    """Return whether what was written last ends in a figure and what comes begins with one."""
+    ends = before[0][-1:] if before else ""
+    return ends.isascii() and ends.isdecimal() and after[:1].isdecimal()
+
+
 class Normaliser:
     """Writes spoken numbers as a secretary would; see the package's docstring for the style.
 
-    ``protect`` holds words of the user's in which nothing is changed, in the form of ``protected_words.txt``.
+    ``protect`` holds words of the user's in which nothing is changed, in the form of ``protected_words.txt``;
+    ``listed`` holds hotwords, taken literally, which nothing overrules.
     """
 
-    def __init__(self, protect: Iterable[str] = ()) -> None:
+    def __init__(self, protect: Iterable[str] = (), listed: Iterable[str] = ()) -> None:
         self._words = ProtectedWords(protect)
+        self._listed = ListedWords(listed)
 
     def normalise(self, text: str, borders: Collection[int] = ()) -> Normalised:
         """Return ``text`` written; pure, linear in its length, never empty for a text that is not.
@@ -54,11 +63,14 @@ class Normaliser:
         folded = fold(text)
         pieces: list[str] = []
         spans: list[Span] = []
+        cuts = set(borders)
         done = length = 0
         for first, last in parted(folded, borders):
             for reading in self._read(folded[first:last]):
                 start, end = first + reading.start, first + reading.end
                 kept, written = text[done:start], _write(text[first:last], reading)
+                if start == done and start in cuts and _figures_meet(pieces[-1:], written):
+                    continue  # a pause parts them, and nothing would on paper
                 begin = length + len(kept)
                 length = begin + len(written)
                 spans.append(Span(start, end, begin, length, reading.kind, reading.rule))
@@ -70,5 +82,5 @@ class Normaliser:
     def _read(self, piece: str) -> Iterator[Reading]:
         """Yield the readings of a folded text without borders."""
         if RUN.search(piece):
-            masked = mask_staying(piece, self._words)
+            masked = mask_staying(self._listed.hide(piece), self._words)
             yield from tag(Seen(*without_counters(piece, masked), piece))
