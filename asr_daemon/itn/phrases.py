@@ -28,7 +28,7 @@ _COUNTED = ("天", "个月")  # a single digit stays beside them
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
 _REST = re.compile(
     f"(?P<whole>{N})(?P<unit>公里|千米|公斤|斤|吨|亩|丈|尺)"
-    f"(?:(?P<rest>[二三四五六七八九]){NOT_N}(?!{CLASSIFIER}|{MEASURE}|[等折成维块元毛角点度分比加减乘除到至之号月日时年倍大来多几两瓶送打起])"
+    f"(?:(?P<rest>[二三四五六七八九]){NOT_N}(?!{CLASSIFIER}|{MEASURE}|[等折成维块元毛角点度分比加减乘除到至之号月日时年倍大来多几两瓶送打起车趟罐])"
     f"|(?P<one>一){NOT_N}{_ENDS})"
 )
 _ARTICLE = "[条章节款项编篇目]"
@@ -58,7 +58,7 @@ def lasting(seen: Seen, start: int, _end: int) -> Reading | None:
     edits = [group(first, "number", render.integer)]
     unit, stop = first["unit"], first.end()
     while part := _THEN.match(seen.masked, stop):
-        if part["unit"] not in _FOLLOWS.get(unit, ()) or (part["unit"] == "天" and not part["zero"]):
+        if part["unit"] not in _FOLLOWS.get(unit, ()) or (unit == "年" and part["unit"] == "天" and not part["zero"]):
             break
         number = cardinal(part["number"])
         if number is None:
