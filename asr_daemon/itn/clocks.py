@@ -27,7 +27,9 @@ _EVENT_BEFORE = re.compile(
     "(?:高铁|动车|火车|列车|车次|航班|飞机|班车|大巴|闹钟|会议|例会|早会|晨会|晚会|电影|演出|比赛|球赛|考试|"
     "[约定改]在|[约定]好|[改推提约定挪][到至]|推迟到|提前到|准时|截止|打卡|时间是?|午休|早班|晚班|首班|末班)$"
 )
-_VALUE_BEFORE = re.compile("(?:[这那增]|[涨跌降升减率价分数值重高宽长深占达超差额](?:[到至了为是在过]|到了)?)$")
+_VALUE_BEFORE = re.compile(
+    "(?:[这那增]|[涨跌降升减率价分数值重高宽长深占达超差额](?:[到至了为是在过]|到了)?)$"
+)
 _EVENT_AFTER = re.compile(
     "集合|集中|开(?![方根尔元])|签|报到|报道|打卡|上班|下班|上课|下课|上车|下车|上机|出发|出门|发车|起飞|降落|落地|抵达|到(?!"
     f"[{NUMERALS}底处了头手])|进站|出站|进场|入场|登机|起床|睡|吃饭|碰|会合|汇合|见|准时|关门|关店|接[我你他她人]|送[我你他她人]|结束|"
@@ -141,10 +143,8 @@ def to_go(seen: Seen, start: int, _end: int) -> Reading | None:
 def hour_then_count(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read the hour of a booking, 今晚七点|八位, and of 到十二点|五个人: people have no decimals."""
     match = _HOUR_THEN_COUNT.match(seen.masked, start)
-    if (
-        not match
-        or len(match["hour"]) == 1
-        and not (_daytime(seen, start) or seen.ends(_UNTIL_BEFORE, start))
+    if not match or (
+        len(match["hour"]) == 1 and not (_daytime(seen, start) or seen.ends(_UNTIL_BEFORE, start))
     ):
         return None
     if seen.ends(_ON_AVERAGE, start):

@@ -13,10 +13,12 @@ _YEAR_CHARS = 4
 _YEARS = re.compile("(?:19|20)[0-9][0-9]")
 _YEARS_AFTER = re.compile("年|这|[三两几]年|[级届]|财年|年度")
 _COUNTED = re.compile(
-    "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项|款|只|条|张|本|台|套|部|周|年级|季度|小时|分钟|份)"
+    "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部|周(?!边|围)|年级|季度|小时|分钟|份)"
 )
 _MODEL_YEAR = re.compile("(?:一九|二零)..款")
 _LISTED = re.compile("[章节条款期届类点组项周季名讲课回集部卷册批轮场]|产业")
+_DIALLED = re.compile("打(?:了|过)?$")
+_DAYS = ("九一八", "一二九", "一二八", "七七七")
 _HOUR = re.compile(f"点(?:(?![{NUMERALS}])|(?=[二三四五]?十))")
 _ROOM_AND_TEN = re.compile("(?P<room>[零〇一二三四五六七八九幺]{3,4})(?=十[一二]?$)")
 _LONGEST_BEFORE_COUNT = 6  # a longer run is a telephone's number or the like
@@ -58,12 +60,17 @@ def counted(seen: Seen, start: int, end: int) -> Reading | None:
     run = seen.masked[start:end]
     if not _SHORTEST <= len(run) <= _LONGEST_BEFORE_COUNT or not is_digit_string(run):
         return None
-    if run[-1] in "零〇幺" or not _COUNTED.match(seen.text, end) or _MODEL_YEAR.match(seen.text, start):
+    times = seen.text[end : end + 1] == "次" and seen.ends(_DIALLED, start)
+    if (
+        run[-1] in "零〇幺"
+        or not (times or seen.follows(_COUNTED, end))
+        or _MODEL_YEAR.match(seen.text, start)
+    ):
         return None
     head = run[:-1]
     if len(run) < _LEAST_PARTED:
         return None if "零" in run or "〇" in run else stays(start, end, "digits_counted")
-    if is_list(head) or is_list(run):
+    if head in _DAYS or is_list(head) or is_list(run):
         return stays(start, end, "list_counted")
     return written((start, end - 1), "digits", "digits_then_count", Edit(start, end - 1, digit_string(head)))
 

@@ -10,6 +10,7 @@ from asr_daemon.itn.words import begins_word
 
 STAYING = (
     f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|十一)(?=[一两二三四五六七八九]天)",  # 五一|三天假
+    f"(?<![{NUMERALS}])十一(?=[一二三四五六七]号)",
     f"(?<![{NUMERALS}])五一十一(?![{NUMERALS}点月号日年岁个位名人])",
     f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|三八|五四)(?=[二三四五六七八九]点(?![{NUMERALS}几]))",
 )

@@ -58,7 +58,9 @@ def lasting(seen: Seen, start: int, _end: int) -> Reading | None:
     edits = [group(first, "number", render.integer)]
     unit, stop = first["unit"], first.end()
     while part := _THEN.match(seen.masked, stop):
-        if part["unit"] not in _FOLLOWS.get(unit, ()) or (unit == "年" and part["unit"] == "天" and not part["zero"]):
+        if part["unit"] not in _FOLLOWS.get(unit, ()) or (
+            unit == "年" and part["unit"] == "天" and not part["zero"]
+        ):
             break
         number = cardinal(part["number"])
         if number is None:
