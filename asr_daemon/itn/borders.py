@@ -44,7 +44,7 @@ def may_part(text: str, offset: int) -> bool:
 
 
 def pieces(text: str, borders: Collection[int]) -> Iterator[tuple[int, int]]:
-    """Yield the half-open pieces of ``text``, in order; ``borders`` are offsets, those outside do not count."""
+    """Yield the half-open pieces of ``text``, in order; ``borders`` outside of it do not count."""
     cuts = {match.end() for match in _MARKS.finditer(text)}
     cuts.update(border for border in borders if 0 < border < len(text))
     start = 0

@@ -43,7 +43,7 @@ def listed_ordinals(seen: Seen, start: int, end: int) -> Reading | None:
 
 
 def years(seen: Seen, start: int, end: int) -> Reading | None:
-    """Read years said in a row, 二零二三二零二四二零二五这三年, with 、 between them: else they run together."""
+    """Read years said in a row, 二零二三二零二四二零二五这三年, with 、 between: they would run together."""
     run = seen.masked[start:end]
     if len(run) < 2 * _YEAR_CHARS or len(run) % _YEAR_CHARS or not is_digit_string(run):
         return None

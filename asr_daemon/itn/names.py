@@ -1,7 +1,7 @@
 """Names with numerals that a list of words cannot hold: eras, villages, congresses, brands, petrol.
 
-``STAYING`` are patterns, matched on the folded text, whose numerals stay; ``brand`` and ``petrol`` write those
-whose owners write figures.
+``STAYING`` are patterns, matched on the folded text, whose numerals stay; ``brand`` and ``petrol`` write
+those whose owners write figures.
 """
 
 from __future__ import annotations

@@ -58,12 +58,9 @@ def lasting(seen: Seen, start: int, _end: int) -> Reading | None:
     edits = [group(first, "number", render.integer)]
     unit, stop = first["unit"], first.end()
     while part := _THEN.match(seen.masked, stop):
-        if part["unit"] not in _FOLLOWS.get(unit, ()) or (
-            unit == "年" and part["unit"] == "天" and not part["zero"]
-        ):
-            break
         number = cardinal(part["number"])
-        if number is None:
+        days = unit == "年" and part["unit"] == "天" and not part["zero"]  # 三年|五天年假
+        if number is None or days or part["unit"] not in _FOLLOWS.get(unit, ()):
             break
         low = part["zero"] and part["unit"].startswith(("分", "秒")) and not number.several
         edits.append(

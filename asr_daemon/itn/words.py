@@ -24,118 +24,16 @@ _DIGITS = "二三四五六七八九"
 _MIN_COUNT = 30  # rarer entries are old books' words and names
 _MAX_CHARS = 4
 _LINE = re.compile(f"\n(?:([{COUNTERS}][^ ]+)|([{_DIGITS}][^ ]{{2,}})) ([0-9]+)")
-_OURS = frozenset(
-    [
-        "二手",
-        "五香",
-        "三鲜",
-        "五金",
-        "四季",
-        "三七",
-        "五花",
-        "八宝",
-        "九层",
-        "三文",
-        "七彩",
-        "个税",
-        "个股",
-        "个险",
-        "人流",
-        "人手",
-        "手续费",
-        "手机号",
-        "名额",
-        "份额",
-        "期权",
-        "件数",
-        "天气",
-        "店庆",
-        "房价",
-        "票价",
-        "门票",
-        "套餐",
-        "班车",
-        "三文鱼",
-    ]
+_OURS = (
+    "二手 五香 三鲜 五金 四季 三七 五花 八宝 九层 三文 七彩 个税 个股 个险 人流 人手 手续费 手机号 名额 份额 "
+    "期权 件数 天气 店庆 房价 票价 门票 套餐 班车 三文鱼"
 )
 # What the dictionary has as a word, and is one counted: 三个人, 两部分, 三本书.
-_COUNTED = frozenset(
-    [
-        "个人",
-        "个个",
-        "个头",
-        "个儿",
-        "个子",
-        "个数",
-        "个位",
-        "人们",
-        "人家",
-        "人马",
-        "人次",
-        "人份",
-        "人间",
-        "天天",
-        "天地",
-        "部分",
-        "部门",
-        "方面",
-        "方向",
-        "本书",
-        "本报",
-        "本本",
-        "家人",
-        "家里",
-        "家中",
-        "家子",
-        "家门",
-        "楼上",
-        "楼下",
-        "层楼",
-        "层面",
-        "位数",
-        "字头",
-        "字号",
-        "种种",
-        "样样",
-        "件件",
-        "章节",
-        "条条",
-        "片片",
-        "级别",
-        "季度",
-        "集合",
-        "集中",
-        "类型",
-        "类别",
-        "期数",
-        "步步",
-        "门课",
-        "头牛",
-        "头猪",
-        "双双",
-        "对对",
-        "口人",
-        "口子",
-        "手书",
-        "手车",
-        "手房",
-        "手货",
-        "名学",
-        "股东",
-        "户人",
-        "题目",
-        "国人",
-        "国家",
-        "省份",
-        "省市",
-        "市县",
-        "所以",
-        "面对",
-        "面向",
-        "对于",
-        "对方",
-        "对面",
-    ]
+_COUNTED = (
+    "个人 个个 个头 个儿 个子 个数 个位 人们 人家 人马 人次 人份 人间 天天 天地 部分 部门 方面 方向 本书 "
+    "本报 本本 家人 家里 家中 家子 家门 楼上 楼下 层楼 层面 位数 字头 字号 种种 样样 件件 章节 条条 片片 级别 "
+    "季度 集合 集中 类型 类别 期数 步步 门课 头牛 头猪 双双 对对 口人 口子 手书 手车 手房 手货 名学 "
+    "股东 户人 题目 国人 国家 省份 省市 市县 所以 面对 面向 对于 对方 对面"
 )
 
 
@@ -143,12 +41,12 @@ _COUNTED = frozenset(
 def _longer() -> frozenset[str]:
     """Return the words that begin with a counting word or a digit."""
     path = dictionary_path()
-    found = set(_OURS)
+    found = set(_OURS.split())
     for counter, digit, count in _LINE.findall(path.read_text(encoding="utf-8")) if path else ():
         word = counter or digit
         if int(count) >= _MIN_COUNT and len(word) <= _MAX_CHARS:
             found.add(word)
-    return frozenset(found) - _COUNTED
+    return frozenset(found.difference(_COUNTED.split()))
 
 
 def word_end(text: str, place: int) -> int:

@@ -12,7 +12,7 @@ MIN_PAUSE_MS = 300  # between tokens; shorter ones are stops within a phrase
 
 
 def pauses(spoken: Spoken) -> tuple[int, ...]:
-    """Return the offsets in ``spoken.text``, rising, before tokens that follow :data:`MIN_PAUSE_MS` of nothing.
+    """Return the offsets in ``spoken.text`` of tokens that follow :data:`MIN_PAUSE_MS` of nothing, rising.
 
     None are returned where the tokens do not fit the text.
     """
