@@ -205,8 +205,8 @@ def test_a_pause_ends_a_number_where_nobody_writes_marks() -> None:
 def test_a_pause_is_followed_through_a_correction() -> None:
     """The border lies where the pause was, though a correction before it made the text longer."""
     profile = Profile("m", replacements=(("李雷", "李雷雷"),), phonetic_correction=False)
-    segment = make(profile)[0].segment(0, 0, 1, said("李雷在三零六三点半集合", 6))
-    assert segment.text == "李雷雷在306三点半集合"
+    segment = make(profile)[0].segment(0, 0, 1, said("李雷给了一百二十个人", 6))
+    assert segment.text == "李雷雷给了100二十个人"
 
 
 def test_a_pause_within_a_telephone_number_is_a_breath() -> None:
