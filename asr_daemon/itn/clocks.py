@@ -42,6 +42,7 @@ _MIDNIGHT_AFTER = re.compile(
 )
 _AT_LAST = re.compile("最[早晚]$")
 _EARLY_OR_LATE = re.compile("[早晚快]$")  # 早八点, 快九点; but 晚两点 is by two
+_LAST_HOUR = 24
 _HOUR_BEFORE = re.compile(f"(?<![第说讲提{NUMERALS}])[{NUMERALS}]点$")  # 三点|四点之间
 _UNTIL_BEFORE = re.compile("[到过]了?$")
 _ON_AVERAGE = re.compile("(?:平均|人均|每.{1,3}|大约|达到?|约)$")
@@ -170,6 +171,8 @@ def bare_hour(seen: Seen, start: int, end: int) -> Reading | None:
     number = cardinal(run)
     if number is None:
         return None
+    if number.value > _LAST_HOUR and seen.ends(_DAYTIME_BEFORE, start):
+        return stays(start, match.end(), "no_hour")  # 早上六十点: six or ten
     if not number.several and not _is_time(seen, start, end, run):
         return stays(start, match.end(), "points_or_time")
     return written(match.span(), "clock", "hour", group(match, "hour", render.hour))

@@ -10,8 +10,9 @@ from asr_daemon.itn.numerals import digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
 
 _YEAR_CHARS = 4
+_HOW_MANY = {"两": 2, "三": 3, "四": 4, "五": 5}
 _YEARS = re.compile("(?:19|20)[0-9][0-9]")
-_YEARS_AFTER = re.compile("年|这|[三两几]年|[级届]|财年|年度")
+_YEARS_AFTER = re.compile("年|这|[两三四五]年|[级届]|财年|年度")
 _COUNTED = re.compile(
     "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部|周(?!边|围)|年级|季度|小时|分钟|份)"
 )
@@ -45,6 +46,8 @@ def listed_ordinals(seen: Seen, start: int, end: int) -> Reading | None:
 def years(seen: Seen, start: int, end: int) -> Reading | None:
     """Read years said in a row, 二零二三二零二四二零二五这三年, with 、 between: they would run together."""
     run = seen.masked[start:end]
+    if len(run) % _YEAR_CHARS == 1 and _HOW_MANY.get(run[-1]) == len(run) // _YEAR_CHARS:
+        run, end = run[:-1], end - 1  # 二零二三二零二四|两年
     if len(run) < 2 * _YEAR_CHARS or len(run) % _YEAR_CHARS or not is_digit_string(run):
         return None
     figures = digit_string(run)

@@ -25,7 +25,7 @@ _FIRST: tuple[tuple[Rule, str], ...] = (
     (enumerations.room_and_hour, "点"),
     (cardinals.shared_rank, "到至"),
     (phrases.address, "号栋幢座"),
-    (phrases.lasting, "年周岁小分天个"),
+    (phrases.lasting, "年周岁小分天个公米吨斤升"),
     (ratios.percent, "分"),
     (ratios.fraction, "分又"),
     (cardinals.negative, ""),
