@@ -56,7 +56,9 @@ _ONE_LIANG_OF = re.compile("[酒白肉茶牛黄银]")
 _WEIGHED = re.compile("斤$")
 _THOUSANDS = re.compile("[一二两三四五六七八九]千(?:瓦|克(?!拉)|卡(?!路里)|赫|帕|伏|焦)")
 _UNIT = re.compile(f"(?P<number>{render.NUMBER})(?P<unit>{MEASURE})")
-_DURATION = re.compile(f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?![杀懂变])")
+_DURATION = re.compile(
+    f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?:(?P<tenth>{D}){NOT_N}(?!几|{CLASSIFIER}|{MEASURE}))?(?![杀懂变])"
+)
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
 _DEGREES_BEFORE = re.compile(
     "(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|[东西]经|[南北]纬|减|加|烧|用|调|是|在|"
@@ -143,7 +145,9 @@ def duration(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _DURATION.match(seen.masked, start)
     if not match:
         return None
-    edits = group(match, "minute", render.integer), group(match, "second", render.minute)
+    edits = [group(match, "minute", render.integer), group(match, "second", render.minute)]
+    if match["tenth"]:
+        edits.append(group(match, "tenth", render.label))  # 四分十八秒六
     return written(match.span(), "unit", "minutes_and_seconds", *edits)
 
 

@@ -18,6 +18,8 @@ _ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N
 _UNTIL = re.compile(f"(?:到|至)(?P<last>{N}){NOT_N}(?!{CLASSIFIER}|点)")
 _SHARED = re.compile(f"(?P<first>{N})(?:到|至|~|—)(?P<last>{N}){NOT_N}")
 _RANKED = re.compile("(?P<digit>[两二三四五六七八九])(?:[百千]万?|[百千万]亿)")
+_TENS = re.compile("[二三四五六七八][到至][三四五六七八九]十")
+_IN_ORDER = re.compile("[号日岁级层楼页章题月]|周岁")
 _JOINED = re.compile("到|至|—|-|~")
 
 
@@ -70,6 +72,10 @@ def shared_rank(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _SHARED.match(seen.masked, start)
     last = _RANKED.fullmatch(match["last"]) if match else None
     first = cardinal(match["first"]) if match else None
+    if match and first and _TENS.fullmatch(match.group()):
+        tens = DIGIT_VALUES[match["last"][0]]
+        if first.value < tens and not _IN_ORDER.match(seen.text, match.end()):
+            return stays(start, match.end(), "shared_rank")  # 二到三十家: two, or twenty
     if not match or not last or not first or not 0 < first.value < DIGIT_VALUES[last["digit"]]:
         return None
     return stays(start, match.end(), "shared_rank")

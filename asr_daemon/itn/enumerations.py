@@ -6,7 +6,7 @@ import itertools
 import re
 
 from asr_daemon.itn.characters import DIGIT_VALUES, NUMERALS
-from asr_daemon.itn.numerals import digit_string, is_digit_string
+from asr_daemon.itn.numerals import cardinal, digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
 
 _YEAR_CHARS = 4
@@ -20,6 +20,9 @@ _MODEL_YEAR = re.compile("(?:一九|二零)..款")
 _LISTED = re.compile("[章节条款期届类点组项周季名讲课回集部卷册批轮场]|产业")
 _DIALLED = re.compile("打(?:了|过)?$")
 _DAYS = ("九一八", "一二九", "一二八", "七七七")
+_LASTS = re.compile(
+    "天(?![气然]|猫)|年(?![薪终费租产收金利均付缴交底初化级])|个(?:半)?月|周(?![边围年转])|星期"
+)
 _HOUR = re.compile(f"点(?:(?![{NUMERALS}])|(?=[二三四五]?十))")
 _ROOM_AND_TEN = re.compile("(?P<room>[零〇一二三四五六七八九幺]{3,4})(?=十[一二]?$)")
 _LONGEST_BEFORE_COUNT = 6  # a longer run is a telephone's number or the like
@@ -76,6 +79,22 @@ def counted(seen: Seen, start: int, end: int) -> Reading | None:
     if head in _DAYS or is_list(head) or is_list(run):
         return stays(start, end, "list_counted")
     return written((start, end - 1), "digits", "digits_then_count", Edit(start, end - 1, digit_string(head)))
+
+
+def amount_then_time(seen: Seen, start: int, end: int) -> Reading | None:
+    """Part 八万|七天内 and 三十万|五年: nobody counts 87000 days so."""
+    number = cardinal(seen.masked[start:end])
+    if (
+        not number
+        or not number.shorthand
+        or seen.masked[end - 2] not in "千万"
+        or not seen.follows(_LASTS, end)
+    ):
+        return None
+    head = cardinal(seen.masked[start : end - 1])
+    if head is None:
+        return None
+    return written((start, end - 1), "cardinal", "amount_then_time", Edit(start, end - 1, head.written))
 
 
 def room_and_hour(seen: Seen, start: int, end: int) -> Reading | None:

@@ -62,6 +62,10 @@ _STAYING = tuple(
 )
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
 _SHORT_UNITS = ("块", "元", "毛", "斤", "吨", "里", "亩", "米", "度", "升")
+_NUMBER_BEFORE = re.compile(  # 第十三行, 四分之一|下周, 升级到二点三点一|再试
+    f"(?:第|分之|(?:版本|升级|更新|升|[vV])[到至为]?[{NUMERALS}]{{1,3}}点[{NUMERALS}]{{1,3}}点)$"
+)
+_LOOK_BACK = 12
 _COUNTING = "一二两三四五六七八九"
 _COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)")
 _OPEN = re.compile("[位名家个台套款种份手组人]")
@@ -125,8 +129,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
     first, last = max(word[0], start), min(word[1], end)
     left, right = text[start:first], text[last:end]
     whole = text[start:end]
-    if word[0] == start and text[max(0, start - 2) : start].endswith(("第", "分之")):
-        return False  # 第十三行, 四分之一|下周
+    if word[0] == start and _NUMBER_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]):
+        return False
     if not left and not right:
         within = word == run and is_digit_string(whole)
         return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九

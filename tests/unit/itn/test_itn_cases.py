@@ -28,6 +28,7 @@ def to_text(raw: str) -> str:
 
 
 HOUSE, OWN, FAULTS = read("house_cases.tsv"), read("own_cases.tsv"), read("faults.tsv")
+BLIND = read("blind_cases.tsv")  # written by somebody who had not seen the rules
 
 
 @pytest.mark.parametrize(("category", "raw", "expected"), HOUSE, ids=[raw for _, raw, _ in HOUSE])
@@ -50,9 +51,16 @@ def test_what_once_came_out_wrong(category: str) -> None:
     assert [(raw, to_text(raw), to) for raw, to in cases if to_text(raw) not in to] == []
 
 
+@pytest.mark.parametrize("category", sorted({category for category, _, _ in BLIND}))
+def test_sentences_of_another_hand(category: str) -> None:
+    """Sentences whose author had not seen the rules are written as the style says."""
+    cases = [(raw, expected.split("|")) for each, raw, expected in BLIND if each == category]
+    assert [(raw, to_text(raw), to) for raw, to in cases if to_text(raw) not in to] == []
+
+
 def test_a_case_is_normalised_once() -> None:
     """What is written already does not change in a second pass."""
-    written = [to_text(raw) for _, raw, _ in HOUSE + OWN + FAULTS]
+    written = [to_text(raw) for _, raw, _ in HOUSE + OWN + FAULTS + BLIND]
     assert [once for once in written if to_text(once) != once] == []
 
 
@@ -60,7 +68,7 @@ def test_a_rule_reads_only_before_its_followers() -> None:
     """A rule that is not asked, for what follows the numerals, would have read nothing there."""
     words = ProtectedWords()
     unasked = []
-    for _, raw, _ in HOUSE + OWN + FAULTS:
+    for _, raw, _ in HOUSE + OWN + FAULTS + BLIND:
         folded = fold(raw)
         seen = Seen(folded, mask_staying(folded, words))
         for run in RUN.finditer(seen.masked):
