@@ -9,7 +9,7 @@ from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.numerals import cardinal
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
-from asr_daemon.itn.words import digit_begins_word
+from asr_daemon.itn.words import starts_word
 
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
 _NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维])"
@@ -74,7 +74,7 @@ _DEGREES_AFTER = re.compile("度(?:电|以|左右|的|角|半|视|近视|[，。
 def money(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 三块五毛, 三十九块三 and 五毛钱; the units stay as spoken."""
     match = _MONEY.match(seen.masked, start)
-    if match and not (match["short"] and digit_begins_word(seen.text, match.start("short"))):
+    if match and not (match["short"] and starts_word(seen.text, match.start("short"))):
         edits = [group(match, "yuan", render.number)]
         edits += [group(match, name, render.label) for name in ("jiao", "fen", "cents") if match[name]]
         if match["short"]:
@@ -106,7 +106,7 @@ def degrees(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 三十七度五 as 37.5度, and a single digit of degrees; 三度夺冠, thrice, stays."""
     match = _WARMTH.match(seen.masked, start)
     whole = render.integer(match["whole"]) if match else None
-    if match and whole and whole.isdecimal() and not digit_begins_word(seen.text, match.start("tenth")):
+    if match and whole and whole.isdecimal() and not starts_word(seen.text, match.start("tenth")):
         tenth = render.label(match["tenth"])
         first = Edit(*match.span("whole"), f"{whole}.{tenth}")
         return written(match.span(), "temperature", "degrees_tenth", first, Edit(*match.span("tenth"), ""))

@@ -87,6 +87,7 @@ def amount_then_time(seen: Seen, start: int, end: int) -> Reading | None:
     if (
         not number
         or not number.shorthand
+        or seen.masked[end - 1] == "二"  # two years are 两年
         or seen.masked[end - 2] not in "千万"
         or not seen.follows(_LASTS, end)
     ):

@@ -9,7 +9,7 @@ from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
-from asr_daemon.itn.words import digit_begins_word
+from asr_daemon.itn.words import starts_word
 
 _ADDRESS = re.compile(
     f"(?:(?P<yard>{N})号院)?(?P<building>{D})(?P<sign>号楼|栋|幢|座)(?:(?P<entrance>{N})单元)?"
@@ -85,7 +85,7 @@ def rest(seen: Seen, start: int, _end: int) -> Reading | None:
     if not match:
         return None
     name = "rest" if match["rest"] else "one"
-    if digit_begins_word(seen.text, match.start(name)):
+    if starts_word(seen.text, match.start(name)):
         return None
     edits = group(match, "whole", render.integer), group(match, name, render.label)
     return written(match.span(), "unit", "unit_and_rest", *edits)

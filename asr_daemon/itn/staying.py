@@ -14,7 +14,7 @@ from asr_daemon.itn.characters import LONGEST_RUN, MASK, NOT_N, NUMERALS, RUN
 from asr_daemon.itn.context import CLASSIFIER, DAYTIME, MEASURE
 from asr_daemon.itn.holidays import eleven_is_holiday
 from asr_daemon.itn.numerals import cardinal, is_digit_string
-from asr_daemon.itn.words import begins_word
+from asr_daemon.itn.words import begins_word, starts_word
 
 if TYPE_CHECKING:
     from asr_daemon.itn.protected import ProtectedWords
@@ -67,10 +67,10 @@ _NUMBER_BEFORE = re.compile(  # 第十三行, 四分之一|下周, 升级到二�
 )
 _LOOK_BACK = 12
 _COUNTING = "一二两三四五六七八九"
-_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)")
-_OPEN = re.compile("[位名家个台套款种份手组人]")
+_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)|等[奖座舱品功]")
+_OPEN = re.compile("个(?!月|半月|星期)|[位名家台套款种份手组人]")
 _NUMBERS = re.compile(
-    "期|季度|等奖|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
+    "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
 )
 
 
@@ -123,6 +123,26 @@ def _weekday(mask: _Mask, start: int, end: int) -> int:
     return start + 1
 
 
+def _ends_a_number(text: str, run: tuple[int, int], first: int, right: str) -> bool:
+    """Return whether a word that begins within a run is that word: 三百|一起, 二十五万|三险一金."""
+    start, end = run
+    whole, left = text[start:end], text[start:first]
+    number = cardinal(whole)
+    if number and number.shorthand and first == end - 1:
+        return True
+    if right or text[first] not in "一十百千万":
+        return False  # 三点一四一六|祖冲之
+    if (
+        is_digit_string(whole)
+        and (
+            (len(left) < 3 and left not in _HOLIDAYS)  # noqa: PLR2004  # 三三一路
+            or text[first + 1 : first + 2] in ("年", "月", "点")  # 一九四一年|一月一号
+        )
+    ):
+        return len(whole) < 3  # noqa: PLR2004  # too short for a digit string
+    return number is None  # but 二十一天
+
+
 def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  # noqa: PLR0911  # one return per case
     """Return whether a word in a run is that word, and not part of a longer number."""
     start, end = run
@@ -144,18 +164,7 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
         return False  # 九一八 within a longer digit string
     if not left:
         return not _reads(whole)  # 万一|十分钟, but 一百|...
-    if right or text[first] not in "一十百千万":
-        return False  # 三点一四一六|祖冲之
-    if (
-        is_digit_string(whole)
-        and (
-            (len(left) < 3 and left not in _HOLIDAYS)  # noqa: PLR2004  # 三三一路
-            or text[first + 1 : first + 2] in ("年", "月", "点")  # 一九四一年|一月一号
-        )
-    ):
-        return len(whole) < 3  # noqa: PLR2004  # too short for a digit string
-    number = cardinal(whole)
-    return number is None or (number.shorthand and first == end - 1)  # 三百|一起, but 二十一天, 三万一
+    return _ends_a_number(text, run, first, right)
 
 
 def _words(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
@@ -181,8 +190,12 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
     digit = text[end - 1]
     if end - start < 2 or _reads(text[start:end]):  # noqa: PLR2004
         return
-    pattern = _COUNTS_ONE if digit == "一" else _NUMBERS
     whole = cardinal(text[start:end])
+    is_one = digit == "一" or (whole is None and text[end - 2] in "万亿")  # 一百五十万|三个
+    pattern = _COUNTS_ONE if is_one else _NUMBERS
+    if whole and whole.shorthand and starts_word(text, end - 1):
+        mask.hide(end - 1, end)  # 三千|二手房
+        return
     if whole and whole.shorthand and digit != "一" and _OPEN.match(text, end) and not begins_word(text, end):
         mask.hide(start, end)  # 七百五个人: 750, or five for 700
         return

@@ -25,16 +25,20 @@ _MIN_COUNT = 30  # rarer entries are old books' words and names
 _MAX_CHARS = 4
 _LINE = re.compile(f"\n(?:([{COUNTERS}][^ ]+)|([{_DIGITS}][^ ]{{2,}})) ([0-9]+)")
 _OURS = (
-    "二手 五香 三鲜 五金 四季 三七 五花 八宝 九层 三文 七彩 个税 个股 个险 人流 人手 手续费 手机号 名额 份额 "
-    "期权 件数 天气 店庆 房价 票价 门票 套餐 个人信息 个人所得 个人账户 个人资料 "
-    "个人名义 个人简历 班车 三文鱼"
+    "二手 三七 三方 三文鱼 三鲜馅 三鲜饺 三星手机 三星电视 三件套 四件套 "
+    "五件套 四季豆 五金店 五金件 五花肉 五香粉 五香豆 五香牛肉 八宝粥 八宝饭 "
+    "九层塔 九价疫苗 二维码 个税 个股 个险 个人信息 个人所得 个人账户 个人资料 "
+    "个人名义 个人简历 人流 人手 手续费 手机号 名额 份额 期权 件数 天气 "
+    "店庆 房价 票价 门票 套餐 班车"
 )
 # What the dictionary has as a word, and is one counted: 三个人, 两部分, 三本书.
 _COUNTED = (
-    "个人 个个 个头 个儿 个子 个数 个位 人们 人马 人次 人份 人间 天天 天地 部分 部门 方面 方向 本书 "
-    "本报 本本 家子 楼上 楼下 层楼 层面 位数 字头 字号 种种 样样 件件 章节 条条 片片 "
-    "级别 季度 集合 集中 类型 类别 期数 步步 门课 头牛 头猪 双双 对对 口人 口子 手书 手车 手房 手货 名学 "
-    "股东 户人 题目 国人 国家 省份 省市 市县 所以 面对 面向 对于 对方 对面"
+    "个人 个个 个头 个儿 个子 个数 个位 人们 人马 人次 人份 人间 天天 "
+    "天地 部分 部门 方面 方向 本书 本报 本本 家子 楼上 楼下 层楼 层面 "
+    "位数 字头 字号 种种 样样 件件 章节 条条 片片 级别 季度 集合 集中 "
+    "类型 类别 期数 步步 门课 头牛 头猪 双双 对对 口人 口子 手书 手车 "
+    "手房 手货 名学 户人 题目 国人 国家 省份 省市 市县 所以 面对 面向 "
+    "对于 对方 对面"
 )
 
 
@@ -61,11 +65,11 @@ def word_end(text: str, place: int) -> int:
 
 def begins_word(text: str, place: int) -> bool:
     """Return whether the counting word at ``place`` is only the first character of a longer word."""
-    return text[place : place + 1] in COUNTERS and word_end(text, place) > place
+    return text[place : place + 1] in COUNTERS and starts_word(text, place)
 
 
-def digit_begins_word(text: str, place: int) -> bool:
-    """Return whether the digit at ``place`` is of a word: 两斤|三文鱼, but not 二|手脚."""
+def starts_word(text: str, place: int) -> bool:
+    """Return whether a word begins at ``place`` that none behind undoes: 两斤|三文鱼, but not 二|手脚."""
     end = word_end(text, place)
     return end > place and word_end(text, place + 1) <= end
 
