@@ -9,10 +9,10 @@ from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.words import begins_word
 
 STAYING = (
-    f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|十一)(?=[一两二三四五六七八九]天)",  # 五一|三天假
-    f"(?<![{NUMERALS}])十一(?=[一二三四五六七]号)",
-    f"(?<![{NUMERALS}])五一十一(?![{NUMERALS}点月号日年岁个位名人])",
-    f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|三八|五四)(?=[二三四五六七八九]点(?![{NUMERALS}几]))",
+    ("天", f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|十一)(?=[一两二三四五六七八九]天)"),  # 五一|三天假
+    ("号", f"(?<![{NUMERALS}])十一(?=[一二三四五六七]号)"),
+    ("十一", f"(?<![{NUMERALS}])五一十一(?![{NUMERALS}点月号日年岁个位名人])"),
+    ("点", f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|三八|五四)(?=[二三四五六七八九]点(?![{NUMERALS}几]))"),
 )
 _SURELY = re.compile(
     "(?:国庆)?(?:假|放|长假|黄金周|小长假|期间|出游|出去|旅游|旅行|回|返程|出行|加班|值班|促销|大促|活动|档期?|"

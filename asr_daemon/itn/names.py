@@ -1,7 +1,7 @@
 """Names with numerals that a list of words cannot hold: eras, villages, congresses, brands, petrol.
 
-``STAYING`` are patterns, matched on the folded text, whose numerals stay; ``brand`` and ``petrol`` write
-those whose owners write figures.
+``STAYING`` are patterns, matched on the folded text, whose numerals stay, each behind what it cannot do
+without; ``brand`` and ``petrol`` write those whose owners write figures.
 """
 
 from __future__ import annotations
@@ -24,17 +24,27 @@ _MODEL = (
     "手感|性能|信号|外观)|(?:和|跟|与|比)(?:苹果|华为|小米|三星|荣耀|iPhone|vivo|OPPO)"
 )
 STAYING = (
-    f"{_ERA}[{NUMERALS}]{{1,4}}年(?:[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}}[日号]?)?)?",
-    f"[{NUMERALS}]{{1,4}}里(?:铺|店|堡|河|桥|台|屯|庄|坡|村|营|亭|墩|沟|湾|镇|街|岗|庙|寨|塘|园|坪|坨){_NO_VILLAGE}",
-    f"(?<![{NUMERALS}第])[{NUMERALS}]{{1,3}}届(?=(?:全国)?(?:人大|政协|人民代表|党代会|党代表|代表大会)|[^，。]{{0,4}}全会)",
-    f"一加(?=[{NUMERALS}]{{1,3}}(?:{_MODEL}))",
-    f"(?:(?<=[买用换款部台出卖])|(?<=[买换出用][了的])|(?<=[买换用]的是))一加(?=[{NUMERALS}]{{1,3}}(?![{NUMERALS}等加减乘除]))",
-    "三方(?=签|协议|合同|会谈|会议|共同)",
-    "负[一二三四五六](?:(?:和|跟|、)?负[一二三四五六])+(?!等于|加|减|乘|除|度)",
-    "(?:(?<=[停下开]在)|(?<=[停下开]到)|(?<=车库|地下)|(?<=电梯到))负[一二三四五六]",
-    "一九二九不出手|五九六九(?=[，]?沿?河|[，]?隔)|七九河开|八九雁来|九九加一九",
-    "(?<![温天度])[高低](?=八度)八(?=度(?!的?温|电|左右|以))",
-    f"(?<![块元])九毛九(?=(?:西北|集团|餐饮|餐厅|股份|门店|面馆|吃|上市|旗下|创始)|{NOT_N}$)",
+    ("年", f"{_ERA}[{NUMERALS}]{{1,4}}年(?:[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}}[日号]?)?)?"),
+    (
+        "里",
+        f"[{NUMERALS}]{{1,4}}里(?:铺|店|堡|河|桥|台|屯|庄|坡|村|营|亭|墩|沟|湾|镇|街|岗|庙|寨|塘|园|坪|坨){_NO_VILLAGE}",
+    ),
+    (
+        "届",
+        f"(?<![{NUMERALS}第])[{NUMERALS}]{{1,3}}届(?=(?:全国)?(?:人大|政协|人民代表|党代会|党代表|代表大会)|[^，。]{{0,4}}全会)",
+    ),
+    ("一加", f"一加(?=[{NUMERALS}]{{1,3}}(?:{_MODEL}))"),
+    (
+        "一加",
+        f"(?:(?<=[买用换款部台出卖])|(?<=[买换出用][了的])|(?<=[买换用]的是))一加(?=[{NUMERALS}]{{1,3}}(?![{NUMERALS}等加减乘除]))",
+    ),
+    ("二点五", f"[Pp][Mm]二点五(?=[{NUMERALS}])"),  # it and its value would run together
+    ("三方", "三方(?=签|协议|合同|会谈|会议|共同)"),
+    ("负", "负[一二三四五六](?:(?:和|跟|、)?负[一二三四五六])+(?!等于|加|减|乘|除|度)"),
+    ("负", "(?:(?<=[停下开]在)|(?<=[停下开]到)|(?<=车库|地下)|(?<=电梯到))负[一二三四五六]"),
+    ("九", "一九二九不出手|五九六九(?=[，]?沿?河|[，]?隔)|七九河开|八九雁来|九九加一九"),
+    ("八度", "(?<![温天度])[高低](?=八度)八(?=度(?!的?温|电|左右|以))"),
+    ("九毛九", f"(?<![块元])九毛九(?=(?:西北|集团|餐饮|餐厅|股份|门店|面馆|吃|上市|旗下|创始)|{NOT_N}$)"),
 )
 _BRAND = re.compile("(?P<number>五八)(?=同城|到家|集团)")
 _PHONE = re.compile(f"(?P<number>[{NUMERALS}]{{1,3}})")
