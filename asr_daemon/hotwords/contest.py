@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from asr_daemon.hotwords.language import text_costs, word_costs
+from asr_daemon.language.costs import text_costs, word_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

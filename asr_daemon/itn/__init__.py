@@ -1,13 +1,15 @@
 """Inverse text normalisation of Mandarin: spoken numbers in, written minutes out.
 
 ``Normaliser(protect=words).normalise(text)`` returns a :class:`Normalised`: the raw text, the written
-one, and the spans between them, so that token times survive; nothing outside the spans changes. Python's
-standard library is all it takes. A text goes through four steps: traditional characters are folded for
-reading (``characters``), the numerals that stay are masked (``staying``, ``protected``,
-``protected_words.txt``), the rules read the runs of numerals that are left (``tagger``, and a module per
-family of types), and their readings are written (``renderers``, ``normaliser``). A new type is a rule in
-its family's module and its name in the tagger's order; a new fixed word is a word in
-``protected_words.txt``, or in ``[itn] protect``.
+one, and the spans between them, so that token times survive; nothing outside the spans changes. A text goes
+through five steps: traditional characters are folded for reading (``characters``), the text is parted at
+marks and pauses (``borders``), the numerals that stay are masked (``listed`` for a hotword list's words,
+then ``staying``, ``protected``, ``names``, ``holidays`` and ``protected_words.txt``), the rules read the runs
+of numerals that are left (``tagger``, and a module per family of types), and their readings are written
+(``renderers``, ``normaliser``). A new type is a rule in its family's module and its name in the tagger's
+order; a new fixed word is a word in ``protected_words.txt``, or in ``[itn] protect``. Whether a counting
+word only begins a longer one (七百五|手续费) is asked of jieba's dictionary (``words``), which is read once,
+at the first such question.
 
 The style:
 
@@ -30,6 +32,9 @@ The style:
   -, but 零下 and 负一楼 stay.
 * Three spoken digits and more are a digit string, 幺 is 1: 三零一医院 is 301医院. A digit beside a letter
   is written: GPT四 is GPT4, 五G is 5G; APP三次 stays.
+* A phrase is written whole or stays whole: 三年零六个月 is 3年零6个月, 两斤三 is 2斤3, 五号楼三单元六零二 is
+  5号楼3单元602, 第二十七条第三款 stays; so does a range that shares its rank, 三到五百万. Lists of digits
+  (五六七三个月, 第一二三产业) stay. 十一 is the holiday unless something beside it counts; eras stay.
 * 第一 to 第九 stay, 第十二条 is 第12条. Approximate numbers stay (三四个, 十几, 两三百, 七八点钟); before
   多 and 余 the exact part is written: 二十多个 is 20多个.
 * Idioms, fixed words and names stay. Where two readings are open (八千瓦, 万分之一, 一亿零五百万,
@@ -38,7 +43,8 @@ The style:
   English number words (``twenty five percent``). A second pass changes nothing.
 """
 
+from asr_daemon.itn.borders import may_part
 from asr_daemon.itn.normalised import Normalised, Span
 from asr_daemon.itn.normaliser import Normaliser
 
-__all__ = ["Normalised", "Normaliser", "Span"]
+__all__ = ["Normalised", "Normaliser", "Span", "may_part"]

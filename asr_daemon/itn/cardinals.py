@@ -6,16 +6,20 @@ import re
 
 from asr_daemon.itn import amounts
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, N
+from asr_daemon.itn.characters import DIGIT_VALUES, NOT_N, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import cardinal, is_digit_string
-from asr_daemon.itn.ratios import minus
+from asr_daemon.itn.ratios import arithmetic, minus
 from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
 
 _NUMBER = re.compile(render.NUMBER + NOT_N)
 _MINUS_COUNTS = re.compile("[场局球楼层号责重荷载担债盈伤]|于|有")
 _ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N}")
 _UNTIL = re.compile(f"(?:到|至)(?P<last>{N}){NOT_N}(?!{CLASSIFIER}|点)")
+_SHARED = re.compile(f"(?P<first>{N})(?:到|至|~|—)(?P<last>{N}){NOT_N}")
+_RANKED = re.compile("(?P<digit>[两二三四五六七八九])(?:[百千]万?|[百千万]亿)")
+_TENS = re.compile("[二三四五六七八][到至][三四五六七八九]十")
+_IN_ORDER = re.compile("[号日岁级层楼页章题月]|周岁")
 _JOINED = re.compile("到|至|—|-|~")
 
 
@@ -51,12 +55,30 @@ def negative(seen: Seen, start: int, _end: int) -> Reading | None:
             first = parts.edits[0]
             signed = Edit(start - 1, first.end, f"-{first.text}")
             return written((start - 1, parts.end), "negative", "negative", signed, *parts.edits[1:])
+    total = arithmetic(seen, start, match.end())
+    if total and total.rule == "sum":  # 负三加五
+        signed = Edit(start - 1, total.edits[0].end, f"-{total.edits[0].text}")
+        return written((start - 1, total.end), "math", "sum", signed, *total.edits[1:])
     edits = [Edit(start - 1, match.end(), f"-{text}")]
     until = _UNTIL.match(seen.masked, match.end())
     last = cardinal(until["last"]) if until else None
     if until and last:
         edits.append(Edit(until.start("last"), until.end("last"), last.written))
     return written((start - 1, edits[-1].end), "negative", "negative", *edits)
+
+
+def shared_rank(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Leave 三到五百万, in which 三 is three millions; 五到一百 has no rank to share."""
+    match = _SHARED.match(seen.masked, start)
+    last = _RANKED.fullmatch(match["last"]) if match else None
+    first = cardinal(match["first"]) if match else None
+    if match and first and _TENS.fullmatch(match.group()):
+        tens = DIGIT_VALUES[match["last"][0]]
+        if first.value < tens and not _IN_ORDER.match(seen.text, match.end()):
+            return stays(start, match.end(), "shared_rank")  # 二到三十家: two, or twenty
+    if not match or not last or not first or not 0 < first.value < DIGIT_VALUES[last["digit"]]:
+        return None
+    return stays(start, match.end(), "shared_rank")
 
 
 def range_before(read: Rule) -> Rule:

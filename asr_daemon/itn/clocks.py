@@ -23,6 +23,18 @@ _SHORT_OF = re.compile(f"(?P<hour>{N})点差(?P<minute>{N})分")
 _BARE = re.compile(f"(?P<hour>{N})点(?!几|半价)")
 _RANGE = re.compile(f"(?P<first>{N})(?:到|至)(?P<hour>{N})点(?!{D}|几)")
 _HOUR_THEN_COUNT = re.compile(f"(?P<hour>{N})点(?=[二两三四五六七八九](?:位|个人|人(?![次民])|桌|间))")
+_EVENT_BEFORE = re.compile(
+    "(?:高铁|动车|火车|列车|车次|航班|飞机|班车|大巴|闹钟|会议|例会|早会|晨会|晚会|电影|演出|比赛|球赛|考试|"
+    "[约定改]在|[约定]好|[改推提约定挪][到至]|推迟到|提前到|准时|截止|打卡|时间是?|午休|早班|晚班|首班|末班)$"
+)
+_VALUE_BEFORE = re.compile(
+    "(?:[这那增]|[涨跌降升减率价分数值重高宽长深占达超差额](?:[到至了为是在过]|到了)?)$"
+)
+_EVENT_AFTER = re.compile(
+    "集合|集中|开(?![方根尔元])|签|报到|报道|打卡|上班|下班|上课|下课|上车|下车|上机|出发|出门|发车|起飞|降落|落地|抵达|到(?!"
+    f"[{NUMERALS}底处了头手])|进站|出站|进场|入场|登机|起床|睡|吃饭|碰|会合|汇合|见|准时|关门|关店|接[我你他她人]|送[我你他她人]|结束|"
+    "之前|以前|的(?:车|火车|高铁|动车|飞机|航班|电影|课|会|闹钟|班车|船|场|票)|这趟|那趟|那班|走(?!势)|过来|来接|叫我|叫醒"
+)
 _HOUR = re.compile(f"(?P<hour>{N})时(?![间候期代光常而段尚髦差空速效长刻])")
 _DAYTIME_BEFORE = re.compile(f"{DAYTIME}的?$")
 _MIDNIGHT_AFTER = re.compile(
@@ -30,6 +42,10 @@ _MIDNIGHT_AFTER = re.compile(
 )
 _AT_LAST = re.compile("最[早晚]$")
 _EARLY_OR_LATE = re.compile("[早晚快]$")  # 早八点, 快九点; but 晚两点 is by two
+_LAST_HOUR = 24
+_HOUR_BEFORE = re.compile(f"(?<![第说讲提{NUMERALS}])[{NUMERALS}]点$")  # 三点|四点之间
+_UNTIL_BEFORE = re.compile("[到过]了?$")
+_ON_AVERAGE = re.compile("(?:平均|人均|每.{1,3}|大约|达到?|约)$")
 _POINTS_BEFORE = re.compile(POINTS_BEFORE)
 _POINTS_AFTER = re.compile(f"点{POINTS_AFTER}")
 _TIME_AFTER = re.compile(f"点(?:{TIME_AFTER})")
@@ -49,6 +65,7 @@ def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
     counts = seen.ends(_POINTS_BEFORE, start)
     if (
         _daytime(seen, start)
+        or (hour not in _ONE and seen.ends(_HOUR_BEFORE, start))
         or _RANGE_AFTER.match(seen.masked, end)
         or (hour in ("零", "〇") and _MIDNIGHT_AFTER.match(seen.text, end))
         or seen.ends(_AT_LAST, start)
@@ -78,7 +95,7 @@ def minutes(seen: Seen, start: int, end: int) -> Reading | None:
     ten = "十" in minute
     if not ten and not _minutes_meant(seen, match):
         return None
-    if not match["sign"]:
+    if not match["sign"] and not (_timed(seen, match) and hour not in _ONE[1:]):
         counted = _COUNTED_AFTER.match(seen.text, match.end())
         few = len(hour) == 1 and not _daytime(seen, start)
         if (counted or not ten) and few and (hour in _ONE or seen.ends(_POINTS_BEFORE, start)):
@@ -91,12 +108,20 @@ def minutes(seen: Seen, start: int, end: int) -> Reading | None:
 
 def _minutes_meant(seen: Seen, match: re.Match[str]) -> bool:
     """Return whether digits after 点 without 十 are minutes: 零五分, or 零五 and 三零 after a daytime."""
-    minute, daytime = match["minute"], _daytime(seen, match.start())
+    minute, daytime = match["minute"], _daytime(seen, match.start()) or _timed(seen, match)
     if seen.text[match.end("hour")] == "时":
         return True
     if match["sign"]:
         return daytime or minute[0] in "零〇" or "过" in match.group()
     return daytime and len(minute) == 2  # noqa: PLR2004  # 三零
+
+
+def _timed(seen: Seen, match: re.Match[str]) -> bool:
+    """Return whether something that has a time stands beside: 高铁七点零五, 八点四五集合."""
+    if seen.ends(_VALUE_BEFORE, match.start()):
+        return False
+    before, after = seen.ends(_EVENT_BEFORE, match.start()), seen.follows(_EVENT_AFTER, match.end())
+    return bool(after or (before and not _COUNTED_AFTER.match(seen.text, match.end())))
 
 
 def to_go(seen: Seen, start: int, _end: int) -> Reading | None:
@@ -117,9 +142,13 @@ def to_go(seen: Seen, start: int, _end: int) -> Reading | None:
 
 
 def hour_then_count(seen: Seen, start: int, _end: int) -> Reading | None:
-    """Read the hour of a booking, 今晚七点|八位: people have no decimals."""
+    """Read the hour of a booking, 今晚七点|八位, and of 到十二点|五个人: people have no decimals."""
     match = _HOUR_THEN_COUNT.match(seen.masked, start)
-    if not match or not _daytime(seen, start):
+    if not match or (
+        len(match["hour"]) == 1 and not (_daytime(seen, start) or seen.ends(_UNTIL_BEFORE, start))
+    ):
+        return None
+    if seen.ends(_ON_AVERAGE, start):
         return None
     return written((start, match.end()), "clock", "hour", group(match, "hour", render.hour))
 
@@ -142,6 +171,8 @@ def bare_hour(seen: Seen, start: int, end: int) -> Reading | None:
     number = cardinal(run)
     if number is None:
         return None
+    if number.value > _LAST_HOUR and seen.ends(_DAYTIME_BEFORE, start):
+        return stays(start, match.end(), "no_hour")  # 早上六十点: six or ten
     if not number.several and not _is_time(seen, start, end, run):
         return stays(start, match.end(), "points_or_time")
     return written(match.span(), "clock", "hour", group(match, "hour", render.hour))

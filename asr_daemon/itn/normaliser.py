@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.itn.characters import fold
+from asr_daemon.itn.borders import pieces as parted
+from asr_daemon.itn.characters import RUN, fold
+from asr_daemon.itn.listed import ListedWords
 from asr_daemon.itn.normalised import Normalised, Span
 from asr_daemon.itn.protected import ProtectedWords
 from asr_daemon.itn.reading import Seen
 from asr_daemon.itn.staying import mask_staying
 from asr_daemon.itn.tagger import tag
+from asr_daemon.itn.words import without_counters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from asr_daemon.itn.reading import Reading
 
@@ -34,28 +37,50 @@ def _write(raw: str, reading: Reading) -> str:
     return "".join(pieces)
 
 
+def _figures_meet(before: list[str], after: str) -> bool:
+    """Return whether what was written last ends in a figure and what comes begins with one."""
+    ends = before[0][-1:] if before else ""
+    return ends.isascii() and ends.isdecimal() and after[:1].isdecimal()
+
+
 class Normaliser:
     """Writes spoken numbers as a secretary would; see the package's docstring for the style.
 
-    ``protect`` holds words of the user's in which nothing is changed, in the form of ``protected_words.txt``.
+    ``protect`` holds words of the user's in which nothing is changed, in the form of ``protected_words.txt``;
+    ``listed`` holds hotwords, taken literally, which nothing overrules.
     """
 
-    def __init__(self, protect: Iterable[str] = ()) -> None:
+    def __init__(self, protect: Iterable[str] = (), listed: Iterable[str] = ()) -> None:
         self._words = ProtectedWords(protect)
+        self._listed = ListedWords(listed)
 
-    def normalise(self, text: str) -> Normalised:
-        """Return ``text`` written; pure, linear in its length, never empty for a text that is not."""
+    def normalise(self, text: str, borders: Collection[int] = ()) -> Normalised:
+        """Return ``text`` written; pure, linear in its length, never empty for a text that is not.
+
+        ``borders`` are offsets in ``text``, in characters, where the speaker paused: no number and no context
+        reaches across one, as across a mark.
+        """
         folded = fold(text)
-        seen = Seen(folded, mask_staying(folded, self._words))
         pieces: list[str] = []
         spans: list[Span] = []
+        cuts = set(borders)
         done = length = 0
-        for reading in tag(seen):
-            kept, written = text[done : reading.start], _write(text, reading)
-            start = length + len(kept)
-            length = start + len(written)
-            spans.append(Span(reading.start, reading.end, start, length, reading.kind, reading.rule))
-            pieces += (kept, written)
-            done = reading.end
+        for first, last in parted(folded, borders):
+            for reading in self._read(folded[first:last]):
+                start, end = first + reading.start, first + reading.end
+                kept, written = text[done:start], _write(text[first:last], reading)
+                if start == done and start in cuts and _figures_meet(pieces[-1:], written):
+                    continue  # a pause parts them, and nothing would on paper
+                begin = length + len(kept)
+                length = begin + len(written)
+                spans.append(Span(start, end, begin, length, reading.kind, reading.rule))
+                pieces += (kept, written)
+                done = end
         pieces.append(text[done:])
         return Normalised(text, "".join(pieces), tuple(spans))
+
+    def _read(self, piece: str) -> Iterator[Reading]:
+        """Yield the readings of a folded text without borders."""
+        if RUN.search(piece):
+            masked = mask_staying(self._listed.hide(piece), self._words)
+            yield from tag(Seen(*without_counters(piece, masked), piece))

@@ -113,6 +113,8 @@ def _below_hundred_million(text: str) -> Cardinal | None:  # noqa: PLR0911  # as
     if low is None:
         return None
     if len(tail) == 1:  # 一万二
+        if high.value >= 100:  # noqa: PLR2004
+            return None  # 一百五十万|三方
         value = high.value * 10_000 + low.value * 1000
         return None if tail == "两" else Cardinal(value, str(value), True)
     if low.led_by_zero and low.has_thousands and high.value % 10:

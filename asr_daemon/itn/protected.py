@@ -9,7 +9,7 @@ change, so a word without any protects nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from string import ascii_letters
@@ -33,15 +33,6 @@ class _Neighbours:
     after: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
-    """Words that share their first numeral, its place in the word, and their length."""
-
-    offset: int
-    length: int
-    words: dict[str, tuple[_Neighbours, ...]] = field(default_factory=dict)
-
-
 def _alternatives(text: str | None) -> tuple[str, ...]:
     """Return the neighbours a bracket names."""
     parts = [part for part in (text or "").split("|") if part]
@@ -61,10 +52,10 @@ def package_words() -> tuple[str, ...]:
 
 
 class ProtectedWords:
-    """Finds protected words around numerals; the index is by each word's first numeral."""
+    """Finds protected words around numerals; the index is by each word's first numeral and its neighbour."""
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
-        self._index: dict[str, dict[tuple[int, int], _Anchored]] = {}
+        self._index: dict[str, list[tuple[int, str, _Neighbours]]] = {}
         for entry in package_words():
             self._add(entry)
         for word in extra:
@@ -77,11 +68,9 @@ class ProtectedWords:
         offset = next((place for place, character in enumerate(word) if character in NUMERALS), None)
         if offset is None:
             return
-        anchored = self._index.setdefault(word[offset], {}).setdefault(
-            (offset, len(word)), _Anchored(offset, len(word))
-        )
+        key = word[offset : offset + 2] if offset + 1 < len(word) else word[max(0, offset - 1) : offset + 1]
         neighbours = _Neighbours(_alternatives(before), _alternatives(after))
-        anchored.words[word] = (*anchored.words.get(word, ()), neighbours)
+        self._index.setdefault(key, []).append((offset, word, neighbours))
 
     def around(self, text: str, start: int, end: int) -> list[tuple[int, int]]:
         """Return where words stand whose first numeral is in ``text[start:end]``, the longest first.
@@ -90,18 +79,17 @@ class ProtectedWords:
         """
         found: list[tuple[int, int]] = []
         for place in range(start, end):
-            for anchored in self._index.get(text[place], {}).values():
-                first = place - anchored.offset
-                last = first + anchored.length
-                if first < 0:
-                    continue
-                conditions = anchored.words.get(text[first:last])
-                if conditions and any(
-                    not text.startswith(each.after, last)
-                    and not text.endswith(each.before, 0, first)
-                    and not ("$" in each.after and last == len(text))
-                    for each in conditions
-                ):
-                    found.append((first, last))
+            for key in (text[place : place + 2], text[max(0, place - 1) : place + 1], text[place]):
+                for offset, word, each in self._index.get(key, ()):
+                    first = place - offset
+                    last = first + len(word)
+                    if (
+                        first >= 0
+                        and text.startswith(word, first)
+                        and not text.startswith(each.after, last)
+                        and not text.endswith(each.before, 0, first)
+                        and not ("$" in each.after and last == len(text))
+                    ):
+                        found.append((first, last))
         found.sort(key=lambda place: (place[0], -place[1]))
         return found

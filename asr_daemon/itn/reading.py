@@ -18,6 +18,11 @@ class Seen:
 
     text: str
     masked: str
+    spoken: str = ""  # the folded text as it was, where one of the others hides what only looks like a count
+
+    def follows(self, pattern: re.Pattern[str], place: int) -> re.Match[str] | None:
+        """Match a pattern on what was spoken from ``place`` on."""
+        return pattern.match(self.spoken or self.text, place)
 
     def before(self, place: int) -> str:
         """Return the characters before ``place``, numerals that stay included."""

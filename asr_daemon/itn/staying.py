@@ -9,60 +9,76 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from asr_daemon.itn import holidays, names
 from asr_daemon.itn.characters import LONGEST_RUN, MASK, NOT_N, NUMERALS, RUN
-from asr_daemon.itn.context import CLASSIFIER, MEASURE
+from asr_daemon.itn.context import CLASSIFIER, DAYTIME, MEASURE
+from asr_daemon.itn.holidays import eleven_is_holiday
 from asr_daemon.itn.numerals import cardinal, is_digit_string
+from asr_daemon.itn.words import begins_word, starts_word
 
 if TYPE_CHECKING:
     from asr_daemon.itn.protected import ProtectedWords
 
 _SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
 _COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
-_HOLIDAY = (
-    "(?:国庆)?(?:假|放|长假|黄金周|小长假|期间|放假|出游|出去|旅游|旅行|回家|回老家|返程|出行|加班|值班|"
-    "促销|大促|活动|档期?|那几天|那天|当天|快乐|"
-    "之前|之后|以后|以前|前后|过后|前[^面]|后[^面]|去|要去|你|我|咱|准备|打算|怎么|人多|到处|景区|"
-    "高速|节|连休|休)"
-)
 _HOLIDAYS = ("五一", "六一", "七一", "八一")
+_PEOPLE = ("张三", "李四", "王五", "赵六")
 _CONGRESS = f"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|二十[一二]?)"
 _NO_CONGRESS = (  # 十二大类
     "块目卡步难军战奇名酷王家硬古宝毒洲洋件杯碗盒箱桶瓶车圈堆批排类亮问措举领板任重品"
     "行城看趋优功特原系工项技方核主热关要体模场景"
 )
-_STAYING = tuple(
-    re.compile(pattern)
-    for pattern in (
-        f"{_SHORT}届[一二三四五六七八九]中全会",
-        r"十([个块天年次斤])八\1",
-        rf"(?<![{NUMERALS}点])[一二两三四五六七八九]([年块毛])[二两三四五六七八九]\1{NOT_N}",  # 三块五块的
-        f"(?<![人总分次个件位倍指基级届页天岁读参系函票股户房层期计年字行线])数十(?:[万亿]{{0,2}}{NOT_N}|(?=千[克瓦米帕卡赫伏]))",
-        f"{_SHORT}(?=好?几)",
-        f"(?<=几)[{NUMERALS}]{{1,8}}",
-        f"{_SHORT}(?=来{_COUNTED})(?!来(?:自|到|源|说|看|人了))",
-        f"{_SHORT}(?=进制)",
-        "十(?=数[万亿人个年天日里种名次位家倍座条块元岁])",
-        "(?:路易|查理|亨利|乔治|彼得|亚历山大|本笃|庇护|若望)十[一二三四五六]",
-        f"{_SHORT}元[{NUMERALS}]次",
-        r"大年(?:三十|初[一二三四五六七八九十])|(?<![今去明前后每])年三十(?=晚|夜|儿|那天|$)|(?<![年最起当期])初十",
-        r"(?:正月|腊月|冬月)(?:初|廿)?[一二三四五六七八九十]{1,3}",
-        f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?",
-        f"[{NUMERALS}]{{1,3}}月(?:初|廿)[{NUMERALS}]{{1,2}}",
-        f"负{_SHORT}[楼层]",
-        "第[一二三四五六七八九](?:百货|百盛)",
-        f"(?<![{NUMERALS}])一年(?=[一两二三四五六七八九几][次回趟度])",
-        f"{_CONGRESS}大(?![{_NO_CONGRESS}])",
-        rf"(?<![{NUMERALS}第])十一(?={_HOLIDAY})",
-        rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])",
-        r"[一二三四五六]年[一二三四五六七八九十]+班",
-        f"(?:十几|几十|上百|数十)(?:到|至){_SHORT}",
+# Beside each pattern what it cannot do without: a text without that need not be searched.
+STAYING = tuple(
+    (needle, re.compile(pattern))
+    for needle, pattern in (
+        ("届", f"{_SHORT}届[一二三四五六七八九]中全会"),
+        ("八", r"十([个块天年次斤])八\1"),
+        # 三块五块的
+        ("", rf"(?<![{NUMERALS}点])[一二两三四五六七八九]([年块毛])[二两三四五六七八九]\1{NOT_N}"),
+        (
+            "数十",
+            f"(?<![人总分次个件位倍指基级届页天岁读参系函票股户房层期计年字行线])数十(?:[万亿]{{0,2}}{NOT_N}|(?=千[克瓦米帕卡赫伏]))",
+        ),
+        ("几", f"{_SHORT}(?=好?几)"),
+        ("几", f"(?<=几)[{NUMERALS}]{{1,8}}"),
+        ("来", f"{_SHORT}(?=来{_COUNTED})(?!来(?:自|到|源|说|看|人了))"),
+        ("进制", f"{_SHORT}(?=进制)"),
+        ("九十点", f"(?:{DAYTIME}|差不多|大概|大约|[睡等玩拖干忙]?到)九十点(?![{NUMERALS}分])"),
+        ("九十点", "九十点(?=钟|左右|多|开会|来|去|起|才|见|出|的时候|睡|再)"),
+        ("一点", "(?<=[这那哪])一点(?=[一两二三四五六七八九](?:个(?!百分点|点)|家|位|名|人|方|部门))"),
+        ("十数", "十(?=数[万亿人个年天日里种名次位家倍座条块元岁])"),
+        ("十", "(?:路易|查理|亨利|乔治|彼得|亚历山大|本笃|庇护|若望)十[一二三四五六]"),
+        ("元", f"{_SHORT}元[{NUMERALS}]次"),
+        (
+            "",
+            r"大年(?:三十|初[一二三四五六七八九十])|(?<![今去明前后每])年三十(?=晚|夜|儿|那天|$)|(?<![年最起当期])初十",
+        ),
+        ("月", r"(?:正月|腊月|冬月)(?:初|廿)?[一二三四五六七八九十]{1,3}"),
+        ("月", f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?"),
+        ("月", f"[{NUMERALS}]{{1,3}}月(?:初|廿)[{NUMERALS}]{{1,2}}"),
+        ("负", f"负{_SHORT}[楼层]"),
+        ("第", "第[一二三四五六七八九](?:百货|百盛)"),
+        ("一年", f"(?<![{NUMERALS}])一年(?=[一两二三四五六七八九几][次回趟度])"),
+        ("大", f"{_CONGRESS}大(?![{_NO_CONGRESS}])"),
+        *names.STAYING,
+        *holidays.STAYING,
+        ("十一", rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])"),
+        ("班", r"[一二三四五六]年[一二三四五六七八九十]+班"),
+        ("", f"(?:十几|几十|上百|数十)(?:到|至){_SHORT}"),
     )
 )
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)$")
+_SHORT_UNITS = ("块", "元", "毛", "斤", "吨", "里", "亩", "米", "度", "升")
+_NUMBER_BEFORE = re.compile(  # 第十三行, 四分之一|下周, 升级到二点三点一|再试
+    f"(?:第|分之|(?:版本|升级|更新|升|[vV])[到至为]?[{NUMERALS}]{{1,3}}点[{NUMERALS}]{{1,3}}点)$"
+)
+_LOOK_BACK = 12
 _COUNTING = "一二两三四五六七八九"
-_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)")
+_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)|等[奖座舱品功]")
+_OPEN = re.compile("个(?!月|半月|星期)|[位名家台套款种份手组人]")
 _NUMBERS = re.compile(
-    "期|季度|等奖|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
+    "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
 )
 
 
@@ -115,25 +131,13 @@ def _weekday(mask: _Mask, start: int, end: int) -> int:
     return start + 1
 
 
-def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  # noqa: PLR0911  # one return per case
-    """Return whether a word in a run is that word, and not part of a longer number."""
+def _ends_a_number(text: str, run: tuple[int, int], first: int, right: str) -> bool:
+    """Return whether a word that begins within a run is that word: 三百|一起, 二十五万|三险一金."""
     start, end = run
-    first, last = max(word[0], start), min(word[1], end)
-    left, right = text[start:first], text[last:end]
-    whole = text[start:end]
-    if word[0] == start and text[max(0, start - 2) : start].endswith(("第", "分之")):
-        return False  # 第十三行, 四分之一|下周
-    if not left and not right:
-        within = word == run and is_digit_string(whole)
-        return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九
-    if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
-        if text[first:last] != "一" and _reads(whole):
-            return False  # 张三, 今年三十: but 一张|三十块, 今年|三十七
-        return right[0] not in "百千万亿" or cardinal(whole) is None
-    if word == (first, last) and is_digit_string(whole):
-        return False  # 九一八 within a longer digit string
-    if not left:
-        return not _reads(whole)  # 万一|十分钟, but 一百|...
+    whole, left = text[start:end], text[start:first]
+    number = cardinal(whole)
+    if number and number.shorthand and first == end - 1:
+        return True
     if right or text[first] not in "一十百千万":
         return False  # 三点一四一六|祖冲之
     if (
@@ -144,8 +148,31 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
         )
     ):
         return len(whole) < 3  # noqa: PLR2004  # too short for a digit string
-    number = cardinal(whole)
-    return number is None or (number.shorthand and first == end - 1)  # 三百|一起, but 二十一天, 三万一
+    return number is None  # but 二十一天
+
+
+def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  # noqa: PLR0911  # one return per case
+    """Return whether a word in a run is that word, and not part of a longer number."""
+    start, end = run
+    first, last = max(word[0], start), min(word[1], end)
+    left, right = text[start:first], text[last:end]
+    whole = text[start:end]
+    if word[0] == start and _NUMBER_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]):
+        return False
+    if not left and not right:
+        within = word == run and is_digit_string(whole)
+        return not (within and "点" in (text[start - 1 : start], text[end : end + 1]))  # 零点|三六九
+    if text[word[0] : last] in _PEOPLE and last == start + 1 and text[end : end + 1] in ("点", "号", "月"):
+        return cardinal(right) is not None or not right  # 张三|十点到, 李四|十五号到
+    if not left and word[0] < start:  # 统一|一百块, but 最高|一百四十二万
+        if text[first:last] != "一" and _reads(whole):
+            return False  # 张三, 今年三十: but 一张|三十块, 今年|三十七
+        return right[0] not in "百千万亿" or cardinal(whole) is None
+    if word == (first, last) and is_digit_string(whole):
+        return False  # 九一八 within a longer digit string
+    if not left:
+        return not _reads(whole)  # 万一|十分钟, but 一百|...
+    return _ends_a_number(text, run, first, right)
 
 
 def _words(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
@@ -171,18 +198,22 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
     digit = text[end - 1]
     if end - start < 2 or _reads(text[start:end]):  # noqa: PLR2004
         return
-    pattern = _COUNTS_ONE if digit == "一" else _NUMBERS
-    if digit not in _COUNTING or not pattern.match(text, end):
+    whole = cardinal(text[start:end])
+    is_one = digit == "一" or (whole is None and text[end - 2] in "万亿")  # 一百五十万|三个
+    pattern = _COUNTS_ONE if is_one else _NUMBERS
+    if whole and whole.shorthand and starts_word(text, end - 1):
+        mask.hide(end - 1, end)  # 三千|二手房
+        return
+    if whole and whole.shorthand and digit != "一" and _OPEN.match(text, end) and not begins_word(text, end):
+        mask.hide(start, end)  # 七百五个人: 750, or five for 700
+        return
+    if digit not in _COUNTING or not pattern.match(text, end) or begins_word(text, end):
         return
     head, last = cardinal(text[start : end - 1]), cardinal(digit)
     before = cardinal(text[end - 2])
     if head is None or last is None or (before is not None and last.value == before.value + 1):
         return  # 二十五六个
-    if (
-        head.several
-        or text[start - 1 : start] in ("块", "元", "毛")
-        or text[max(0, start - 2) : start] == "分之"
-    ):
+    if head.several or text[start - 1 : start] in _SHORT_UNITS or text[max(0, start - 2) : start] == "分之":
         mask.hide(end - 1, end)
 
 
@@ -202,7 +233,9 @@ def _kilo(text: str, start: int, end: int) -> bool:
 def mask_staying(text: str, words: ProtectedWords) -> str:
     """Return the folded ``text`` with the numerals masked that must stay; linear in its length."""
     mask = _Mask(text)
-    for pattern in _STAYING:
+    for needle, pattern in STAYING:
+        if needle not in text:
+            continue
         for match in pattern.finditer(text):
             mask.hide(*match.span())
     position = 0
@@ -213,6 +246,9 @@ def mask_staying(text: str, words: ProtectedWords) -> str:
         if end - start > LONGEST_RUN or any(
             character.isdecimal() or character in "%‰" for character in beside
         ):
+            mask.hide(start, end)
+            continue
+        if eleven_is_holiday(text, start, end):
             mask.hide(start, end)
             continue
         start = _weekday(mask, start, end)

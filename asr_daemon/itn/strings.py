@@ -13,14 +13,16 @@ from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
 _VERSION = re.compile(f"{N}(?:点{N}){{2,5}}(?!点|[几多])")
 _PART = re.compile(N)
 _DECIMAL = re.compile(f"{render.NUMBER}(?!几)")
-_HOUR_AND_HOUR = re.compile(f"{N}点{D}点")
+_HOUR_AND_HOUR = re.compile(f"(?P<hour>{N})点{D}点")
 _AFTER_LETTER = re.compile(f"(?P<major>{D})点(?P<minor>{N})(?![{NUMERALS}点])")
 _COUNTED_FIRST = re.compile("[是来]|首先|方面")
 _STRING = 3
 _RISING = "零一二三四五六七八九"
 _ABOUT_AGE = re.compile("([二三四五六七八九])[一二三四五六七八]\\1[二三四五六七八九]")  # 二八二九岁
 _AGED = re.compile("岁|的样子|左右|天|年纪")
-_LABELLED = re.compile("(?:[A-Za-z]|码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道)是?[：:为]?$")
+_LABELLED = re.compile(
+    "(?:[A-Za-z]|码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道|[民刑行][初终]|字第?)是?[：:为]?$"
+)
 _LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
 _LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
 _LETTER_AFTER = re.compile(r"(?P<word>[A-Za-z]+)(?![A-Za-z])")
@@ -81,10 +83,16 @@ def version(seen: Seen, start: int, _end: int) -> Reading | None:
     )
 
 
+def _two_hours(seen: Seen, start: int) -> bool:
+    """Return whether 三点四点 stands here, and not 三千一百二十五点六点."""
+    match = _HOUR_AND_HOUR.match(seen.masked, start)
+    return bool(match and render.hour(match["hour"]))
+
+
 def decimal(seen: Seen, start: int, end: int) -> Reading | None:
     """Read 三点一四; 三点一是 begins a list."""
     match = _DECIMAL.match(seen.masked, start)
-    if not match or match.end() <= end or _HOUR_AND_HOUR.match(seen.masked, start):
+    if not match or match.end() <= end or _two_hours(seen, start):
         return None
     if seen.text[match.end() - 1] == "一" and _COUNTED_FIRST.match(seen.text, match.end()):
         return stays(start, match.end(), "points_first")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.itn import amounts, cardinals, clocks, dates, ratios, strings
+from asr_daemon.itn import amounts, cardinals, clocks, dates, enumerations, names, phrases, ratios, strings
 from asr_daemon.itn.characters import RUN
 
 if TYPE_CHECKING:
@@ -15,7 +15,19 @@ if TYPE_CHECKING:
 # In order: what is longer and surer comes first. Beside each rule, the characters one of which follows the
 # numerals it reads (so that most rules need not be asked at all); "" is any.
 _FIRST: tuple[tuple[Rule, str], ...] = (
+    (phrases.articles, "条章节款项编篇目"),
+    (enumerations.listed_ordinals, ""),
     (cardinals.ordinal, ""),
+    (names.brand, ""),
+    (names.petrol, ""),
+    (enumerations.years, ""),
+    (enumerations.counted, ""),
+    (enumerations.amount_then_time, "天年个周星"),
+    (enumerations.room_and_hour, "点"),
+    (cardinals.shared_rank, "到至"),
+    (phrases.address, "号栋幢座"),
+    (amounts.duration, "分"),
+    (phrases.lasting, "年周岁小分天个公米吨斤升"),
     (ratios.percent, "分"),
     (ratios.fraction, "分又"),
     (cardinals.negative, ""),
@@ -33,7 +45,7 @@ _FIRST: tuple[tuple[Rule, str], ...] = (
     (amounts.money, "块元圆毛角分点"),
     (amounts.degrees, "度"),
     (amounts.length, "米秒"),
-    (amounts.duration, "分"),
+    (phrases.rest, "公千斤吨亩丈尺"),
     (clocks.hour_then_count, "点"),
     (strings.decimal, "点"),
     (clocks.hour_range, "到至"),
@@ -77,13 +89,24 @@ _partner = _first_of(RULES)
 _read = _first_of((*_FIRST, (cardinals.range_before(_partner), "到至—-~"), *_LAST))
 
 
+def _is_figure(character: str) -> bool:
+    return character.isascii() and character.isdecimal()
+
+
 def tag(seen: Seen) -> Iterator[Reading]:
-    """Yield the readings that change something, in order, without overlap; linear in the text's length."""
-    position = 0
+    """Yield the readings that change something, in order, without overlap; linear in the text's length.
+
+    Figures never run into figures: of 三零六三点半 the room is written, 306, and the hour stays.
+    """
+    position, figures_end = 0, -1
     while run := RUN.search(seen.masked, position):
         start, position = run.span()
         reading = _read(seen, start, position)
         if reading is not None:
-            position = max(position, reading.end)
-            if reading.edits:
+            position = reading.end  # within the run where only its head was a number: 百分之五|百分之十
+            if reading.edits and not (
+                reading.edits[0].start == figures_end and _is_figure(reading.edits[0].text[:1])
+            ):
+                last = reading.edits[-1]
+                figures_end = last.end if _is_figure(last.text[-1:]) else -1
                 yield reading

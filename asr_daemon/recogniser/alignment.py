@@ -70,7 +70,7 @@ def insert(
     """
     pieces, placed, at = [], [], 0
     for raw_offset, mark in marks:
-        offset = _follow(raw_offset, spans)
+        offset = follow(raw_offset, spans)
         if offset is not None and offset >= at:
             pieces += [text[at:offset], mark]
             placed.append((offset, len(mark)))
@@ -89,7 +89,7 @@ def insert(
     return "".join(pieces), tuple(sorted((*moved, *marks_as_spans), key=lambda span: (span.start, span.end)))
 
 
-def _follow(raw_offset: int, spans: Sequence[Span]) -> int | None:
+def follow(raw_offset: int, spans: Sequence[Span]) -> int | None:
     """Return where an offset of the first text lies in the last; None where it is inside a span."""
     shift = 0
     for span in spans:

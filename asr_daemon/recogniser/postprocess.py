@@ -1,18 +1,23 @@
-"""From what the model said to what people read: corrected, normalised, punctuated, each exactly once.
+"""From what the model said to what people read: corrected, punctuated, normalised, each exactly once.
 
 Enters: a segment's :class:`Spoken`. Leaves: a :class:`~asr_daemon.transcripts.transcript.Segment` whose spans
 map the raw text to the written one. Nothing raises: a step that fails is left out for that segment, and said
 once a job.
+
+Punctuation comes before the numbers, in the spoken form that its model knows: a mark ends a number. Where
+nothing writes marks, the speaker's pauses do that.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from asr_daemon.hotwords.correction import Corrector
 from asr_daemon.hotwords.hits import find_hits
-from asr_daemon.itn import Normaliser
-from asr_daemon.recogniser.alignment import compose, insert, spans_of
+from asr_daemon.itn import Normaliser, may_part
+from asr_daemon.recogniser.alignment import compose, follow, insert, spans_of
+from asr_daemon.recogniser.pauses import pauses
 from asr_daemon.transcripts.transcript import Correction, Segment, Token
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MARK = re.compile("[，。！？；、,!?;]")
 _CHINESE = ("zh", "yue", "auto")
 
 
@@ -50,14 +56,15 @@ class Postprocessor:
             "correction",
             lambda: Corrector(profile.hotwords, profile.replacements, profile.phonetic_correction),
         )
-        self._normaliser = self._or_none("itn", lambda: Normaliser(profile.protect)) if normalises else None
+        self._normaliser = self._or_none("itn", lambda: _normaliser(profile)) if normalises else None
 
     def segment(self, index: int, start_ms: int, end_ms: int, spoken: Spoken) -> Segment:
         """Return the finished segment."""
         corrected, corrections = self._correct(spoken.text)
         hits = find_hits(spoken.text, corrections, self._hotwords)
-        text, spans = self._normalise(corrected, spans_of(corrections))
-        text, spans = self._punctuate(corrected, text, spans, spans_of(corrections))
+        marks = self._marks(corrected)
+        text, spans = _punctuated(corrected, marks or (), spans_of(corrections))
+        text, spans = self._normalise(text, spans, pauses(spoken) if marks is None else ())
         return Segment(
             index=index,
             start_ms=start_ms,
@@ -78,24 +85,24 @@ class Postprocessor:
         done = self._or_none("correction", lambda: corrector.correct(raw))
         return (done.text, tuple(done.corrections)) if done is not None else (raw, ())
 
-    def _normalise(self, corrected: str, spans: tuple[Span, ...]) -> tuple[str, tuple[Span, ...]]:
-        if self._normaliser is None or not corrected:
-            return corrected, spans
-        normaliser = self._normaliser
-        done = self._or_none("itn", lambda: normaliser.normalise(corrected))
-        return (done.text, compose(spans, done.spans)) if done is not None else (corrected, spans)
-
-    def _punctuate(
-        self, corrected: str, text: str, spans: tuple[Span, ...], correction_spans: tuple[Span, ...]
-    ) -> tuple[str, tuple[Span, ...]]:
-        """Ask for punctuation on the spoken form, which the model knows; insert it in the written."""
-        if self._punctuator is None or not text:
-            return text, spans
+    def _marks(self, corrected: str) -> Sequence[tuple[int, str]] | None:
+        """Return (offset in ``corrected``, mark); None where nobody says where marks belong."""
+        if self._punctuator is None or not corrected:
+            return None
         punctuator = self._punctuator
-        marks = self._or_none("punctuation", lambda: punctuator.marks(corrected))
-        if not marks:
+        return self._or_none("punctuation", lambda: punctuator.marks(corrected))
+
+    def _normalise(
+        self, text: str, spans: tuple[Span, ...], paused: Sequence[int]
+    ) -> tuple[str, tuple[Span, ...]]:
+        """Write the numbers; ``paused`` are offsets in the raw text, of use where the text has no marks."""
+        if self._normaliser is None or not text:
             return text, spans
-        return insert(text, _in_raw(marks, correction_spans), spans)
+        normaliser = self._normaliser
+        followed = () if _MARK.search(text) else (follow(offset, spans) for offset in paused)
+        borders = [offset for offset in followed if offset is not None and may_part(text, offset)]
+        done = self._or_none("itn", lambda: normaliser.normalise(text, borders))
+        return (done.text, compose(spans, done.spans)) if done is not None else (text, spans)
 
     def _or_none(self, step: str, work: Callable[[], T]) -> T | None:
         try:
@@ -109,6 +116,19 @@ class Postprocessor:
                     {"step": step, "error": f"{type(error).__name__}: {error}"},
                 )
             return None
+
+
+def _normaliser(profile: Profile) -> Normaliser:
+    """Return the normaliser; what the hotword list holds is written as it stands there."""
+    return Normaliser(profile.protect, (*profile.hotwords, *(right for _, right in profile.replacements)))
+
+
+def _punctuated(
+    corrected: str, marks: Sequence[tuple[int, str]], spans: tuple[Span, ...]
+) -> tuple[str, tuple[Span, ...]]:
+    """Insert the marks, but for those within a number: nobody writes 138，0013，8000."""
+    sure = [(offset, mark) for offset, mark in marks if may_part(corrected, offset)]
+    return insert(corrected, _in_raw(sure, spans), spans) if sure else (corrected, spans)
 
 
 def _in_raw(marks: Sequence[tuple[int, str]], spans: Sequence[Span]) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """What it costs the reader when a line ends inside a word.
 
 Enters: a text. Leaves: for each place between two characters a price in nats: 0 between words, what the words
-cost more for being cut (hotwords/language.py) inside one. Names, which are in no dictionary, and what belongs
+cost more for being cut (language/costs.py) inside one. Names, which are in no dictionary, and what belongs
 to the character before or after it (particles, prepositions, numerals with their counting words) have prices
 set by hand. Nothing raises; without jieba's dictionary only those are left.
 """
@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asr_daemon.hotwords.dictionary import small_word_costs
-from asr_daemon.hotwords.language import MAX_CHAR_COST, text_costs
+from asr_daemon.language.costs import MAX_CHAR_COST, text_costs
+from asr_daemon.language.small_dictionary import small_word_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

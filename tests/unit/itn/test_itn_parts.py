@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from asr_daemon.itn import Normaliser, Span
+from asr_daemon.itn import Normaliser, Span, may_part
 from asr_daemon.itn.characters import MASK, fold
 from asr_daemon.itn.explain import explain
 from asr_daemon.itn.numerals import cardinal
 from asr_daemon.itn.protected import ProtectedWords, package_words
-from asr_daemon.itn.staying import mask_staying
+from asr_daemon.itn.staying import STAYING, mask_staying
 
 NORMALISER = Normaliser()
 
@@ -156,3 +158,84 @@ def test_long_monotony_is_survived(unit: str) -> None:
 def test_empty_stays_empty() -> None:
     """The empty text is the empty text."""
     assert NORMALISER.normalise("").text == ""
+
+
+def test_nothing_reaches_across_a_border() -> None:
+    """A pause parts numbers, dates and contexts as a mark does."""
+    for left, right in (("一千", "二百个"), ("三月", "五号"), ("下午", "三点五个人"), ("二百", "五十度二")):
+        apart = NORMALISER.normalise(left).text, NORMALISER.normalise(right).text
+        assert NORMALISER.normalise(f"{left}，{right}").text == "，".join(apart)
+        spans = NORMALISER.normalise(left + right, borders=[len(left)]).spans
+        assert all(span.raw_end <= len(left) or span.raw_start >= len(left) for span in spans)
+
+
+def test_figures_do_not_meet_at_a_border() -> None:
+    """What a pause parted and paper would not stays spoken: 100二十个, not 10020个."""
+    result = NORMALISER.normalise("一百二十个", borders=[2])
+    assert result.text == "100二十个"
+    assert [(span.raw_start, span.raw_end) for span in result.spans] == [(0, 2)]
+
+
+def test_borders_outside_the_text_do_not_count() -> None:
+    """An offset that is none changes nothing."""
+    assert NORMALISER.normalise("二十个", borders=[-3, 0, 3, 99]).text == "20个"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "parts"),
+    [
+        ("三零六", "三点半", True),
+        ("张三", "十点到", True),
+        ("你好", "大家", True),
+        ("幺三八", "零零一三八零零零", False),
+        ("验证码三八", "零六", False),
+        ("百分之", "二十", False),
+        ("三", "千五", False),
+    ],
+)
+def test_where_a_pause_parts_numbers(left: str, right: str, parts: bool) -> None:
+    """A breath within a number is no border."""
+    assert may_part(left + right, len(left)) is parts
+
+
+def test_listed_words_win() -> None:
+    """A listed word keeps its numerals against every reading, but is no part of a longer number."""
+    ours = Normaliser(listed=["张三十", "二十里铺", "第一百", "五一", "C三十", "三百 分", "没有数字"])
+    assert ours.normalise("张三十点到二十里铺").text == "张三十点到二十里铺"
+    assert ours.normalise("第一百二十条，第一百货").text == "第120条，第一百货"
+    assert ours.normalise("房间二五一，五一不去").text == "房间251，五一不去"
+    assert ours.normalise("C三十和C四十，三百分").text == "C三十和C40，三百分"
+
+
+def test_a_listed_word_is_taken_literally() -> None:
+    """Brackets in a hotword are characters, not conditions."""
+    assert Normaliser(listed=["[^a]三十人"]).normalise("三十人").text == "30人"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("七百五手续费", "750手续费"),
+        ("五百八名单", "580名单"),
+        ("八百三份额", "830份额"),
+        ("三块五手工费", "3块5手工费"),
+    ],
+)
+def test_a_counting_word_within_a_longer_word_counts_nothing(raw: str, text: str) -> None:
+    """Nothing is counted by the first character of 手续, 名单 or 份额."""
+    assert NORMALISER.normalise(raw).text == text
+
+
+def test_a_needle_is_part_of_whatever_its_pattern_finds() -> None:
+    """A pattern that is not tried, for want of its needle, would have found nothing in any case."""
+    here = Path(__file__).parent
+    lines = [line for file in here.glob("*.tsv") for line in file.read_text(encoding="utf-8").splitlines()]
+    texts = [fold(line.split("\t")[1]) for line in lines if "\t" in line]
+    found = [
+        (pattern.pattern, text)
+        for needle, pattern in STAYING
+        for text in texts
+        if needle not in text and pattern.search(text)
+    ]
+    assert len(texts) > 5000
+    assert found == []

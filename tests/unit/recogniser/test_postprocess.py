@@ -154,3 +154,75 @@ def test_an_empty_segment_stays_empty(flags: tuple[str, ...]) -> None:
     """Nothing is made of nothing; the flags are kept."""
     segment = make(Profile("m"), Marks())[0].segment(0, 0, 1, Spoken("", flags=flags))
     assert (segment.text, segment.raw_text, segment.flags) == ("", "", flags)
+
+
+class Commas:
+    """A punctuator that puts a comma behind a word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def marks(self, text: str) -> list[tuple[int, str]]:
+        """Return one mark behind the first occurrence."""
+        place = text.find(self.word)
+        return [] if place < 0 else [(place + len(self.word), "，")]
+
+
+def said(text: str, *pauses_before: int) -> Spoken:
+    """Return a text whose every character takes 200 ms, with 300 ms of nothing before some."""
+    tokens, at = [], 0
+    for place, character in enumerate(text):
+        at += 300 * (place in pauses_before)
+        tokens.append(Token(character, at, at + 200))
+        at += 200
+    return Spoken(text, tuple(tokens))
+
+
+def test_a_mark_ends_a_number() -> None:
+    """Punctuation comes first: what stands on its two sides is read apart, and maps back to what was said."""
+    segment = make(Profile("m"), Commas("七百五"))[0].segment(0, 0, 1, Spoken("上月七百五三百人来"))
+    assert segment.text == "上月750，300人来"
+    assert [segment.raw_text[s.raw_start : s.raw_end] for s in segment.spans] == ["七百五", "", "三百"]
+    assert [segment.text[s.start : s.end] for s in segment.spans] == ["750", "，", "300"]
+
+
+def test_no_mark_is_put_into_a_number() -> None:
+    """A breath within a telephone's number is no comma."""
+    segment = make(Profile("m"), Commas("幺三八"))[0].segment(0, 0, 1, Spoken("打幺三八零零幺三八零零零"))
+    assert segment.text == "打13800138000"
+
+
+def test_a_pause_ends_a_number_where_nobody_writes_marks() -> None:
+    """Three tenths of a second part two numbers; without them they are one; with marks they do not count."""
+    text = "给了一百二十个人来"
+    post = make(Profile("m"))[0]
+    assert post.segment(0, 0, 1, said(text)).text == "给了120个人来"
+    assert post.segment(0, 0, 1, said(text, 4)).text == "给了100二十个人来"
+    with_marks = make(Profile("m"), Commas("人"))[0]
+    assert with_marks.segment(0, 0, 1, said(text, 4)).text == "给了120个人，来"
+
+
+def test_a_pause_is_followed_through_a_correction() -> None:
+    """The border lies where the pause was, though a correction before it made the text longer."""
+    profile = Profile("m", replacements=(("李雷", "李雷雷"),), phonetic_correction=False)
+    segment = make(profile)[0].segment(0, 0, 1, said("李雷给了一百二十个人", 6))
+    assert segment.text == "李雷雷给了100二十个人"
+
+
+def test_a_pause_within_a_telephone_number_is_a_breath() -> None:
+    """Figures said in groups are one number."""
+    segment = make(Profile("m"))[0].segment(0, 0, 1, said("打幺三八零零幺三八零零零", 4, 8))
+    assert segment.text == "打13800138000"
+
+
+def test_listed_words_keep_their_numerals() -> None:
+    """A hotword, and what a replacement writes, is written as somebody listed it, beside other numbers."""
+    profile = Profile(
+        "m",
+        hotwords=("张三十", "十五 号院"),
+        replacements=(("二十里谱", "二十里铺设计院"),),
+        phonetic_correction=False,
+    )
+    segment = make(profile)[0].segment(0, 0, 1, Spoken("张三十点了二十五个菜送到十五号院和二十里谱"))
+    assert segment.text == "张三十点了25个菜送到十五号院和二十里铺设计院"
+    assert segment.hotwords_hit == ("张三十", "十五 号院")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Protocol
+
+from asr_daemon.language.dictionary import dictionary_path
 
 MAX_CHARS = 6  # of a word
 MIN_COUNT = 4  # rarer entries would cost nearly as much as their characters
@@ -24,14 +24,6 @@ class Costs(Protocol):
 
     def get(self, word: str, /) -> float | None:
         """Return the word's cost in nats; None where it is no word."""
-
-
-def dictionary_path() -> Path | None:
-    """Return jieba's dictionary; None where jieba is not installed."""
-    spec = find_spec("jieba")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(spec.submodule_search_locations[0]) / "dict.txt"
 
 
 @cache

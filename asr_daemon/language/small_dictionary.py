@@ -9,7 +9,8 @@ import math
 import re
 from functools import cache, lru_cache
 
-from asr_daemon.hotwords.language import MAX_CHAR_COST, MAX_CHARS, MIN_COUNT, dictionary_path
+from asr_daemon.language.costs import MAX_CHAR_COST, MAX_CHARS, MIN_COUNT
+from asr_daemon.language.dictionary import dictionary_path
 
 KEPT_COUNTS = 10_000  # a speaker's words come again
 _ENTRY = re.compile(rb"\n([^ \n]+) ([0-9]+)(?= )")

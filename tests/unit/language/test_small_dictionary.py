@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from asr_daemon.hotwords.dictionary import WordCosts, small_word_costs
-from asr_daemon.hotwords.language import text_costs, word_costs
+from asr_daemon.language.costs import text_costs, word_costs
+from asr_daemon.language.small_dictionary import WordCosts, small_word_costs
 
 TEXT = "我们今天上午一起参加了市里的重点工程建设推进工作会议hello 3.5 龘"
 

@@ -1,0 +1,112 @@
+"""Rules of figures said one after another that are several numbers: lists, years, a room and an hour."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from asr_daemon.itn.characters import DIGIT_VALUES, NUMERALS
+from asr_daemon.itn.numerals import cardinal, digit_string, is_digit_string
+from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
+
+_YEAR_CHARS = 4
+_HOW_MANY = {"两": 2, "三": 3, "四": 4, "五": 5}
+_YEARS = re.compile("(?:19|20)[0-9][0-9]")
+_YEARS_AFTER = re.compile("年|这|[两三四五]年|[级届]|财年|年度")
+_COUNTED = re.compile(
+    "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部|周(?!边|围)|年级|季度|小时|分钟|份)"
+)
+_MODEL_YEAR = re.compile("(?:一九|二零)..款")
+_LISTED = re.compile("[章节条款期届类点组项周季名讲课回集部卷册批轮场]|产业")
+_DIALLED = re.compile("打(?:了|过)?$")
+_DAYS = ("九一八", "一二九", "一二八", "七七七")
+_LASTS = re.compile(
+    "天(?![气然]|猫)|年(?![薪终费租产收金利均付缴交底初化级])|个(?:半)?月|周(?![边围年转])|星期"
+)
+_HOUR = re.compile(f"点(?:(?![{NUMERALS}])|(?=[二三四五]?十))")
+_ROOM_AND_TEN = re.compile("(?P<room>[零〇一二三四五六七八九幺]{3,4})(?=十[一二]?$)")
+_LONGEST_BEFORE_COUNT = 6  # a longer run is a telephone's number or the like
+_SHORTEST, _LEAST_PARTED = 3, 4
+
+
+def is_list(digits: str) -> bool:
+    """Return whether digits rise in equal steps of one or two: 五六七, 一三五; nobody's room is called so."""
+    values = [DIGIT_VALUES[digit] for digit in digits]
+    steps = {after - before for before, after in itertools.pairwise(values)}
+    return 0 not in values and steps in ({1}, {2})
+
+
+def listed_ordinals(seen: Seen, start: int, end: int) -> Reading | None:
+    """Leave 第一二三产业 and 第五六七章."""
+    run = seen.masked[start:end]
+    if len(run) < _SHORTEST or seen.text[start - 1 : start] != "第" or not is_digit_string(run):
+        return None
+    by_one = DIGIT_VALUES[run[1]] - DIGIT_VALUES[run[0]] == 1
+    listed = is_list(run) and (by_one or _LISTED.match(seen.text, end))  # but 第一三五中学
+    return stays(start, end, "list_of_ordinals") if listed else None
+
+
+def years(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read years said in a row, 二零二三二零二四二零二五这三年, with 、 between: they would run together."""
+    run = seen.masked[start:end]
+    if len(run) % _YEAR_CHARS == 1 and _HOW_MANY.get(run[-1]) == len(run) // _YEAR_CHARS:
+        run, end = run[:-1], end - 1  # 二零二三二零二四|两年
+    if len(run) < 2 * _YEAR_CHARS or len(run) % _YEAR_CHARS or not is_digit_string(run):
+        return None
+    figures = digit_string(run)
+    found = [figures[place : place + _YEAR_CHARS] for place in range(0, len(run), _YEAR_CHARS)]
+    rising = all(before < after for before, after in itertools.pairwise(found))
+    if not rising or not all(map(_YEARS.fullmatch, found)) or not _YEARS_AFTER.match(seen.text, end):
+        return None
+    return written((start, end), "date", "years_in_a_row", Edit(start, end, "、".join(found)))
+
+
+def counted(seen: Seen, start: int, end: int) -> Reading | None:
+    """Leave 五六七三个月 and 一三五三天, which are lists; part 三零六|三个人."""
+    run = seen.masked[start:end]
+    if not _SHORTEST <= len(run) <= _LONGEST_BEFORE_COUNT or not is_digit_string(run):
+        return None
+    times = seen.text[end : end + 1] == "次" and seen.ends(_DIALLED, start)
+    if (
+        run[-1] in "零〇幺"
+        or not (times or seen.follows(_COUNTED, end))
+        or _MODEL_YEAR.match(seen.text, start)
+    ):
+        return None
+    head = run[:-1]
+    if len(run) < _LEAST_PARTED:
+        return None if "零" in run or "〇" in run else stays(start, end, "digits_counted")
+    if head in _DAYS or is_list(head) or is_list(run):
+        return stays(start, end, "list_counted")
+    return written((start, end - 1), "digits", "digits_then_count", Edit(start, end - 1, digit_string(head)))
+
+
+def amount_then_time(seen: Seen, start: int, end: int) -> Reading | None:
+    """Part 八万|七天内 and 三十万|五年: nobody counts 87000 days so."""
+    number = cardinal(seen.masked[start:end])
+    if (
+        not number
+        or not number.shorthand
+        or seen.masked[end - 1] == "二"  # two years are 两年
+        or seen.masked[end - 2] not in "千万"
+        or not seen.follows(_LASTS, end)
+    ):
+        return None
+    head = cardinal(seen.masked[start : end - 1])
+    if head is None:
+        return None
+    return written((start, end - 1), "cardinal", "amount_then_time", Edit(start, end - 1, head.written))
+
+
+def room_and_hour(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read the figures before an hour: 三零六|三点半, 三零六|十点."""
+    run = seen.masked[start:end]
+    if len(run) < _LEAST_PARTED or len(run) > _LONGEST_BEFORE_COUNT or not _HOUR.match(seen.masked, end):
+        return None
+    ten = _ROOM_AND_TEN.match(run)
+    if not ten and not (is_digit_string(run) and run[-1] not in "零〇幺"):
+        return None
+    stop = start + (ten.end() if ten else len(run) - 1)
+    return written(
+        (start, stop), "digits", "room_then_hour", Edit(start, stop, digit_string(run[: stop - start]))
+    )

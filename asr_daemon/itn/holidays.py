@@ -1,0 +1,43 @@
+"""十一 is the national holiday unless something beside it counts; and holidays before another number."""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn.characters import NUMERALS
+from asr_daemon.itn.context import CLASSIFIER, MEASURE
+from asr_daemon.itn.words import begins_word
+
+STAYING = (
+    ("天", f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|十一)(?=[一两二三四五六七八九]天)"),  # 五一|三天假
+    ("号", f"(?<![{NUMERALS}])十一(?=[一二三四五六七]号)"),
+    ("十一", f"(?<![{NUMERALS}])五一十一(?![{NUMERALS}点月号日年岁个位名人])"),
+    ("点", f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|三八|五四)(?=[二三四五六七八九]点(?![{NUMERALS}几]))"),
+)
+_SURELY = re.compile(
+    "(?:国庆)?(?:假|放|长假|黄金周|小长假|期间|出游|出去|旅游|旅行|回|返程|出行|加班|值班|促销|大促|活动|档期?|"
+    "那几天|那天|当天|快乐|下[午雨雪周班]|多少|多[热冷堵挤忙]|头一|头[几两]天|集合|集中|比赛|年会|到(?:了|来|时候|$)|到[，。]|之前|之后|以后|以前|前后|过后|前[^面]|后[^面卫]|去|要|你|我|咱|准备|打算|怎么|人多|人山|人太|到处|"
+    "景区|高速|节|连休|休)"
+)
+_COUNTS_AFTER = re.compile(
+    f"{CLASSIFIER}|{MEASURE}|"
+    "[点月号日时年岁元块毛角分倍度折成%％多来级届比加减乘除栋幢床桌排排线频颗粒朵轮战杆环下维票胜负选余到至、]|等[于份奖分]|"
+    "[册卷枝载担箱]|单元|路(?!上|况|程|线)|连[胜败冠击环霸涨跌平]|人|边形|进制|米|之[一二三四五六七八九多几]|[A-Za-z%]|[—~-]"
+)
+_COUNTS_BEFORE = re.compile(
+    "(?:[是为第负加减乘除比共初图表]|等于|乘以|除以|加上|减去|分之|编号|尾号|序号|代码|答案|结果|得数|数字|数值|附件|附录|"
+    "总共|一共|合计|总计|共计|不到|超过|将近|至少|最多|大于|小于|高于|低于|排名?第?|[升降增减涨跌][到至]了?|零下|零上|"
+    f"[改换变设调切选]成|[A-Za-z0-9] ?|(?<![五六七八]一)(?<!双十一)(?<=[{NUMERALS}])[、和跟与或到至比])$"
+)
+_LOOK_BACK = 6
+
+
+def eleven_is_holiday(text: str, start: int, end: int) -> bool:
+    """Return whether the run ``text[start:end]`` is 十一 and nothing beside it counts; ``text`` is folded."""
+    if text[start:end] != "十一":
+        return False
+    if _COUNTS_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]):
+        return False
+    if _SURELY.match(text, end) or begins_word(text, end):
+        return True
+    return not _COUNTS_AFTER.match(text, end)

@@ -1,0 +1,77 @@
+"""Names with numerals that a list of words cannot hold: eras, villages, congresses, brands, petrol.
+
+``STAYING`` are patterns, matched on the folded text, whose numerals stay, each behind what it cannot do
+without; ``brand`` and ``petrol`` write those whose owners write figures.
+"""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn.characters import NOT_N, NUMERALS
+from asr_daemon.itn.reading import Edit, Reading, Seen, written
+from asr_daemon.itn.renderers import label
+
+_ERA = (
+    "(?:建武|永平|元狩|元鼎|元封|始元|元康|太康|黄初|开皇|仁寿|武德|贞观|永徽|显庆|开元|天宝|大历|会昌|建隆|太平兴国|咸平|"
+    "天圣|庆历|嘉祐|嘉佑|熙宁|元丰|元祐|元佑|绍圣|崇宁|宣和|靖康|建炎|隆兴|乾道|淳熙|至正|洪武|建文|永乐|洪熙|宣德|正统|景泰|天顺|"
+    "成化|弘治|正德|嘉靖|隆庆|万历|泰昌|天启|崇祯|顺治|康熙|雍正|乾隆|嘉庆|道光|咸丰|同治|光绪|宣统|秦始皇|太平天国|"
+    "明治|昭和|平成|令和|庆应)"
+)
+_NO_VILLAGE = "(?!路|设|张|开|满|就|的|地(?![^方]))"
+_MODEL = (
+    "手机|[Pp]ro|PRO|[Uu]ltra|[TR](?![a-z])|系列|新机|发布|旗舰|的?(?:屏|电池|拍照|系统|摄像|售价|价格|续航|充电|"
+    "手感|性能|信号|外观)|(?:和|跟|与|比)(?:苹果|华为|小米|三星|荣耀|iPhone|vivo|OPPO)"
+)
+STAYING = (
+    ("年", f"{_ERA}[{NUMERALS}]{{1,4}}年(?:[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}}[日号]?)?)?"),
+    (
+        "里",
+        f"[{NUMERALS}]{{1,4}}里(?:铺|店|堡|河|桥|台|屯|庄|坡|村|营|亭|墩|沟|湾|镇|街|岗|庙|寨|塘|园|坪|坨){_NO_VILLAGE}",
+    ),
+    (
+        "届",
+        f"(?<![{NUMERALS}第])[{NUMERALS}]{{1,3}}届(?=(?:全国)?(?:人大|政协|人民代表|党代会|党代表|代表大会)|[^，。]{{0,4}}全会)",
+    ),
+    ("一加", f"一加(?=[{NUMERALS}]{{1,3}}(?:{_MODEL}))"),
+    (
+        "一加",
+        f"(?:(?<=[买用换款部台出卖])|(?<=[买换出用][了的])|(?<=[买换用]的是))一加(?=[{NUMERALS}]{{1,3}}(?![{NUMERALS}等加减乘除]))",
+    ),
+    ("二点五", f"[Pp][Mm]二点五(?=[{NUMERALS}])"),  # it and its value would run together
+    ("三方", "三方(?=签|协议|合同|会谈|会议|共同)"),
+    ("负", "负[一二三四五六](?:(?:和|跟|、)?负[一二三四五六])+(?!等于|加|减|乘|除|度)"),
+    ("负", "(?:(?<=[停下开]在)|(?<=[停下开]到)|(?<=车库|地下)|(?<=电梯到))负[一二三四五六]"),
+    ("九", "一九二九不出手|五九六九(?=[，]?沿?河|[，]?隔)|七九河开|八九雁来|九九加一九"),
+    ("八度", "(?<![温天度])[高低](?=八度)八(?=度(?!的?温|电|左右|以))"),
+    ("九毛九", f"(?<![块元])九毛九(?=(?:西北|集团|餐饮|餐厅|股份|门店|面馆|吃|上市|旗下|创始)|{NOT_N}$)"),
+)
+_BRAND = re.compile("(?P<number>五八)(?=同城|到家|集团)")
+_PHONE = re.compile(f"(?P<number>[{NUMERALS}]{{1,3}})")
+_PHONE_BEFORE = re.compile("一加$")
+_PETROL = re.compile("(?P<number>九[零二三五七八]|零)(?=号?(?:的)?(?:汽油|乙醇|无铅|油[，。价箱站卡]?|柴油))")
+_FILLED = re.compile("(?P<number>九[258二五八])(?=号(?:[，。的和跟涨降]|$)|的?(?:[，。]|$))")
+_FILLING_BEFORE = re.compile("(?:加了?|加满|加的是?|汽油|油价|油品|加.{0,7}块钱?的?)$")
+
+
+def brand(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read 五八同城 as 58同城, and the number of a telephone's model, 一加九."""
+    match = _BRAND.match(seen.masked, start)
+    if not match and seen.ends(_PHONE_BEFORE, start) and seen.masked[start - 2] != "一":
+        match = _PHONE.match(seen.masked, start)
+    return _label(match, "brand")
+
+
+def petrol(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read the octane of 九二号汽油 and of 加九五."""
+    match = _PETROL.match(seen.masked, start)
+    if not match and seen.ends(_FILLING_BEFORE, start):
+        match = _FILLED.match(seen.masked, start)
+    return _label(match, "petrol")
+
+
+def _label(match: re.Match[str] | None, rule: str) -> Reading | None:
+    text = label(match["number"]) if match else None
+    if match is None or text is None:
+        return None
+    return written(match.span("number"), "name", rule, Edit(*match.span("number"), text))

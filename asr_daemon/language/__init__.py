@@ -1,0 +1,1 @@
+"""Chinese words and what they cost: jieba's dictionary, read as a file."""
