@@ -309,7 +309,7 @@ class Session:
         """Stop what nobody waits for any more."""
         in_work = self.state.in_work
         for job in self._jobs.unwanted(in_work) if in_work else ():
-            self._jobs.withdraw(job)
+            self._jobs.put_back(job)
             work = in_work.pop(job)
             log.info(
                 "recognition_cancelled",

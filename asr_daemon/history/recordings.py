@@ -201,8 +201,8 @@ class Recordings:
         Where recording and transcripts were taken away together and the recording came back, they are due
         again.
         """
-        if recording.state is RecordingState.CANCELLED:
-            return True
+        if recording.state is RecordingState.CANCELLED:  # a scan finds it again; who names it wants it
+            return recording.inbox != COMMAND_LINE
         if recording.state not in (RecordingState.DONE, RecordingState.FAILED):
             return False
         outputs = self._history.all("recording_outputs", recording=recording.id)

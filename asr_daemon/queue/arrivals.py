@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from asr_daemon.queue.jobs import Jobs
     from asr_daemon.transcripts.profile import Profile
 
+LEFT = (RecordingState.GONE, RecordingState.SUPERSEDED)  # their files are not there any more
+
 
 class NotFoundError(OperatorError):
     """There is no such recording."""
@@ -83,13 +85,13 @@ class Arrivals:
             self.let_go(filed.recording, RecordingState.CANCELLED)
 
     def retry(self, recording: int) -> None:
-        """Begin the work of a recording anew, attempts and text forgotten.
+        """Begin the work of a recording anew, attempts and text forgotten; a cancelled one goes on.
 
-        Raises :class:`NotFoundError`.
+        Raises :class:`NotFoundError` where there is none, or where its file is gone.
         """
         with self._history.transaction():
             filed = self._recordings.get(recording)
-            if filed is None or filed.work is None:
+            if filed is None or filed.work is None or filed.recording.state in LEFT:
                 raise NotFoundError(f"there is no recording {recording} that could be tried again")
             if filed.recording.state is RecordingState.CANCELLED:
                 self._recordings.settle(recording, RecordingState.WAITING)

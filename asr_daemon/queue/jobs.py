@@ -229,17 +229,13 @@ class Jobs:
             history.run("add_evidence", job=job, evidence=evidence)
 
     def put_back(self, job: int) -> None:
-        """Return a claimed job untried: its attempt is not spent."""
+        """Return a claimed job untried: its attempt is not spent, and what was recognised of it stays.
+
+        One that nobody waits for any more is withdrawn.
+        """
         with self._history.transaction():
             self._drop_attempt(job)
             self._put_back(job=job, unspent=1)
-
-    def withdraw(self, job: int) -> None:
-        """End a running job that nobody waits for any more; what was recognised of it stays."""
-        with self._history.transaction() as history:
-            self._drop_attempt(job)
-            self._put_back(job=job, unspent=1)
-            history.run("withdraw_job", job=job)
 
     def withdraw_if_unwanted(self, job: int | None) -> None:
         """Queue a job no longer where nobody waits for it; one that runs is ended by who runs it."""
@@ -248,14 +244,22 @@ class Jobs:
                 history.run("withdraw_job", job=job)
 
     def reset(self, job: int) -> None:
-        """Begin a job anew, attempts and text forgotten; one that is queued or runs stays as it is."""
+        """Begin a job anew, attempts and text forgotten; one that is queued or runs stays as it is.
+
+        One that was withdrawn goes on from what was recognised of it.
+        """
+        now = self._clock.stamp()
         with self._history.transaction() as history:
             row = history.one("get_job", job=job)
             if row is None or row["state"] in (JobState.QUEUED, JobState.RUNNING):
                 return
-            self._segments.forget(job)
-            history.run("reset_job", job=job, now=self._clock.stamp())
-            self._recordings.wake(job)
+            if row["state"] == JobState.WITHDRAWN:
+                history.run("requeue_job", job=job, priority=row["priority"], now=now)
+            else:
+                self._segments.forget(job)
+                history.run("reset_job", job=job, now=now)
+                self._recordings.wake(job)
+            history.run("withdraw_job", job=job)
 
     def ended(self, state: JobState, code: str | None = None) -> list[int]:
         """Return every job that ended in that state (and failure class)."""
@@ -283,7 +287,8 @@ class Jobs:
 
     # ------------------------------------------------------------------ parts of the above
 
-    def _put_back(self, **values: Any) -> None:
+    def _put_back(self, job: int, **values: Any) -> None:
+        """Queue a job again, unless nobody waits for it any more."""
         usual = {
             "not_before": None,
             "unspent": 0,
@@ -293,7 +298,8 @@ class Jobs:
             "error_code": None,
             "error_message": None,
         }
-        self._history.run("put_back_job", now=self._clock.stamp(), **{**usual, **values})
+        self._history.run("put_back_job", job=job, now=self._clock.stamp(), **{**usual, **values})
+        self._history.run("withdraw_job", job=job)
 
     def _has_progressed(self, job: int) -> bool:
         row = self._history.one("attempt_progress", job=job)
