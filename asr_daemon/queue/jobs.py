@@ -190,7 +190,7 @@ class Jobs:
         ``at_once``: several jobs were in work when the recogniser was lost; each is tried again, alone.
         One that ran out of memory climbs to ``last_rung`` before it is quarantined.
         """
-        told = {"job": job, "error_code": error.code, "error_message": str(error)}
+        told: dict[str, Any] = {"job": job, "error_code": error.code, "error_message": str(error)}
         with self._history.transaction() as history:
             row = history.one("get_job", job=job)
             assert row is not None  # noqa: S101 (it was claimed)
@@ -278,7 +278,7 @@ class Jobs:
                 job, error = row["id"], InterruptedJobError()
                 has_progressed = self._has_progressed(job)
                 self._end_attempt(job, error)
-                told = {"job": job, "error_code": error.code, "error_message": str(error)}
+                told: dict[str, Any] = {"job": job, "error_code": error.code, "error_message": str(error)}
                 if row["attempts"] >= INTERRUPTIONS_FACTOR * self._max_attempts and not has_progressed:
                     history.run("end_job", state=JobState.QUARANTINED, now=self._clock.stamp(), **told)
                 else:

@@ -173,7 +173,7 @@ def test_withdrawn_work_is_taken_up_where_it_was_left(way: Way) -> None:
 
 
 def test_cancelled_recording_goes_on_only_when_it_is_retried(way: Way) -> None:
-    """A scan that finds it again, touched or not, queues nothing; `retry` goes on from what was recognised."""
+    """A scan that finds it again queues nothing; `retry` goes on from what was recognised."""
     recording = way.put()
     job = way.claim()
     way.segments.save(job.id, (segment(0, "一"),))
