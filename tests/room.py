@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from way import RECOGNISER, Way, segment
 
@@ -162,9 +162,9 @@ class Room:
         )
         self.session = self.begin_session(RECOGNISER)
 
-    def begin_session(self, name: str) -> Session:
+    def begin_session(self, name: str, device: str = "auto", **sharing: Any) -> Session:
         """Return a session that is stepped by the test and never sleeps."""
-        session = Session(name, "auto", self.way.config.engine, self.around)
+        session = Session(name, device, self.way.config.engine, self.around, **sharing)
         session.wake.set = session.wake.clear = lambda: None  # type: ignore[method-assign]
         session.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]
         return session
