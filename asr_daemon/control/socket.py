@@ -169,11 +169,12 @@ def ask(path: Path, command: str, *, silent_for_s: float = SILENT_FOR_S, **argum
             raise OperatorError(
                 "the running daemon belongs to another user: ask as that user or as root"
             ) from None
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):  # the latter: so many have asked that no more may wait
             raise NotAnsweringError from None
         except (BrokenPipeError, ConnectionResetError):
             line = b""
-    answer: Answer = json.loads(line) if line else {"ok": False, "error": "the daemon ended meanwhile"}
+    told = line.decode("utf-8", "surrogateescape")  # names of files are bytes
+    answer: Answer = json.loads(told) if told else {"ok": False, "error": "the daemon ended meanwhile"}
     if not answer.pop("ok"):
         error = OperatorError(answer["error"])
         error.exit_code = answer.get("exit_code", 1)  # type: ignore[misc]
