@@ -111,10 +111,10 @@ class InboxWatch:
             self._choose()
 
     def stop(self) -> None:
-        """Stop observing."""
+        """Stop observing; from any thread, also while another one checks."""
+        self._turn_to("stopped")
         self._put_away()
         self._retry_s = None
-        self._turn_to("stopped")
 
     def wake(self, path: Path | None) -> None:
         """Pass an event on; None asks for a rescan."""
@@ -155,8 +155,10 @@ class InboxWatch:
             self.wake(None)
 
     def _check_observer(self, now: float) -> None:
-        if self._observer is None or not self._observer.is_alive():
-            self._restart_later("the observer of file events has died")
+        observer = self._observer
+        if observer is None or not observer.is_alive():
+            if self.state.mode == "events":  # else it was stopped this moment
+                self._restart_later("the observer of file events has died")
         elif _identity(self.folder) != self._observed:
             self._restart_later("the folder was replaced, or its share mounted or unmounted")
         elif now - self._probed_s >= PROBE_S:
