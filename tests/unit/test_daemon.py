@@ -1,0 +1,341 @@
+"""A daemon's life: what a reload reaches, who waits for whom, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from way import OpenDaemon, make_config
+
+from asr_daemon.daemon import Daemon, Parts
+from asr_daemon.errors import HistoryFailedError, InternalError, OperatorError
+from asr_daemon.inboxes import admission
+from asr_daemon.queue.jobs import Jobs
+from asr_daemon.service.schedule import Schedule
+from asr_daemon.service.sd_notify import Notifier
+from asr_daemon.telemetry import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from asr_daemon.config import Config
+
+PATIENCE_S = 20.0
+CONFIG = """
+[daemon]
+state_dir = "state"
+log_level = "{log_level}"
+max_attempts = {max_attempts}
+[engine]
+model = "{model}"
+threads = {threads}
+[backup]
+schedule = "{backup_schedule}"
+keep_last = {keep_last}
+[retention]
+tokens_days = {keep_last}
+[metrics]
+textfile = "{metrics}"
+[[inbox]]
+name = "{inbox}"
+path = "{inbox}"
+archive = "{archive}"
+formats = ["{format}"]
+"""
+USUAL = {
+    "log_level": "info",
+    "max_attempts": 3,
+    "model": "auto",
+    "threads": 0,
+    "backup_schedule": "30 3 * * *",
+    "keep_last": 7,
+    "metrics": "",
+    "inbox": "inbox",
+    "archive": "archive",
+    "format": "txt",
+}
+CHANGED = {
+    "log_level": "debug",
+    "max_attempts": 1,
+    "model": "nowhere",
+    "threads": 3,
+    "backup_schedule": "0 12 * * *",
+    "keep_last": 2,
+    "metrics": "asr.prom",
+    "inbox": "other",
+    "archive": "shelf",
+    "format": "srt",
+}
+
+
+class Configured(OpenDaemon):
+    """An opened daemon with a file of configuration; nothing of it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "config.toml"
+        self.write()
+        super().__init__(folder)
+        self.daemon._configuration._path = self.path
+        self.daemon.schedule = Schedule(self.time.clock, begin=lambda _name, run: run())  # type: ignore[arg-type,return-value,func-returns-value]
+        self.reload()
+
+    def write(self, **changed: object) -> None:
+        """Write the file."""
+        self.path.write_text(CONFIG.format(**{**USUAL, **changed}), encoding="utf-8")
+
+    def reload(self, **changed: object) -> list[dict[str, Any]]:
+        """Change the file and take it up; return what the log got, which stays as it is."""
+        self.write(**changed)
+        with pytest.MonkeyPatch.context() as patch, structlog.testing.capture_logs() as records:
+            patch.setattr(log, "configure", lambda _style, _level: None)
+            self.daemon.reload()
+        return records  # type: ignore[return-value]
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Iterator[Configured]:
+    """Return the daemon; afterwards the log is as it was."""
+    before = structlog.get_config()
+    for name in ("other", "archive", "shelf"):
+        (tmp_path / name).mkdir()
+    configured = Configured(tmp_path)
+    yield configured
+    configured.close()
+    structlog.configure(**before)
+
+
+# ------------------------------------------------------------------ what a reload reaches
+
+
+def test_every_part_takes_up_the_configuration(configured: Configured) -> None:
+    """One key of each, and what it does there."""
+    parts = configured.parts
+    made = configured.reload(**CHANGED)
+    assert "configuration_reloaded" in [record["event"] for record in made]
+    config = parts.config
+    assert config.daemon.max_attempts == 1
+    reached = {
+        "profiles": parts.profiles.identity == "missing:nowhere",
+        "jobs": parts.jobs._max_attempts == 1,
+        "intake": list(parts.intake.inboxes) == ["other"] and parts.intake.config is config,
+        "dispatcher": configured.session._engine.threads == 3,
+        "opener": parts.dispatcher._around.opener.config is config,
+        "deliverer": parts.deliverer.config is config,
+        "archiver": parts.archiver.config is config,
+        "upkeep": parts.upkeep.config is config,
+    }
+    assert [part for part, is_reached in reached.items() if not is_reached] == []
+
+
+def test_every_part_that_can_be_reloaded_is(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that is added later and forgotten in ``Parts.reload`` is found here."""
+    reloaded: list[str] = []
+    able = {
+        name
+        for name in Parts.__dataclass_fields__
+        if hasattr(type(getattr(configured.parts, name)), "reload")
+    }
+    for name in able:
+        kind = type(getattr(configured.parts, name))
+        monkeypatch.setattr(kind, "reload", lambda _self, _config, name=name: reloaded.append(name))
+    configured.parts.reload(make_config(configured.folder))
+    assert set(reloaded) == able
+    assert len(reloaded) == len(able) >= 7
+
+
+def test_attempts_of_now_are_those_of_the_file_of_now(configured: Configured) -> None:
+    """Seen from outside: with one attempt left the recording is given up at the first failure."""
+    configured.reload(max_attempts=1)
+    configured.put()
+    assert configured.jobs.fail(configured.claim().id, InternalError()) == "quarantined"
+
+
+def test_level_of_the_log_changes_at_once(configured: Configured, capsys: pytest.CaptureFixture[str]) -> None:
+    """`log_level = "debug"` shows what was hidden, and "error" hides it again."""
+
+    def is_shown() -> bool:
+        structlog.get_logger().debug("detail")
+        structlog.get_logger().info("event")
+        told = capsys.readouterr().err
+        assert ("detail" in told) <= ("event" in told)
+        return "detail" in told
+
+    log.configure("console", "info")
+    configured.write(log_level="debug")
+    configured.daemon.reload()
+    assert is_shown()
+    configured.write(log_level="info")
+    configured.daemon.reload()
+    assert not is_shown()
+
+
+def test_backup_comes_by_the_schedule_of_now(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At noon where it was at half past three; never where there is none."""
+    made: list[datetime] = []
+    upkeep = configured.parts.upkeep
+    monkeypatch.setattr(type(upkeep), "back_up", lambda _self: made.append(configured.time.wall))
+    zone = configured.time.wall.astimezone().tzinfo
+
+    def run_a_day() -> list[int]:
+        made.clear()
+        for _ in range(24 * 4):
+            configured.time.pass_s(900)
+            configured.daemon.schedule.step()
+        return [moment.astimezone(zone).hour for moment in made]
+
+    configured.reload()
+    run_a_day()
+    assert run_a_day() == [3]
+    configured.reload(backup_schedule="0 12 * * *")
+    run_a_day()
+    assert run_a_day() == [12]
+    configured.reload(backup_schedule="")
+    assert run_a_day() == []
+
+
+def test_refused_configuration_changes_nothing(configured: Configured) -> None:
+    """Every problem is in the log, and each part has what it had."""
+    before = configured.parts.config
+    records = configured.reload(log_level="loud")
+    assert [record["event"] for record in records if record["log_level"] == "error"] == [
+        "configuration_refused"
+    ]
+    assert configured.parts.config is before
+    configured.path.write_text('[daemon]\nstate_dir = "elsewhere"\n', encoding="utf-8")
+    with structlog.testing.capture_logs() as told:
+        configured.daemon.reload()
+    assert "cannot change" in told[0]["problem"]
+    assert configured.parts.config is before
+
+
+# ------------------------------------------------------------------ who waits for whom
+
+
+@pytest.fixture
+def hashing(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let the intake hash a recording that does not end; the event lets it end."""
+    begun, leave = threading.Event(), threading.Event()
+    real = admission.fingerprint
+
+    def read(descriptor: int, must_stop: Any) -> Any:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "huge.wav":
+            begun.set()
+            leave.wait(PATIENCE_S)
+        return real(descriptor, must_stop)
+
+    monkeypatch.setattr(admission, "fingerprint", read)
+    (configured.inbox / "huge.wav").write_bytes(b"huge")
+    intake = configured.parts.intake
+
+    def take_in() -> None:
+        while not begun.is_set():
+            intake.step(0.05)
+            configured.time.pass_s(10.0)
+
+    thread = threading.Thread(target=take_in)
+    thread.start()
+    assert begun.wait(PATIENCE_S)
+    yield leave
+    leave.set()
+    thread.join(PATIENCE_S)
+
+
+def within(seconds: float, work: Any) -> bool:
+    """Do that in a thread; return whether it was done in time."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()
+
+
+def test_nobody_waits_while_a_large_recording_is_hashed(
+    configured: Configured, hashing: threading.Event
+) -> None:
+    """Gigabytes over NFS: reload, the tick, the watchdog and `transcribe` go on meanwhile."""
+    named = configured.folder / "named.wav"
+    named.write_bytes(b"named")
+    parts = configured.parts
+    profile = parts.profiles.profile("")
+    assert within(PATIENCE_S / 2, lambda: parts.intake.submit(named, profile, priority=-1))
+    assert configured.jobs.count_queued() == 1
+    assert within(PATIENCE_S / 2, parts.intake.tick)
+    assert within(PATIENCE_S / 2, lambda: configured.daemon._watchdog.tick(lambda: ()))
+    assert within(PATIENCE_S / 2, lambda: configured.daemon.commands.answer({"command": "status"}))
+    assert within(PATIENCE_S / 2, lambda: configured.reload(inbox="other"))
+    assert list(parts.intake.inboxes) == ["other"]
+    assert not hashing.is_set()
+
+
+def test_reload_runs_beside_the_thread_that_feeds_the_watchdog(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGHUP: whatever the reload waits for, the loop of signals and watchdog goes on."""
+    daemon = configured.daemon
+    reloading, leave, ticks = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(daemon, "reload", lambda: reloading.set() or leave.wait(PATIENCE_S))
+    monkeypatch.setattr(daemon, "start", lambda: None)
+    monkeypatch.setattr(daemon, "stop", lambda: None)
+    monkeypatch.setattr("signal.signal", lambda _number, _handler: None)
+    daemon._notifier = Notifier(None, watchdog_interval_s=0.01)
+
+    def tick(_dead_threads: object) -> None:
+        ticks.append(reloading.is_set())
+        daemon._wants_stop = ticks.count(True) > 3
+
+    monkeypatch.setattr(daemon._watchdog, "tick", tick)
+    daemon._on_signal(signal.SIGHUP, None)
+    assert within(PATIENCE_S / 2, daemon.run)
+    assert ticks.count(True) > 3
+    leave.set()
+
+
+# ------------------------------------------------------------------ the end
+
+
+def make_running(folder: Path) -> Config:
+    """Return the configuration of a daemon that may run in this process."""
+    (folder / "inbox").mkdir()
+    return make_config(folder)
+
+
+def test_end_waits_for_what_the_schedule_still_runs(tmp_path: Path) -> None:
+    """A tick in mid-query when the history is closed would be a traceback in the journal."""
+    daemon = Daemon(make_running(tmp_path))
+    daemon.start()
+    begun, over = threading.Event(), []
+
+    def slow_tick() -> None:
+        begun.set()
+        for _ in range(10):
+            time.sleep(0.1)
+            over.append(daemon.parts.jobs.count_queued())
+
+    daemon.schedule.every(3600.0, "slow", slow_tick)
+    assert begun.wait(PATIENCE_S)
+    with structlog.testing.capture_logs() as records:
+        daemon.stop()
+    assert len(over) == 10
+    assert [record for record in records if record["log_level"] in ("error", "warning")] == []
+
+
+def test_state_folder_that_cannot_be_written_is_said_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence; the folder is given back."""
+
+    def refuse(_self: Jobs, held: object = ()) -> list[int]:
+        raise HistoryFailedError("disk I/O error")
+
+    monkeypatch.setattr(Jobs, "recover", refuse)
+    daemon = Daemon(make_running(tmp_path))
+    with pytest.raises(OperatorError, match="cannot be used: disk I/O error"):
+        daemon.start()
+    again = Daemon(make_config(tmp_path))
+    again.open()
+    again.close()
