@@ -36,6 +36,12 @@ def drop(path: Path, content: bytes) -> Path:
     return hidden.rename(path)
 
 
+def several(recognisers: int) -> str:
+    """Return what the configuration says for that many recognisers, behind the lines of [daemon]."""
+    devices = ["cpu"] * recognisers
+    return f"\n[engine]\ndevices = {devices}\n" if recognisers > 1 else ""
+
+
 class AttackedDaemon(DaemonUnderTest):
     """A real daemon in its process, with the fake recogniser as its child."""
 

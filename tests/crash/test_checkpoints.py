@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from attack import HERE, children_of, kill_quietly
+from attack import HERE, children_of, kill_quietly, several
 
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from support import SAMPLES, DaemonUnderTest, convert, eventually
@@ -71,8 +71,9 @@ class Run:
 class Long:
     """The recording and a daemon for it; each run has a history of its own."""
 
-    def __init__(self, make_daemon: MakeDaemon, folder: Path, length_s: float) -> None:
-        self.daemon = make_daemon({"inbox": f"formats = {list(FORMATS)}"}, extra="max_attempts = 50")
+    def __init__(self, make_daemon: MakeDaemon, folder: Path, length_s: float, recognisers: int) -> None:
+        extra = "max_attempts = 50" + several(recognisers)
+        self.daemon = make_daemon({"inbox": f"formats = {list(FORMATS)}"}, extra=extra)
         self.daemon.program = tuple(
             os.fspath(HERE / name) for name in ("run_daemon_with_recogniser.py", "recogniser_with_trace.py")
         )
@@ -123,10 +124,12 @@ class Long:
         return b"".join(line for line in lines if not line.strip().startswith(MOMENT))
 
 
-def attack(make_daemon: MakeDaemon, folder: Path, *, length_s: float, kills: int) -> None:
+def attack(
+    make_daemon: MakeDaemon, folder: Path, *, length_s: float, kills: int, recognisers: int = 1
+) -> None:
     """Recognise it in peace, then with kills, and compare bytes and work."""
     dice = random.Random(kills)
-    long = Long(make_daemon, folder, length_s)
+    long = Long(make_daemon, folder, length_s, recognisers)
     peace = long.run([], dice)
     assert not any(peace.lost())
     war = long.run(sorted(dice.sample(range(1, peace.segments - 8), kills)), dice)
@@ -140,9 +143,12 @@ def attack(make_daemon: MakeDaemon, folder: Path, *, length_s: float, kills: int
         assert war.transcripts[kind] == peace.transcripts[kind], kind
 
 
-def test_killed_recording_ends_as_if_it_had_not_been(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recognisers", [1, 2])
+def test_killed_recording_ends_as_if_it_had_not_been(
+    make_daemon: MakeDaemon, tmp_path: Path, recognisers: int
+) -> None:
     """Two minutes, two kills: the transcripts are byte-identical, and a kill costs one batch at the most."""
-    attack(make_daemon, tmp_path, length_s=120, kills=2)
+    attack(make_daemon, tmp_path, length_s=120, kills=2, recognisers=recognisers)
 
 
 @pytest.mark.long

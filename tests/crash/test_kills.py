@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from attack import AttackedDaemon, drop, kill_quietly, recording
+from attack import AttackedDaemon, drop, kill_quietly, recording, several
 
 from support import eventually
 
@@ -19,11 +19,11 @@ RECORDINGS = 60
 LIMITS = "max_attempts = 50"  # an operator's kill is no recording's fault; here there are hundreds
 
 
-def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
-    """Drop recordings while daemon and recogniser are killed; return the daemon when all is done."""
+def attack(folder: Path, *, kills: int, seed: int, recognisers: int = 1) -> AttackedDaemon:
+    """Drop recordings while daemon and recognisers are killed; return the daemon when all is done."""
     dice = random.Random(seed)
     at_work = 0
-    daemon = AttackedDaemon(folder, extra=LIMITS)
+    daemon = AttackedDaemon(folder, extra=LIMITS + several(recognisers))
     ms = 15 if kills < 50 else 250
     wanted = {
         f"{number:02}.wav": recording(number, segments=1 + number % 7, ms=ms) for number in range(RECORDINGS)
@@ -40,9 +40,9 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
             time.sleep(dice.uniform(0.0, 0.3))  # the moment is what is random
             live = daemon.live()
             at_work += bool(live["in_work"])
-            recogniser = live["recogniser"]["pid"]
-            if dice.random() < 0.5 and recogniser:
-                kill_quietly([recogniser], signal.SIGKILL)
+            running = [each["pid"] for each in live["recognisers"] if each["pid"]]
+            if dice.random() < 0.5 and running:
+                kill_quietly([dice.choice(running)], signal.SIGKILL)
             else:
                 daemon.kill()
                 daemon.check_integrity()
@@ -53,7 +53,9 @@ def attack(folder: Path, *, kills: int, seed: int) -> AttackedDaemon:
         daemon.check_exactly_once(wanted)
         assert at_work >= kills / 3, "too few were killed at work"
         again = sum(daemon.recognised().values()) - len(daemon.recognised())
-        assert again <= kills * 8, "more was recognised again than was in hand when it was killed"
+        assert again <= kills * 8 * recognisers, (
+            "more was recognised again than was in hand when it was killed"
+        )
         assert daemon.stop() == 0
     return daemon
 
@@ -73,7 +75,7 @@ def test_random_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", [1])
-def test_hundreds_of_random_kills(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("recognisers", [1, 2])
+def test_hundreds_of_random_kills(tmp_path: Path, recognisers: int) -> None:
     """Two hundred of them."""
-    attack(tmp_path, kills=200, seed=seed)
+    attack(tmp_path, kills=200, seed=recognisers, recognisers=recognisers)
