@@ -4,12 +4,12 @@
 one, and the spans between them, so that token times survive; nothing outside the spans changes. A text goes
 through five steps: traditional characters are folded for reading (``characters``), the text is parted at
 marks and pauses (``borders``), the numerals that stay are masked (``listed`` for a hotword list's words,
-then ``staying``, ``protected``, ``names``, ``holidays`` and ``protected_words.txt``), the rules read the runs
-of numerals that are left (``tagger``, and a module per family of types), and their readings are written
-(``renderers``, ``normaliser``). A new type is a rule in its family's module and its name in the tagger's
-order; a new fixed word is a word in ``protected_words.txt``, or in ``[itn] protect``. Whether a counting
-word only begins a longer one (七百五|手续费) is asked of jieba's dictionary (``words``), which is read once,
-at the first such question.
+then ``staying``, ``fixed``, ``names``, ``holidays``, ``protected`` and ``protected_words.txt``), the rules
+read the runs of numerals that are left (``tagger``, and a module per family of types), and their readings
+are written (``renderers``, ``normaliser``). A new type is a rule in its family's module and its name in the
+tagger's order; a new fixed word is a word in ``protected_words.txt``, or in ``[itn] protect``. Whether a
+counting word only begins a longer one (七百五|手续费) is asked of jieba's dictionary (``words``), which is
+read once, at the first such question.
 
 The style:
 

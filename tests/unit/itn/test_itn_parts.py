@@ -9,9 +9,10 @@ import pytest
 from asr_daemon.itn import Normaliser, Span, may_part
 from asr_daemon.itn.characters import MASK, fold
 from asr_daemon.itn.explain import explain
+from asr_daemon.itn.fixed import STAYING
 from asr_daemon.itn.numerals import cardinal
 from asr_daemon.itn.protected import ProtectedWords, package_words
-from asr_daemon.itn.staying import STAYING, mask_staying
+from asr_daemon.itn.staying import mask_staying
 
 NORMALISER = Normaliser()
 

@@ -1,0 +1,67 @@
+"""Patterns of what stays as it is spoken: approximate numbers, lunar dates, congresses, floors below ground.
+
+All are matched on the folded text; the numerals of a match are masked. Names and holidays have theirs beside
+their rules.
+"""
+
+from __future__ import annotations
+
+import re
+
+from asr_daemon.itn import holidays, names
+from asr_daemon.itn.characters import NOT_N, NUMERALS
+from asr_daemon.itn.context import CLASSIFIER, DAYTIME, MEASURE
+
+_SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
+_COUNTED = "[个人天年岁块元万亿米里斤次号条件位名家本张只种分页公克吨平度倍层户台辆点多]"
+_CONGRESS = f"(?<![{NUMERALS}第])(?:十[二三四五六七八九]|二十[一二]?)"
+_NO_CONGRESS = (  # 十二大类
+    "块目卡步难军战奇名酷王家硬古宝毒洲洋件杯碗盒箱桶瓶车圈堆批排类亮问措举领板任重品"
+    "行城看趋优功特原系工项技方核主热关要体模场景"
+)
+# Beside each pattern what it cannot do without: a text without that need not be searched.
+STAYING = tuple(
+    (needle, re.compile(pattern))
+    for needle, pattern in (
+        ("届", f"{_SHORT}届[一二三四五六七八九]中全会"),
+        ("八", r"十([个块天年次斤])八\1"),
+        # 三块五块的
+        ("", rf"(?<![{NUMERALS}点])[一二两三四五六七八九]([年块毛])[二两三四五六七八九]\1{NOT_N}"),
+        (
+            "数十",
+            f"(?<![人总分次个件位倍指基级届页天岁读参系函票股户房层期计年字行线])数十(?:[万亿]{{0,2}}{NOT_N}|(?=千[克瓦米帕卡赫伏]))",
+        ),
+        ("几", f"{_SHORT}(?=好?几)"),
+        ("几", f"(?<=几)[{NUMERALS}]{{1,8}}"),
+        ("来", f"{_SHORT}(?=来{_COUNTED})(?!来(?:自|到|源|说|看|人了))"),
+        ("进制", f"{_SHORT}(?=进制)"),
+        ("九十点", f"(?:{DAYTIME}|差不多|大概|大约|[睡等玩拖干忙]?到)九十点(?![{NUMERALS}分])"),
+        ("九十点", "九十点(?=钟|左右|多|开会|来|去|起|才|见|出|的时候|睡|再)"),
+        (
+            "一点",
+            (
+                "(?<=[这那哪])一点(?=[一两二三四五六七八九]"
+                "(?:个(?!百分点|点)|家|位|名|人|方|部门|年[前级来间]|次|张|件|项))"
+            ),
+        ),
+        ("十数", "十(?=数[万亿人个年天日里种名次位家倍座条块元岁])"),
+        ("十", "(?:路易|查理|亨利|乔治|彼得|亚历山大|本笃|庇护|若望)十[一二三四五六]"),
+        ("元", f"{_SHORT}元[{NUMERALS}]次"),
+        (
+            "",
+            r"大年(?:三十|初[一二三四五六七八九十])|(?<![今去明前后每])年三十(?=晚|夜|儿|那天|$)|(?<![年最起当期])初十",
+        ),
+        ("月", r"(?:正月|腊月|冬月)(?:初|廿)?[一二三四五六七八九十]{1,3}"),
+        ("月", f"(?:农历|阴历|旧历|闰)[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}})?"),
+        ("月", f"[{NUMERALS}]{{1,3}}月(?:初|廿)[{NUMERALS}]{{1,2}}"),
+        ("负", f"负{_SHORT}[楼层]"),
+        ("第", "第[一二三四五六七八九](?:百货|百盛)"),
+        ("一年", f"(?<![{NUMERALS}])一年(?=[一两二三四五六七八九几][次回趟度])"),
+        ("大", f"{_CONGRESS}大(?![{_NO_CONGRESS}])"),
+        *names.STAYING,
+        *holidays.STAYING,
+        ("十一", rf"(?<=国庆|过完|放完|临近)十一(?!{CLASSIFIER}|{MEASURE}|[{NUMERALS}点月号])"),
+        ("班", r"[一二三四五六]年[一二三四五六七八九十]+班"),
+        ("", f"(?:十几|几十|上百|数十)(?:到|至){_SHORT}"),
+    )
+)
