@@ -6,4 +6,4 @@ normalised; a process of its own), ``writers`` (written), ``history`` (recorded)
 ``daemon`` tells the whole story.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
