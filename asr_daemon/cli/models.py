@@ -86,7 +86,7 @@ def _shown_state(entry: Entry) -> str:
 def pull(
     context: Context, names: tuple[str, ...], hub: Hub, source: Path | None, revision: str, force: bool
 ) -> None:
-    """Fetch models into the models folder, verified. What was broken off is gone on with.
+    """Fetch models into the models folder, verified. Interrupted downloads resume.
 
     Known names: paraformer-zh, sensevoice-small, fun-asr-nano-2512, fsmn-vad, ct-punc, cam++.
     """

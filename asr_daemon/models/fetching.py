@@ -1,7 +1,7 @@
-"""One file of a hub onto the disk: resumed where it was broken off, and only what was announced.
+"""One file of a hub onto the disk: resumed where it was interrupted, and only what was announced.
 
 Enters: an address, size and digest. Leaves: the file. Fails with :class:`FetchError` (the hub's fault, or the
-network's: what was fetched stays and is gone on with) or ``OSError`` (this disk's).
+network's: what was fetched stays, and the next try resumes) or ``OSError`` (this disk's).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _complete(
 
 
 def _append(session: requests.Session, file: RemoteFile, part: Path, on_bytes: Callable[[int], None]) -> str:
-    """Ask for the rest and append it; return why it was broken off, "" where it was not."""
+    """Ask for the rest and append it; return why it was interrupted, "" where it was not."""
     had_bytes = part.stat().st_size
     # "identity": a compressed answer has other sizes than the list.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={had_bytes}-"} if had_bytes else {})}
@@ -114,7 +114,7 @@ def _append(session: requests.Session, file: RemoteFile, part: Path, on_bytes: C
             if answer.status_code == _NO_SUCH_RANGE:
                 part.write_bytes(b"")
                 on_bytes(-had_bytes)
-                return "the hub would not go on where it was broken off"
+                return "the hub does not resume interrupted downloads"
             if not answer.ok:
                 raise FetchError(f"{file.path} is not at {file.url}: the hub answered {answer.status_code}")
             goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {had_bytes}-")
@@ -148,5 +148,5 @@ def reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy does not let it through"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection was broken off"
+        return "the connection was interrupted"
     return "no connection"

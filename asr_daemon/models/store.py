@@ -62,7 +62,7 @@ def disk_sentences(folder: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise OperatorError(
                 f"the disk of {folder} is full: make room, then give the same command again; "
-                "no model was changed, and what was fetched is gone on with"
+                "no model was changed, and the next try resumes from what was fetched"
             ) from error
         if error.errno in _FORBIDDEN:
             raise OperatorError(
