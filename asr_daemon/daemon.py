@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from asr_daemon.backup import BackupError, take_backup
 from asr_daemon.clock import Clock
 from asr_daemon.control.commands import Commands
 from asr_daemon.control.socket import ControlServer
@@ -50,15 +49,16 @@ from asr_daemon.inboxes.share import Shares
 from asr_daemon.queue.arrivals import Arrivals
 from asr_daemon.queue.inbox_profiles import InboxProfiles
 from asr_daemon.queue.jobs import Jobs
-from asr_daemon.service.activation import METRICS_SOCKET, passed_socket
 from asr_daemon.service.configuration import Configuration
 from asr_daemon.service.heartbeats import Heartbeats
 from asr_daemon.service.schedule import Schedule
 from asr_daemon.service.sd_notify import Notifier
 from asr_daemon.service.state_folder import StateFolder
+from asr_daemon.service.upgrade import back_up_before_migrating
 from asr_daemon.service.upkeep import Upkeep
 from asr_daemon.service.watchdog import Watchdog
 from asr_daemon.telemetry import log as logging
+from asr_daemon.telemetry.exposition import Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,6 @@ if TYPE_CHECKING:
 
     from asr_daemon.config import Config
     from asr_daemon.history import History
-    from asr_daemon.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -210,7 +209,6 @@ class Daemon:
         self._clock = clock or Clock()
         self._folder = StateFolder(config.state_dir)
         self._notifier = Notifier.from_environment()
-        self._metrics: Metrics | None = None
         self._signals = threading.Event()
         self._ending = threading.Event()
         self._reloading = threading.Lock()
@@ -244,25 +242,14 @@ class Daemon:
         )
         self.commands = Commands(self.parts)
         self._watchdog = Watchdog(self._notifier, self.parts.heartbeats)
+        self._exposition = Exposition(self.parts)
 
     def _back_up_before_migrating(self, steps: list[str]) -> None:
-        """An older release's history is changed only once it lies in the backups as it was.
-
-        Raises :class:`~asr_daemon.errors.OperatorError`.
-        """
-
         def must_stop() -> bool:
             self._ask_for_time()
             return self._wants_stop
 
-        config = self._configuration.now
-        try:
-            made = take_backup(config.history_path, config.backup_dir, now=self._clock.now(), stop=must_stop)
-        except BackupError as error:
-            raise OperatorError(
-                f"the history of an older release is changed only after a backup, which failed: {error}"
-            ) from error
-        log.info("backup_made_before_upgrade", file=made.path.name, steps=steps)
+        back_up_before_migrating(self._configuration.now, self._clock, steps, must_stop)
 
     def _ask_for_time(self) -> None:
         """Starting may take longer as long as there is progress."""
@@ -340,8 +327,7 @@ class Daemon:
 
     def close(self) -> None:
         """Undo :meth:`open`."""
-        if self._metrics is not None:
-            self._metrics.port.close()
+        self._exposition.close()
         self.parts.history.close()
         self._folder.__exit__()
 
@@ -391,7 +377,7 @@ class Daemon:
             ("retention", parts.upkeep.look_after_history),
         ):
             self.schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
-        self.schedule.every(METRICS_S, "metrics", self._show_metrics)
+        self.schedule.every(METRICS_S, "metrics", self._exposition.show)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:
@@ -403,16 +389,3 @@ class Daemon:
 
     def _find_status_line(self) -> None:
         self._watchdog.status_line = status_line(self.parts)
-
-    def _show_metrics(self) -> None:
-        """Show the figures as the configuration of now says; the library is loaded only where it does."""
-        settings = self.parts.config.metrics
-        if self._metrics is None and (settings.port or settings.textfile):
-            from asr_daemon.telemetry.metrics import Metrics  # noqa: PLC0415
-
-            self._metrics = Metrics(self.parts, passed_socket(METRICS_SOCKET))
-        if self._metrics is None:
-            return
-        self._metrics.port.configure(settings.port)
-        if settings.textfile is not None:
-            self._metrics.write(settings.textfile)
