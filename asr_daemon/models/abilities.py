@@ -10,6 +10,7 @@ from typing import Literal
 
 Family = Literal["seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"]
 Half = Literal["bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "int8"]  # of a processor
 
 
 @dataclass(frozen=True, slots=True)
