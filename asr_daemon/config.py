@@ -17,6 +17,7 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from asr_daemon.errors import ConfigurationError, UsageError
+from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -65,6 +66,7 @@ class EngineSection(Section):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     batch_s: NotNegative = 0.0
     half_precision: bool = True
+    precision: PrecisionWanted = "auto"
     threads: Count = 0
     idle_unload_min: NotNegative = 10.0
     stall_s: Positive = 300.0

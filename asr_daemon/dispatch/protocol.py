@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from asr_daemon.models.abilities import Family, Precision  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.models.abilities import Family, PrecisionWanted  # noqa: TC001 (pydantic reads them)
 from asr_daemon.queue.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
 from asr_daemon.transcripts.transcript import Segment  # noqa: TC001
 
@@ -39,8 +39,8 @@ class Setup:
     max_duration_s: float
     begins_small: bool = False  # memory did not suffice before: one segment a batch at first
     half_precision: bool = True  # on a card, where the family allows it
-    precision: Precision = "auto"  # on a processor
-    remembered: str = ""  # what an earlier child's self-check took there: `Ready.remember`; "" is nothing
+    precision: PrecisionWanted = "float32"  # on a processor; "auto": what is remembered, else a self-check
+    remembered: str = ""  # what a self-check took for this model, processor and torch; "" is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,8 @@ class Ready:
     load_ms: int
     versions: dict[str, str] = field(default_factory=dict)
     bound_s: float = 0.0  # of a batch, in padded seconds
-    precision: str = "float32"  # "float32", "bfloat16", "float16" or "int8": what its text is computed in
-    remember: str = ""  # to be handed to later children of the same key as `Setup.remembered`; "" is nothing
-    remember_key: str = ""  # model, processor and torch that the self-check holds for
+    precision: str = "float32"  # "float32", "bfloat16", "float16" or "int8": what its text comes from
+    was_checked: bool = False  # by a self-check just now: to be remembered
 
 
 @dataclass(frozen=True, slots=True)

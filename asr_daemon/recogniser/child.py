@@ -66,7 +66,17 @@ def _work(channel: Channel, setup: Setup) -> int:
         return 1
     versions = {name: metadata.version(name) for name in ("funasr", "torch", "silero-vad")}
     load_ms = round((time.monotonic() - began) * 1000)
-    channel.send(Ready(engine.device, engine.model_name, load_ms, versions, engine.full_bound_s))
+    channel.send(
+        Ready(
+            engine.device,
+            engine.model_name,
+            load_ms,
+            versions,
+            engine.full_bound_s,
+            engine.precision,
+            was_checked=engine.was_checked,
+        )
+    )
     from asr_daemon.recogniser.loop import Loop  # noqa: PLC0415 (torch comes with it)
 
     Loop(channel, engine, setup).run()

@@ -129,7 +129,12 @@ def sense_voice(cache: Path) -> Path:
 def _describe(folder: Path, config: dict[str, Any], files: dict[str, Any]) -> None:
     shutil.copy(BUILTIN_FOLDER / "am.mvn", folder)
     (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    metas = {"init_param": "model.pt", "config": "config.yaml", **files, "frontend_conf": {"cmvn_file": "am.mvn"}}
+    metas = {
+        "init_param": "model.pt",
+        "config": "config.yaml",
+        **files,
+        "frontend_conf": {"cmvn_file": "am.mvn"},
+    }
     described = {"model": {"type": "funasr"}, "file_path_metas": metas}
     (folder / "configuration.json").write_text(json.dumps(described), encoding="utf-8")
 

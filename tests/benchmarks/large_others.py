@@ -99,7 +99,9 @@ def onnx(folder: Path, vad: Path, threads: int, name: str) -> Callable[[Sequence
         for path in paths:
             cutter = Cutter(FsmnDetector(network, 800), 30)
             audio = samples(path)
-            pieces = [cutter.feed(audio[at : at + WINDOW_SAMPLES]) for at in range(0, len(audio), WINDOW_SAMPLES)]
+            pieces = [
+                cutter.feed(audio[at : at + WINDOW_SAMPLES]) for at in range(0, len(audio), WINDOW_SAMPLES)
+            ]
             found = [*sum(pieces, []), *cutter.finish()]
             features += [front_end.prepare(one.samples, one.bank) for one in found]
         features.sort(key=len)

@@ -30,9 +30,9 @@ def install(model: Any) -> tuple[str, ...]:
     """Replace what can be replaced in place; return the names of those parts: "encoder", "decoder" ..."""
     done = []
     for name in ("encoder", "decoder", "seaco_decoder"):
-        part = getattr(model, name, None)
-        made = _MAKERS.get(type(part).__name__, lambda _part: None)(part)
-        if made is not None:
+        part: Any = getattr(model, name, None)
+        make = _MAKERS.get(type(part).__name__)
+        if make is not None and (made := make(part)) is not None:
             part.forward = made
             done.append(name)
     return tuple(done)
@@ -90,29 +90,32 @@ class _EncoderLayer:
     def __call__(self, x: torch.Tensor, padding: _Padding) -> torch.Tensor:
         layer, attention = self._layer, self._layer.self_attn
         query, key, values = attention.linear_q_k_v(layer.norm1(x)).chunk(3, dim=-1)
-        out = self._memory(values, padding)
+        out: torch.Tensor = self._memory(values, padding)
         out += attention.linear_out(attend(query, key, values, self._heads, padding.scores))
         if self._is_residual:
             out += x
-        return out.add_(_feed(layer.feed_forward, layer.norm2(out)))
-
-
-def _feed(feed_forward: Any, x: torch.Tensor) -> torch.Tensor:
-    return feed_forward.w_2(feed_forward.w_1(x).relu_())
+        forward = layer.feed_forward
+        out += forward.w_2(forward.w_1(layer.norm2(out)).relu_())
+        return out
 
 
 def attend(
     query: torch.Tensor, key: torch.Tensor, values: torch.Tensor, heads: int, scores: torch.Tensor | None
 ) -> torch.Tensor:
     """Return attention's ``[batch, time, width]`` of projected ``[batch, time, width]``."""
-    split = [each.unflatten(-1, (heads, -1)).transpose(1, 2) for each in (query, key, values)]
-    return functional.scaled_dot_product_attention(*split, attn_mask=scores).transpose(1, 2).flatten(2)
+    query, key, values = (
+        each.view(*each.shape[:2], heads, -1).transpose(1, 2) for each in (query, key, values)
+    )
+    attended = functional.scaled_dot_product_attention(query, key, values, attn_mask=scores)
+    return attended.transpose(1, 2).flatten(2)
 
 
 class _Encoder:
     """Stands for the ``forward`` of a ``SANMEncoder`` or a ``SenseVoiceEncoderSmall``."""
 
-    def __init__(self, encoder: Any, groups: Sequence[tuple[Iterable[Any], Any]], more: tuple[Any, ...]) -> None:
+    def __init__(
+        self, encoder: Any, groups: Sequence[tuple[Iterable[Any], Any]], more: tuple[Any, ...]
+    ) -> None:
         self._groups = [([_EncoderLayer(layer) for layer in layers], norm) for layers, norm in groups]
         self._scale = encoder.output_size() ** 0.5
         self._embed = encoder.embed
@@ -141,7 +144,7 @@ class _DecoderLayer:
     ) -> torch.Tensor:
         layer = self._layer
         forward = layer.feed_forward
-        out = forward.w_2(forward.norm(forward.w_1(layer.norm1(x)).relu_()))
+        out: torch.Tensor = forward.w_2(forward.norm(forward.w_1(layer.norm1(x)).relu_()))
         if self._memory is not None:
             out = self._memory(layer.norm2(out), padding)
             out += x
@@ -191,7 +194,8 @@ def _is_usual(layer: Any) -> bool:
     return bool(
         layer.normalize_before
         and not layer.concat_after
-        and type(layer.feed_forward).__name__ in ("PositionwiseFeedForward", "PositionwiseFeedForwardDecoderSANM")
+        and type(layer.feed_forward).__name__
+        in ("PositionwiseFeedForward", "PositionwiseFeedForwardDecoderSANM")
         and isinstance(layer.feed_forward.activation, torch.nn.ReLU)
     )
 
@@ -202,7 +206,9 @@ def _sanm(encoder: Any) -> _Encoder | None:
         type(encoder.embed).__name__ == "SinusoidalPositionEncoder"
         and encoder.normalize_before
         and not encoder.interctc_layer_idx
-        and all(_is_usual(one) and type(one.self_attn).__name__ == "MultiHeadedAttentionSANM" for one in layers)
+        and all(
+            _is_usual(one) and type(one.self_attn).__name__ == "MultiHeadedAttentionSANM" for one in layers
+        )
     )
     return _Encoder(encoder, [(layers, encoder.after_norm)], (None,)) if is_usual else None
 
