@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,14 +86,16 @@ def _work(channel: Channel, setup: Setup) -> int:
 
 
 def _load(channel: Channel, setup: Setup) -> Engine:
-    for folder in (setup.model_folder, setup.vad_folder, setup.punctuation_folder):
-        if folder:
-            require_sound(Path(folder))
-    from asr_daemon.recogniser.families import on_demand  # noqa: PLC0415 (here, the engine's: seconds)
+    folders = (setup.model_folder, setup.vad_folder, setup.punctuation_folder)
+    with ThreadPoolExecutor(1, "soundness") as beside:  # hashing goes on while torch and funasr are imported
+        checks = [beside.submit(require_sound, Path(folder)) for folder in folders if folder]
+        from asr_daemon.recogniser.families import on_demand  # noqa: PLC0415 (here, the engine's: seconds)
 
-    on_demand.install()
-    from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415
+        on_demand.install()
+        from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415
 
+        for check in checks:
+            check.result()
     return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from asr_daemon import demo
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.precision import ON_PROCESSOR
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.decoder import Note
     from asr_daemon.recogniser.families.family import Exchangeable, Family, Input
 
-SAMPLE = Path(demo.__file__).parent / "audio" / "lecture.wav"
+SAMPLE = Path(__file__).resolve().parents[1] / "demo" / "audio" / "lecture.wav"
 PIECES = 4
 ROUNDS = 2  # the better one counts
 MOST_DIFFERENT = 0.01  # of the tokens: a sentence's tokens are all the same then
