@@ -17,6 +17,7 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from asr_daemon.errors import ConfigurationError, UsageError
+from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -67,6 +68,7 @@ class EngineSection(Section):
     devices: tuple[Device, ...] = ()  # one recogniser for each; empty: one, on `device`
     batch_s: NotNegative = 0.0
     half_precision: bool = True
+    precision: PrecisionWanted = "auto"
     threads: Count = 0
     idle_unload_min: NotNegative = 10.0
     stall_s: Positive = 300.0

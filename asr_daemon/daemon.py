@@ -33,6 +33,7 @@ from asr_daemon.dispatch.dispatcher import Dispatcher, start_local
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.local_process import PROGRAM
 from asr_daemon.dispatch.opening import Opener
+from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.dispatch.session import Surroundings
 from asr_daemon.errors import (
     ConfigurationError,
@@ -164,7 +165,7 @@ def assemble(
         opener=Opener(config, arrivals, profiles, shares, clock),
         deliverer=deliverer,
         clock=clock,
-        gate=LoadGate(clock),
+        gate=LoadGate(clock, PrecisionMemory(config.state_dir)),
         start_recogniser=lambda setup: start_local(setup, recogniser_program),
         find_ffmpeg=lambda configured: os.fspath(find_ffmpeg(configured)),
         describe=lambda fd: describe(fd, configuration.now.engine.ffmpeg),

@@ -13,6 +13,7 @@ from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.dispatch import protocol
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.opening import Opener
+from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.dispatch.session import Session, Surroundings
 from asr_daemon.errors import ConfigurationError, EngineUnavailableError, RecogniserCrashedError
 from asr_daemon.transcripts.profile import Profile
@@ -156,7 +157,7 @@ class Room:
             opener=self.opener,
             deliverer=self.deliverer,
             clock=self.time.clock,
-            gate=LoadGate(self.time.clock),
+            gate=LoadGate(self.time.clock, PrecisionMemory(folder)),
             start_recogniser=self.start,  # type: ignore[arg-type]
             find_ffmpeg=self.find_ffmpeg,
         )

@@ -8,12 +8,11 @@ no recording's fault: :class:`~asr_daemon.errors.ModelMissingError`,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import structlog
 
 from asr_daemon.dispatch import protocol
-from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.errors import (
     ConfigurationError,
     EngineUnavailableError,
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import EngineSection
+    from asr_daemon.dispatch.loading import LoadGate
+    from asr_daemon.models.abilities import Computed
     from asr_daemon.models.catalogue import ModelChoice
 
 log = structlog.get_logger()
@@ -92,7 +93,7 @@ class RecogniserKeeper:
         find_ffmpeg: Callable[[str], str],
         clock: Clock,
         is_stopping: Callable[[], bool],
-        gate: LoadGate | None = None,
+        gate: LoadGate,
         name: str = "",
     ) -> None:
         self.current: Recogniser | None = None
@@ -104,7 +105,7 @@ class RecogniserKeeper:
         self._find_ffmpeg = find_ffmpeg
         self._clock = clock
         self._is_stopping = is_stopping
-        self._gate = gate or LoadGate(clock)
+        self._gate = gate
         self._name = name
         self._broken: _Broken | None = None
         self._loaded: tuple[str, protocol.Setup] | None = None  # the model's identity, and what was asked for
@@ -139,13 +140,23 @@ class RecogniserKeeper:
             raise self._broken.error
         self._broken = None
         try:
-            recogniser = self._load(wanted, replace(setup, is_verified=self._gate.is_verified(seen)))
+            recogniser = self._load(wanted, self._with_what_is_known(wanted, setup))
         except ModelMissingError as error:
             if seen:
                 self._broken = _Broken(seen, now_s + BROKEN_AGAIN_S, error)
             raise
         self._gate.verified(seen)
+        if self.ready_said.was_checked:
+            self._gate.precisions.remember(wanted.model.identity, cast("Computed", self.ready_said.precision))
         return recogniser
+
+    def _with_what_is_known(self, wanted: Wanted, setup: protocol.Setup) -> protocol.Setup:
+        """Return the setup with what others, or earlier ones, found out: it need not be found out again."""
+        return replace(
+            setup,
+            is_verified=self._gate.is_verified(stamp(wanted.model)),
+            remembered=self._gate.precisions.recall(wanted.model.identity) or "",
+        )
 
     def _setup(self, wanted: Wanted) -> protocol.Setup:
         model, engine = wanted.model, wanted.engine
@@ -163,6 +174,7 @@ class RecogniserKeeper:
             max_duration_s=engine.max_duration_h * 3600,
             begins_small=wanted.rung is not Rung.USUAL,
             half_precision=engine.half_precision,
+            precision=engine.precision,
             sharers=wanted.sharers,
         )
 
@@ -186,6 +198,7 @@ class RecogniserKeeper:
             model=self.model,
             recogniser=self._name,
             device=answer.device,
+            precision=answer.precision,
             load_ms=answer.load_ms,
             bound_s=answer.bound_s,
         )

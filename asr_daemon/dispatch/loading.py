@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asr_daemon.clock import Clock
+    from asr_daemon.dispatch.precision_memory import PrecisionMemory
 
 VERIFIED_FOR_S = 600.0  # how long a verification serves others, while no file of the model changes
 POLL_S = 0.5
@@ -23,7 +24,8 @@ POLL_S = 0.5
 class LoadGate:
     """What the recognisers of a daemon share while they load."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, precisions: PrecisionMemory) -> None:
+        self.precisions = precisions  # what self-checks took; read and written while one loads
         self._clock = clock
         self._lock = threading.Lock()
         self._verified: tuple[object, ...] = ()

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from asr_daemon.models.abilities import Family  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.models.abilities import Family, PrecisionWanted  # noqa: TC001 (pydantic reads them)
 from asr_daemon.transcripts.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
 from asr_daemon.transcripts.transcript import Segment  # noqa: TC001
 
@@ -43,6 +43,8 @@ class Setup:
     half_precision: bool = True  # on a card, where the family allows it
     sharers: int = 1  # recognisers that share this machine's processor and memory, this one among them
     is_verified: bool = False  # the model's files were compared with their manifests a moment ago
+    precision: PrecisionWanted = "float32"  # on a processor; "auto": what is remembered, else a self-check
+    remembered: str = ""  # what a self-check took for this model, processor and torch; "" is nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Ready:
     load_ms: int
     versions: dict[str, str] = field(default_factory=dict)
     bound_s: float = 0.0  # of a batch, in padded seconds
-    precision: str = "float32"  # in which it computes
+    precision: str = "float32"  # "float32", "bfloat16", "float16" or "int8": what its text comes from
+    was_checked: bool = False  # by a self-check just now: to be remembered
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.doctor.finding import COMMAND_TIMEOUT_S, Finding
 from asr_daemon.doctor.models import look_at_models
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.models.catalogue import resolve
 from asr_daemon.models.manifest import model_files
+from asr_daemon.models.processor import read_processor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config
     from asr_daemon.doctor.finding import Machine
     from asr_daemon.doctor.rights import ServiceUser
+    from asr_daemon.models.processor import Processor
 
 MIB = 1 << 20
 # What a recogniser takes of the machine's memory, measured on the built-in model (593 MB with batches) and
@@ -40,6 +43,7 @@ def look_at_engine(config: Config, user: ServiceUser, machine: Machine) -> Itera
     yield from _ffmpeg(config)
     for device in dict.fromkeys(config.engine.recognisers):
         yield from _device("engine.devices" if config.engine.devices else "engine.device", device, machine)
+    yield from _precision(config, machine)
     yield from _memory(config, machine)
 
 
@@ -83,6 +87,33 @@ def _device(key: str, device: str, machine: Machine) -> Iterator[Finding]:
         yield Finding("warning", key, text, "end what else uses the card, or set engine.batch_s")
     else:
         yield Finding("ok", key, text)
+
+
+def _precision(config: Config, machine: Machine) -> Iterator[Finding]:
+    """Say what a processor computes in; on a card, engine.half_precision counts."""
+    key, device, wanted = "engine.precision", config.engine.recognisers[0], config.engine.precision
+    if device not in ("auto", "cpu") or (device == "auto" and machine.place("/dev/nvidiactl").exists()):
+        return
+    processor = read_processor(machine.place("/proc/cpuinfo"))
+    if wanted in ("float32", *processor.native):
+        yield Finding("ok", key, f"{wanted} on {processor}")
+    elif wanted != "auto":
+        text = f"{wanted} is asked for, but {processor.name} has no instructions for it: slower than float32"
+        yield Finding("warning", key, text, 'use "auto"')
+    else:
+        yield Finding("ok", key, f"{processor}: {_taken(config, processor)}")
+
+
+def _taken(config: Config, processor: Processor) -> str:
+    """Return what "auto" comes to there."""
+    try:
+        model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
+        taken = PrecisionMemory(config.state_dir, processor).recall(model.identity)
+    except AsrDaemonError:  # the model's own findings say it
+        taken = None
+    if taken is not None:
+        return f"{taken}, by a self-check"
+    return "tried when the model is loaded next" if processor.native else "float32"
 
 
 def _memory(config: Config, machine: Machine) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from typing import Literal
 
 Family = Literal["seaco_paraformer", "paraformer", "sense_voice", "fun_asr_nano"]
 Half = Literal["bfloat16", "float16"]
+Computed = Literal["float32", "bfloat16", "int8"]  # on a processor
+PrecisionWanted = Literal["auto", "float32", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Abilities:
     writes_numbers: bool  # by itself, where asked to: our normaliser then keeps out
     punctuates: Literal["never", "with_numbers", "always"]  # by itself; otherwise ct-punc does
     halves: tuple[Half, ...]  # in which autocast leaves its text intact, best first
+    on_processor: tuple[Computed, ...]  # what it may be computed in there, float32 first
     most_in_batch: tuple[int, int]  # segments, on a processor and on a card
     most_hotwords: int | None = None  # that the decoder can be given; None: as many as there are
 
@@ -49,6 +52,7 @@ ABILITIES: dict[Family, Abilities] = {
         writes_numbers=False,
         punctuates="never",
         halves=("bfloat16", "float16"),
+        on_processor=("float32", "bfloat16", "int8"),
         most_in_batch=(8, 128),
     ),
     "paraformer": Abilities(
@@ -58,6 +62,7 @@ ABILITIES: dict[Family, Abilities] = {
         writes_numbers=False,
         punctuates="never",
         halves=("bfloat16", "float16"),
+        on_processor=("float32", "bfloat16", "int8"),
         most_in_batch=(8, 128),
     ),
     "sense_voice": Abilities(
@@ -67,6 +72,7 @@ ABILITIES: dict[Family, Abilities] = {
         writes_numbers=True,
         punctuates="with_numbers",
         halves=("bfloat16", "float16"),
+        on_processor=("float32", "bfloat16", "int8"),
         most_in_batch=(8, 128),
     ),
     "fun_asr_nano": Abilities(
@@ -75,6 +81,7 @@ ABILITIES: dict[Family, Abilities] = {
         chooses_language=True,
         writes_numbers=True,
         punctuates="always",
+        on_processor=("float32",),
         halves=("bfloat16",),  # in float16 its language model overflows
         most_in_batch=(4, 32),
         most_hotwords=100,  # beyond, it invents text, on silence above all (its issue tracker)

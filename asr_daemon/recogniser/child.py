@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,17 @@ def _work(channel: Channel, setup: Setup) -> int:
         return 1
     versions = {name: metadata.version(name) for name in ("funasr", "torch", "silero-vad")}
     load_ms = round((time.monotonic() - began) * 1000)
-    channel.send(Ready(engine.device, engine.model_name, load_ms, versions, engine.full_bound_s))
+    channel.send(
+        Ready(
+            engine.device,
+            engine.model_name,
+            load_ms,
+            versions,
+            engine.full_bound_s,
+            engine.precision,
+            was_checked=engine.was_checked,
+        )
+    )
     from asr_daemon.recogniser.loop import Loop  # noqa: PLC0415 (torch comes with it)
 
     Loop(channel, engine, setup).run()
@@ -74,14 +85,17 @@ def _work(channel: Channel, setup: Setup) -> int:
 
 
 def _load(channel: Channel, setup: Setup) -> Engine:
-    for folder in (setup.model_folder, setup.vad_folder, setup.punctuation_folder):
-        if folder and not setup.is_verified:
-            require_sound(Path(folder))
-    from asr_daemon.recogniser.families import on_demand  # noqa: PLC0415 (here, the engine's: seconds)
+    given = (setup.model_folder, setup.vad_folder, setup.punctuation_folder)
+    folders = () if setup.is_verified else tuple(filter(None, given))
+    with ThreadPoolExecutor(1, "soundness") as beside:  # hashing goes on while torch and funasr are imported
+        checks = [beside.submit(require_sound, Path(folder)) for folder in folders]
+        from asr_daemon.recogniser.families import on_demand  # noqa: PLC0415 (here, the engine's: seconds)
 
-    on_demand.install()
-    from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415
+        on_demand.install()
+        from asr_daemon.recogniser.engine import Engine  # noqa: PLC0415
 
+        for check in checks:
+            check.result()
     return Engine(setup, lambda level, event, fields: channel.send(Note(level, event, fields)))
 
 

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
 from asr_daemon.errors import DeviceMissingError
 from asr_daemon.models.abilities import ABILITIES
-from asr_daemon.recogniser import memory
+from asr_daemon.models.processor import read_processor
+from asr_daemon.recogniser import memory, self_check
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families import funasr_model
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.fun_asr_nano import FunAsrNano
 from asr_daemon.recogniser.families.paraformer import Paraformer
-from asr_daemon.recogniser.families.precision import choose_precision, computes_bfloat16
+from asr_daemon.recogniser.families.precision import (
+    ON_PROCESSOR,
+    choose_precision,
+    computes_bfloat16,
+)
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.families.sense_voice import SenseVoice
+from asr_daemon.recogniser.families.spread import Spread
 from asr_daemon.recogniser.limit import BatchLimit, choose_bound_s
 from asr_daemon.recogniser.postprocess import Postprocessor
 from asr_daemon.recogniser.punctuation import CtPunctuator
@@ -31,8 +37,10 @@ from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 
 if TYPE_CHECKING:
     from asr_daemon.dispatch.protocol import Setup
+    from asr_daemon.models.abilities import Computed
     from asr_daemon.recogniser.decoder import Note
-    from asr_daemon.recogniser.families.family import Family
+    from asr_daemon.recogniser.families.family import Exchangeable, Family
+    from asr_daemon.recogniser.families.precision import Precision
     from asr_daemon.recogniser.segmenter.detector import Detector
     from asr_daemon.transcripts.profile import Profile
 
@@ -47,7 +55,13 @@ class Engine:
         self.most_in_batch = self._abilities.most_in_batch[self.device != "cpu"]
         self.model_name = setup.model_name
         self._note = note
-        self._family = _load_family(setup, self.device, self.threads, note)
+        self.was_checked = False
+        if self.device == "cpu":
+            self._family, self.precision = self._load_on_processor(setup)
+        else:
+            precision = _on_card(setup, self.device, note)
+            self._family = _load_family(setup, self.device, self.threads, precision, note)
+            self.precision = precision.name
         self._fsmn: FsmnNetwork | None = None
         self._silero: SileroNetwork | None = None
         if setup.vad_folder:
@@ -67,6 +81,24 @@ class Engine:
         )
         self.limit = BatchLimit(self.full_bound_s, begins_small=setup.begins_small)
         self.decoder = Decoder(self._family, self.limit, note)
+
+    def _load_on_processor(self, setup: Setup) -> tuple[Family, str]:
+        """Return the family and the name of the precision that it computes in."""
+        offered = self._abilities.on_processor
+        native = [name for name in read_processor().native if name in offered]
+        wanted = setup.remembered if setup.precision == "auto" else setup.precision
+        known: Computed = next((name for name in offered if name == wanted), "float32")
+        if wanted and wanted != known:
+            fields: dict[str, object] = {"precision": wanted, "model": setup.model_name}
+            self._note("warning", "precision_not_offered", fields)
+        family = _load_family(setup, "cpu", self.threads, ON_PROCESSOR[known], self._note)
+        if len(offered) == 1:  # not made for exchanging, nor for several threads
+            return family, known
+        reader = Spread(family, self.threads)
+        if setup.precision != "auto" or setup.remembered or not native:
+            return reader, known
+        self.was_checked = True
+        return reader, self_check.check(cast("Exchangeable", family), reader, native, self._note)
 
     def begin_detector(self, profile: Profile) -> Detector:
         """Return a new recording's detector."""
@@ -122,11 +154,14 @@ def choose_device(asked: str) -> str:
 
 
 def choose_threads(sharers: int = 1) -> int:
-    """Return the threads for torch: this recogniser's part of the cores, one kept for decoding."""
-    return max(1, (len(os.sched_getaffinity(0)) - 1) // sharers)
+    """Return the threads for torch: this recogniser's part of the cores that the process may use.
+
+    Decoding and segmenting take a twentieth of a core or less: one kept for them would idle.
+    """
+    return max(1, len(os.sched_getaffinity(0)) // sharers)
 
 
-def _load_family(setup: Setup, device: str, threads: int, note: Note) -> Family:
+def _on_card(setup: Setup, device: str, note: Note) -> Precision:
     precision = choose_precision(
         device,
         ABILITIES[setup.model_family].halves,
@@ -135,6 +170,10 @@ def _load_family(setup: Setup, device: str, threads: int, note: Note) -> Family:
     )
     if precision.half is not None:
         note("info", "half_precision_chosen", {"device": device, "precision": str(precision.half)})
+    return precision
+
+
+def _load_family(setup: Setup, device: str, threads: int, precision: Precision, note: Note) -> Family:
     folder = Path(setup.model_folder)
     match setup.model_family:
         case "seaco_paraformer":

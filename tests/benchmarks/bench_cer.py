@@ -1,6 +1,6 @@
 """Character error rate of recordings with references, transcribed the whole way by `asr-daemon transcribe`.
 
-Run: python tests/benchmarks/bench_cer.py FOLDER
+Run: python tests/benchmarks/bench_cer.py FOLDER [--precision float32|bfloat16|int8]
 
 The folder holds NAME.ref.txt (spoken form) beside each recording. Counted before normalisation, Chinese
 characters only, with segments of about a sentence (the defaults join what stands closer than 800 ms).
@@ -8,6 +8,7 @@ characters only, with segments of about a sentence (the defaults join what stand
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -22,6 +23,9 @@ NOT_HANZI = re.compile(r"[^\u4e00-\u9fff]")
 CONFIGURATION = """\
 [daemon]
 state_dir = "state"
+[engine]
+device = "cpu"
+precision = "{precision}"
 [[inbox]]
 name = "any"
 path = "any"
@@ -31,7 +35,11 @@ max_end_silence_ms = {silence_ms}
 
 def main() -> None:
     """Measure and print, for the default profile and for one that cuts at shorter silences."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--precision", choices=["float32", "bfloat16", "int8"], default="float32")
+    options = parser.parse_args()
+    folder = options.folder
     recordings = [
         path
         for path in sorted(folder.iterdir())
@@ -39,7 +47,7 @@ def main() -> None:
     ]
     for silence_ms in (800, 300):
         wrong = length = 0
-        for path, said in zip(recordings, transcribe(recordings, silence_ms), strict=True):
+        for path, said in zip(recordings, transcribe(recordings, silence_ms, options.precision), strict=True):
             reference = NOT_HANZI.sub("", path.with_suffix(".ref.txt").read_text(encoding="utf-8"))
             errors = Levenshtein.distance(reference, NOT_HANZI.sub("", said))
             wrong, length = wrong + errors, length + len(reference)
@@ -47,15 +55,15 @@ def main() -> None:
                 f"{path.name:24} {errors:4} of {len(reference):5} characters  {errors / len(reference):6.1%}"
             )
         total = f"all, silence {silence_ms} ms"
-        print(f"{total:24} {wrong:4} of {length:5} characters  {wrong / length:6.1%}")
+        print(f"{total:24} {wrong:4} of {length:5} characters  {wrong / length:7.2%}  {options.precision}")
 
 
-def transcribe(recordings: list[Path], silence_ms: int) -> list[str]:
+def transcribe(recordings: list[Path], silence_ms: int, precision: str) -> list[str]:
     """Return the raw text of each recording."""
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "any").mkdir()
         config = Path(name) / "config.toml"
-        config.write_text(CONFIGURATION.format(silence_ms=silence_ms), encoding="utf-8")
+        config.write_text(CONFIGURATION.format(silence_ms=silence_ms, precision=precision), encoding="utf-8")
         command = [sys.executable, "-m", "asr_daemon", "transcribe", "-c", os.fspath(config)]
         options = ["--inbox", "any", "--format", "json"]
         texts = []

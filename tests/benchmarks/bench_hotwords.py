@@ -1,6 +1,7 @@
 """What hotwords bring and cost: recall, character error rate, damage to ordinary speech, time.
 
-``python tests/benchmarks/bench_hotwords.py [--audio ../shared/audio] [--words 10,50,500] [--seeds 2]``
+``python tests/benchmarks/bench_hotwords.py [--audio ../shared/audio] [--words 10,50,500] [--seeds 2]
+[--precision int8]``; ``--per-tensor`` and ``--parts encoder`` show what other ways of int8 would bring.
 
 The sentences of ``AUDIO/hotwords`` (names and terms that the built-in model does not know: ``words.txt``;
 ``distractors.txt`` fills the lists) are recognised by their references' times with 0.2 s around them, without
@@ -29,6 +30,8 @@ from asr_daemon.hotwords import read_hotwords
 from asr_daemon.hotwords.correction import Corrector
 from asr_daemon.hotwords.seaco import SeacoHotwords
 from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.families.int8 import Exchange
+from asr_daemon.recogniser.families.precision import ON_PROCESSOR
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from asr_daemon.models.abilities import Computed
 
 ROOT = Path(__file__).resolve().parents[2]
 MARGIN_MS = 200
@@ -90,11 +95,24 @@ def pieces_of(path: Path, network: SileroNetwork, silence_ms: int) -> list[Sente
     return [Sentence("", whole, stretch.samples) for stretch in stretches]
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of int8; the default is what is used."""
+
+    per_channel: bool = True
+    parts: tuple[str, ...] = ("encoder", "decoder")
+
+
 class Bench:
     """The model and what is said."""
 
-    def __init__(self, model: Path, audio: Path) -> None:
+    def __init__(self, model: Path, audio: Path, precision: Computed, way: Way) -> None:
         self.model = SeacoParaformer(model, "cpu", 1)
+        if precision == "int8" and way != Way():
+            parts = [getattr(self.model.network, name) for name in way.parts]
+            Exchange(parts).to_int8(per_channel=way.per_channel)
+        else:
+            self.model.compute_in(ON_PROCESSOR[precision])
         self.special = [s for path in sorted((audio / "hotwords").glob("*.flac")) for s in sentences_of(path)]
         self.paths = sorted(path for path in audio.iterdir() if path.suffix in SUFFIXES)
         self.ordinary = [sentence for path in self.paths for sentence in sentences_of(path)]
@@ -274,9 +292,20 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "asr_daemon" / "models" / "paraformer-tiny-zh")
     parser.add_argument("--words", default="10,50,500", help="in a list")
     parser.add_argument("--seeds", type=int, default=2, help="nine foreign lists each")
+    parser.add_argument("--precision", choices=list(ON_PROCESSOR), default="float32")
+    parser.add_argument("--per-tensor", action="store_true", help="int8 weights with one scale a layer")
+    parser.add_argument("--parts", default=",".join(Way().parts), help="whose linear layers are int8")
+    parser.add_argument("--brief", action="store_true", help="recall and error rates alone")
     options = parser.parse_args()
-    bench = Bench(options.model, options.audio)
+    way = Way(not options.per_tensor, tuple(options.parts.split(",")))
+    bench = Bench(options.model, options.audio, options.precision, way)
     sizes = [int(size) for size in options.words.split(",")]
+    if options.brief:
+        special_speech(bench, sizes)
+        for cut, pieces in bench.cuts().items():
+            rate = recordings_rate(pieces, bench.read(pieces, [()] * len(pieces)))
+            print(f"ordinary speech cut {cut}: CER {rate:.2f}%")
+        return
     special_speech(bench, sizes)
     at_once(bench, (10, 25, 50, 100))
     ordinary_speech(bench, options.seeds)

@@ -113,7 +113,7 @@ def main() -> None:
     torch.set_num_threads(1)
     watch = Stopwatch()
     vad.silence = watch.time("vad network", vad.silence)
-    network = family._model.model
+    network = family.network
     for name in LAYERS:
         part = getattr(network, name)
         part.forward = watch.time(name, part.forward)

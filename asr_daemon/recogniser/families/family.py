@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from asr_daemon.recogniser.families.precision import Precision
     from asr_daemon.transcripts.transcript import Token
 
 MIN_SAMPLES = 400  # 25 ms: below, the filter bank has no frame and FunASR raises
@@ -78,3 +79,13 @@ class Family(Protocol):
 
     def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
         """Return the hotwords that the model cannot write and that are therefore kept from it."""
+
+
+class Exchangeable(Family, Protocol):
+    """A family that a processor may compute in several precisions; ``transcribe`` is safe from threads."""
+
+    def compute_in(self, precision: Precision) -> None:
+        """Compute in that precision from now on; the one before can be had back until :meth:`settle`."""
+
+    def settle(self) -> None:
+        """Stay with the precision in force, and give back the memory of what others would need."""

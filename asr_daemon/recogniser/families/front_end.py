@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from funasr.frontends.wav_frontend import apply_cmvn, apply_lfr
 
@@ -19,6 +18,7 @@ from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -77,14 +77,3 @@ def pad_features(features: Sequence[torch.Tensor], device: str) -> tuple[torch.T
     """Return ``float32 [n_segments, n_steps, width]`` and ``int64 [n_segments]``, the steps of each."""
     lengths = torch.tensor([len(each) for each in features], device=device)
     return torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True).to(device), lengths
-
-
-@torch.inference_mode()
-def infer(auto_model: Any, features: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
-    """Return what the model answers to prepared segments: one call, one batch."""
-    frontend = Prepared(auto_model.kwargs["frontend"], features)
-    settings = {**auto_model.kwargs, "frontend": frontend}
-    nothing = [np.zeros(1, np.float32)] * len(features)  # in place of samples, which are no longer needed
-    keys = [str(number) for number in range(len(features))]
-    answers = auto_model.model.inference(data_in=nothing, key=keys, **settings)
-    return list(answers[0]) if answers else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pickle
 from pathlib import Path
@@ -12,10 +13,27 @@ import torch
 
 from asr_daemon.errors import DeviceMissingError, ModelMissingError
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
+from asr_daemon.recogniser.families.weights import NamesDifferError, taken_as_they_are
+
+log = logging.getLogger(__name__)
 
 PACKAGED = "silero-vad"  # the one model that is no folder: it lies in a package of its own
 # What may be built; some of FunASR's classes run code that lies beside the weights, or ask a hub.
 _CLASSES = frozenset((*FAMILY_OF_CLASS, "FsmnVADStreaming", "CTTransformer"))
+
+
+def load_lean(model: str, device: str, threads: int, *, mapped: bool = False) -> Any:
+    """Return what :func:`load` does, with the weights once in memory: mapped from their file, or read.
+
+    A checkpoint that has not exactly the model's tensors is loaded FunASR's way.
+    """
+    importlib.import_module("funasr")
+    try:
+        with taken_as_they_are(mapped=mapped):
+            return load(model, device, threads)
+    except NamesDifferError as difference:
+        log.warning("%s is loaded FunASR's way: %s", model, difference)
+        return load(model, device, threads)
 
 
 def load(model: str, device: str, threads: int, **more: Any) -> Any:
@@ -42,7 +60,7 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
             log_level="WARNING",
             **more,
         )
-    except (torch.OutOfMemoryError, MemoryError):
+    except (torch.OutOfMemoryError, MemoryError, NamesDifferError):
         raise
     except pickle.UnpicklingError as error:
         raise ModelMissingError(

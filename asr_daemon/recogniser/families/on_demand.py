@@ -2,18 +2,26 @@
 
 ``import funasr`` (1.4.16) imports every module it has, most of the seconds that a recogniser takes to
 start and 150 MB, and offers no switch. Their one use is that classes enter themselves, by name, in the tables
-of ``funasr.register``. Here the tables know from the sources which module has a name, and import that.
+of ``funasr.register``. Here the tables know from the sources which module has a name, and import that. Left
+out as well: scikit-learn and scipy.stats, for speakers clustered by ``AutoModel``, and the line number of
+every class, for a table that nobody prints.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pkgutil
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CLUSTERING = "funasr.models.campplus.cluster_backend"
 _ENTRY = re.compile(r'tables\.register\(\s*"(\w+)",\s*"([^"]+)"')
 
 
@@ -27,10 +35,28 @@ def install() -> None:
         package = importlib.import_module("funasr")
     finally:
         pkgutil.walk_packages = walk_packages
-    tables = importlib.import_module("funasr.register").tables
+    register: Any = importlib.import_module("funasr.register")
+    register.inspect = SimpleNamespace(
+        getfile=lambda kind: kind.__module__, getsourcelines=lambda _kind: ([], 0)
+    )
+    with _without_clustering():
+        importlib.import_module("funasr.auto.auto_model")
+    tables = register.tables
     for name, modules in _entries(Path(package.__path__[0])).items():
         known = getattr(tables, name, {})
         setattr(tables, name, _Table(known, modules))
+
+
+@contextlib.contextmanager
+def _without_clustering() -> Iterator[None]:
+    """Let a module import the clustering's name; who imports it later gets what it is."""
+    placeholder: Any = ModuleType(_CLUSTERING)
+    placeholder.ClusterBackend = None
+    sys.modules[_CLUSTERING] = placeholder
+    try:
+        yield
+    finally:
+        del sys.modules[_CLUSTERING]
 
 
 def _entries(folder: Path) -> dict[str, dict[str, list[str]]]:
@@ -52,6 +78,6 @@ class _Table(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a class, importing it if need be."""
-        for module in self._modules.pop(name, ()):  # of two, the last one counts, as for FunASR
+        for module in self._modules.pop(name, ())[-1:]:  # of two, the last one counts, as for FunASR
             importlib.import_module(module)
         return super().get(name, default)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from funasr.utils.postprocess_utils import sentence_postprocess
-from funasr.utils.timestamp_tools import ts_prediction_lfr6_standard
 
-from asr_daemon.recogniser.families import cif, funasr_model
+from asr_daemon.recogniser.families import cif
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.families.front_end import FrontEnd, pad_features
+from asr_daemon.recogniser.families.on_processor import Processed
 from asr_daemon.recogniser.families.precision import FLOAT32
+from asr_daemon.recogniser.families.times import times_of_tokens
 from asr_daemon.recogniser.families.words import join, timed
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
@@ -34,23 +35,16 @@ _BEGUN = 0.1  # of a token's weight: from there on it is being spoken
 _NO_WORDS = frozenset(("<blank>", "<s>", "</s>", "<unk>", "<OOV>"))
 
 
-class Paraformer:
-    """See :class:`~asr_daemon.recogniser.families.family.Family`."""
+class Paraformer(Processed):
+    """See :class:`~asr_daemon.recogniser.families.family.Exchangeable`."""
 
     def __init__(self, folder: Path, device: str, threads: int, precision: Precision = FLOAT32) -> None:
-        self._precision = precision
-        self._loaded = funasr_model.load(str(folder), device, threads)
-        self._model = self._loaded.model
-        self._tokenizer = self._loaded.kwargs["tokenizer"]
-        self._may_batch = cif.install(self._model.predictor)
-        frontend = self._loaded.kwargs["frontend"]
+        super().__init__(folder, device, threads, precision)
+        self._tokenizer = self.loaded.kwargs["tokenizer"]
+        self._may_batch = cif.install(self.network.predictor)
+        frontend = self.loaded.kwargs["frontend"]
         self._front_end = FrontEnd(frontend)
         self._step_ms = frontend.frame_shift * frontend.lfr_n
-
-    @property
-    def device(self) -> str:
-        """The device really used."""
-        return str(self._loaded.kwargs["device"])
 
     def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
         """Return the features of one segment."""
@@ -68,9 +62,9 @@ class Paraformer:
 
     @torch.inference_mode()
     def _recognise(self, segments: Sequence[Input]) -> list[Spoken]:
-        model = self._model
+        model = self.network
         speech, lengths = pad_features([segment.features for segment in segments], self.device)
-        with self._precision():
+        with self.precision():
             encoded, steps = model.encode(speech, lengths)
             embeddings, counts, weights, *_ = model.calc_predictor(encoded, steps)
             counts = counts.round().long()
@@ -100,12 +94,12 @@ class Paraformer:
         self, encoded: torch.Tensor, steps: torch.Tensor, counts: torch.Tensor, tokens: list[list[str]]
     ) -> list[Times]:
         """Return the times of each segment's words from the time head, which has three steps for one."""
-        _, _, weights, peaks = self._model.calc_predictor_timestamp(encoded, steps, counts)
-        found: list[Times] = []
-        for row, length in enumerate((steps * 3).tolist()):
-            mine = list(filter(None, tokens[row]))
-            found.append(ts_prediction_lfr6_standard(weights[row, :length], peaks[row, :length], mine)[1])
-        return found
+        _, _, weights, peaks = self.network.calc_predictor_timestamp(encoded, steps, counts)
+        lengths = (steps * 3).tolist()
+        return [
+            times_of_tokens(weights[row, :length], peaks[row, :length], sum(map(bool, tokens[row])))
+            for row, length in enumerate(lengths)
+        ]
 
     def _times_of_weights(
         self, weights: torch.Tensor, counts: torch.Tensor, tokens: list[list[str]]

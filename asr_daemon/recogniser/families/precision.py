@@ -1,7 +1,9 @@
-"""In which precision a family computes: float32, or on a card half of it, through ``torch.autocast``.
+"""In which precision a family computes: float32, half of it through ``torch.autocast``, or int8.
 
-Weights stay float32 and each operation takes what is safe for it: FunASR's own ``fp16=True`` and
-``bf16=True`` make the weights half, and SeACo and SenseVoice then fail at their first float32 input.
+Half is for cards, and for processors that compute in bfloat16; int8 for processors (int8.py), where the
+linear layers of encoder and decoder are exchanged and the rest stays float32. In half, weights stay float32
+and each operation takes what is safe for it: FunASR's own ``fp16=True`` and ``bf16=True`` make the weights
+half, and SeACo and SenseVoice then fail at their first float32 input.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from asr_daemon.models.abilities import Half
+    from asr_daemon.models.abilities import Computed, Half
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Precision:
 
     device_type: str = "cpu"
     half: torch.dtype | None = None
+    is_int8: bool = False  # the linear layers
+
+    @property
+    def name(self) -> str:
+        """What the journal, the status and the history call it: "float32", "bfloat16", "float16", "int8"."""
+        return "int8" if self.is_int8 else str(self.half or torch.float32).removeprefix("torch.")
 
     def __call__(self) -> AbstractContextManager[object]:
         """Return the context in which the model is called."""
@@ -34,6 +42,11 @@ class Precision:
 
 
 FLOAT32 = Precision()
+ON_PROCESSOR: dict[Computed, Precision] = {
+    "float32": FLOAT32,
+    "bfloat16": Precision("cpu", torch.bfloat16),
+    "int8": Precision("cpu", is_int8=True),
+}
 
 
 def full(tensor: torch.Tensor) -> AbstractContextManager[object]:
@@ -44,7 +57,8 @@ def full(tensor: torch.Tensor) -> AbstractContextManager[object]:
 def choose_precision(device: str, halves: Sequence[Half], *, wanted: bool, has_bfloat16: bool) -> Precision:
     """Return the precision for a device ("cpu", "mps", "cuda:0") and what the family allows, best first.
 
-    Only CUDA gains from half; there, bfloat16 counts where the card computes in it.
+    Only CUDA gains from half as such; there, bfloat16 counts where the card computes in it. A processor's is
+    chosen by trying: self_check.py.
     """
     kind = device.partition(":")[0]
     if wanted and kind == "cuda":

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from asr_daemon.recogniser.families import ctc, funasr_model
+from asr_daemon.recogniser.families import ctc
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.families.front_end import FrontEnd, pad_features
+from asr_daemon.recogniser.families.on_processor import Processed
 from asr_daemon.recogniser.families.precision import FLOAT32, full
 from asr_daemon.recogniser.families.words import is_spaced, join, timed
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
@@ -34,22 +35,15 @@ _ODD_SOUNDS = {"BGM": "music", "Applause": "applause", "Laughter": "laughter"}
 _NO_SPEECH = "nospeech"
 
 
-class SenseVoice:
-    """See :class:`~asr_daemon.recogniser.families.family.Family`."""
+class SenseVoice(Processed):
+    """See :class:`~asr_daemon.recogniser.families.family.Exchangeable`."""
 
     def __init__(self, folder: Path, device: str, threads: int, precision: Precision = FLOAT32) -> None:
-        self._precision = precision
-        self._loaded = funasr_model.load(str(folder), device, threads)
-        self._model = self._loaded.model
-        self._pieces = self._loaded.kwargs["tokenizer"].sp
-        frontend = self._loaded.kwargs["frontend"]
+        super().__init__(folder, device, threads, precision)
+        self._pieces = self.loaded.kwargs["tokenizer"].sp
+        frontend = self.loaded.kwargs["frontend"]
         self._front_end = FrontEnd(frontend)
         self._step_ms = int(frontend.frame_shift * frontend.lfr_n)
-
-    @property
-    def device(self) -> str:
-        """The device really used."""
-        return str(self._loaded.kwargs["device"])
 
     def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
         """Return the features of one segment."""
@@ -70,13 +64,13 @@ class SenseVoice:
     @torch.inference_mode()
     def _hear(self, features: Sequence[torch.Tensor], request: Request) -> list[list[int]]:
         """Return the best token at each step of each segment."""
-        model = self._model
+        model = self.network
         language = model.lid_dict.get(request.language, model.lid_dict["auto"])
         numbers = model.textnorm_dict["withitn" if request.itn else "woitn"]
         asked = model.embed(torch.tensor([[language, _EVENT, _EMOTION, numbers]], device=self.device))
         speech, lengths = pad_features(features, self.device)
         speech = torch.cat([asked.expand(len(speech), -1, -1), speech], dim=1)
-        with self._precision():
+        with self.precision():
             encoded, steps = model.encoder(speech, lengths + _ASKED_STEPS)
         with full(encoded):  # in half, tokens of like scores tie
             best = model.ctc.argmax(encoded.float())
@@ -85,7 +79,7 @@ class SenseVoice:
     def _spoken(self, best: Sequence[int], language: str, length_ms: int) -> Spoken:
         tags: list[str] = []
         tokens: list[ctc.Run] = []
-        for run in ctc.runs(best, self._model.blank_id):
+        for run in ctc.runs(best, self.network.blank_id):
             piece = self._pieces.IdToPiece(run.token)
             if piece.startswith("<|") and piece.endswith("|>"):
                 tags.append(piece[2:-2])
@@ -123,7 +117,7 @@ class SenseVoice:
     def _flags(self, tags: Sequence[str], asked: str) -> tuple[str, ...]:
         """Return what the tags say that is out of the ordinary."""
         found = [_ODD_SOUNDS[tag] for tag in tags if tag in _ODD_SOUNDS]
-        languages = self._model.lid_dict.keys() - {asked, _NO_SPEECH}
+        languages = self.network.lid_dict.keys() - {asked, _NO_SPEECH}
         found += [f"language_{tag}" for tag in tags if tag in languages]
         found += ["heard_no_speech"] * (_NO_SPEECH in tags)
         return tuple(dict.fromkeys(found))

@@ -240,7 +240,7 @@ def test_pieces_of_sense_voice_become_words_with_the_times_of_their_steps(
 ) -> None:
     """Pieces of a word of Latin letters or digits join; the four tags ahead take no time."""
     family: Any = engine("sense_voice")._family
-    blank = family._model.blank_id
+    blank = family.network.blank_id
     numbers = [family._pieces.PieceToId(piece) for piece in ("\u2581", "n", "o", "w", "会", "2", "5", "%")]
     assert family._pieces.unk_id() not in numbers
     space, n, o, w, meeting, two, five, percent = numbers

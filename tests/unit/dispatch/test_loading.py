@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,17 +14,17 @@ from way import HandClock
 
 from asr_daemon.dispatch import loading, protocol
 from asr_daemon.dispatch.loading import VERIFIED_FOR_S, LoadGate
+from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.errors import RecogniserNotStartedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
 FILES = (("model.pt", 1, 2, 3),)
 
 
 def test_loads_never_overlap() -> None:
     """Who comes second waits until the first has loaded, or failed to."""
-    gate = LoadGate(HandClock().clock)
+    gate = LoadGate(HandClock().clock, PrecisionMemory(Path("/nowhere")))
     loading_now, most = 0, 0
     lock, begun = threading.Lock(), threading.Barrier(4)
 
@@ -54,7 +55,7 @@ def test_loads_never_overlap() -> None:
 def test_daemon_that_stops_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one may load for minutes."""
     monkeypatch.setattr(loading, "POLL_S", 0.01)
-    gate = LoadGate(HandClock().clock)
+    gate = LoadGate(HandClock().clock, PrecisionMemory(Path("/nowhere")))
     with (
         gate.turn(lambda: False),
         pytest.raises(RecogniserNotStartedError, match="stopping"),
@@ -66,7 +67,7 @@ def test_daemon_that_stops_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) ->
 def test_verification_serves_others_for_a_while_and_while_no_file_changes() -> None:
     """Other files, later ones, and files that nobody could see are compared again."""
     time = HandClock()
-    gate = LoadGate(time.clock)
+    gate = LoadGate(time.clock, PrecisionMemory(Path("/nowhere")))
     assert not gate.is_verified(FILES)
     gate.verified(FILES)
     assert gate.is_verified(FILES)

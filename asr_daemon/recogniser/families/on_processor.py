@@ -1,0 +1,59 @@
+"""What the families of FunASR's SAN-M models share on a processor: faster layers, and other precisions.
+
+A family that is a :class:`Processed` is made faster when it is loaded onto "cpu" (sanm.py), and may be told
+to compute in bfloat16 or int8. On cards it is left as FunASR built it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asr_daemon.recogniser.families import funasr_model, sanm, weights
+from asr_daemon.recogniser.families.int8 import Exchange
+from asr_daemon.recogniser.families.precision import FLOAT32
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asr_daemon.recogniser.families.precision import Precision
+
+
+class Processed:
+    """A loaded model, and the precision that it is called in."""
+
+    def __init__(self, folder: Path, device: str, threads: int, precision: Precision) -> None:
+        is_processor = device == "cpu"
+        self.loaded = funasr_model.load_lean(str(folder), device, threads, mapped=precision.is_int8)
+        self.network: Any = self.loaded.model
+        self._precision = FLOAT32
+        if is_processor:
+            sanm.install(self.network)
+        self._exchange = Exchange(
+            [getattr(self.network, name) for name in ("encoder", "decoder") if hasattr(self.network, name)]
+        )
+        if precision.is_int8:
+            self._exchange.to_int8(keep=False)
+            weights.hold(self.network)
+        self._precision = precision
+
+    @property
+    def device(self) -> str:
+        """The device really used."""
+        return str(self.loaded.kwargs["device"])
+
+    @property
+    def precision(self) -> Precision:
+        """The context in which the model is called."""
+        return self._precision
+
+    def compute_in(self, precision: Precision) -> None:
+        """See :class:`~asr_daemon.recogniser.families.family.Exchangeable`."""
+        if self._precision.is_int8 and not precision.is_int8:
+            self._exchange.back()
+        elif precision.is_int8 and not self._precision.is_int8:
+            self._exchange.to_int8()
+        self._precision = precision
+
+    def settle(self) -> None:
+        """See :class:`~asr_daemon.recogniser.families.family.Exchangeable`."""
+        self._exchange.forget()
