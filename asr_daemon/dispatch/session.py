@@ -196,7 +196,9 @@ class Session:
         while not self._stopping.is_set() and not self._endings:
             if self._clock.monotonic_s() < self._blocked_until_s or not self._has_place():
                 return
-            job = self._claim() if self._is_prepared() else None
+            if not self._is_prepared():
+                return
+            job = self._claim()
             if job is None:
                 if self.state.phase in (Phase.BLOCKED, Phase.PAUSED) and not self.state.in_work:
                     self.state.phase, self.state.reason = Phase.IDLE, ""

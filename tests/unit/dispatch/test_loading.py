@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from model_folders import lay
@@ -16,8 +15,6 @@ from asr_daemon.dispatch import loading, protocol
 from asr_daemon.dispatch.loading import VERIFIED_FOR_S, LoadGate
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.errors import RecogniserNotStartedError
-
-if TYPE_CHECKING:
 
 FILES = (("model.pt", 1, 2, 3),)
 
