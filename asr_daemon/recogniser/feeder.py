@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
+from asr_daemon.recogniser.sound.gain import AutoGain
 from asr_daemon.recogniser.sound.level import LevelMeter
+from asr_daemon.recogniser.sound.speech_band import SpeechBand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +86,7 @@ class Feeder:
         decoding = Decoding(job.fd, self._ffmpeg, self._max_duration_s)
         job.on_end(decoding.close)
         begun = _Begun(self._begin_detector(job), job.profile.max_segment_s, 0)
-        level = LevelMeter()
+        level, band, gain = LevelMeter(), SpeechBand(), AutoGain(begun.aim)
         before = time.perf_counter()
         for piece in decoding.pieces():
             between = time.perf_counter()
@@ -93,8 +95,9 @@ class Feeder:
                 self._put(job, begun.finish())
                 start_ms = piece.start_samples * 1000 // SAMPLE_RATE_HZ
                 begun = _Begun(self._begin_detector(job), job.profile.max_segment_s, start_ms)
-            level.feed(piece.samples)
-            stretches = begun.feed(piece.samples)
+            levels_dbfs = band.levels_dbfs(piece.samples)
+            level.feed(piece.samples, levels_dbfs)
+            stretches = begun.feed(gain.apply(piece.samples, levels_dbfs))
             job.spent("vad", time.perf_counter() - between)
             self._put(job, stretches)
             job.decoded(round(decoding.decoded_s * 1000), round((decoding.announced_s or 0) * 1000))
@@ -120,6 +123,7 @@ class _Begun:
     """The cutting of sound that goes on without a gap; begins that many ms into the recording."""
 
     def __init__(self, detector: Detector, max_segment_s: float, start_ms: int) -> None:
+        self.aim = detector.aim
         self._cutter = Cutter(detector, max_segment_s)
         self._start_ms = start_ms
 
