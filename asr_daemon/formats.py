@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-HEAD_BYTES = 1024  # that much of a file's beginning :func:`looks_like_sound` wants to see
+HEAD_BYTES = 4096  # that much of a file's beginning :func:`looks_like_sound` wants to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ _ID3 = rb"ID3[\x02-\x04]"
 _ADTS = rb"\xff[\xf0\xf1\xf8\xf9][\x40-\x6f\x80-\xbf]"
 _MPEG = rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]"  # any version and layer, rate given
 TABLE = (
-    Format("WAVE", "wav,w64,xwma", "wav wave w64 rf64 bwf xwma", rb"(RIFF|RF64|BW64|RIFX)....(WAVE|XWMA)|riff"),
+    Format("WAVE", "wav,w64,xwma", "wav wave w64 rf64 bwf xwma",
+           rb"(RIFF|RF64|BW64|RIFX)....(WAVE|XWMA)|riff"),
     Format("AIFF", "aiff", "aif aiff aifc", rb"FORM....AIF[FC]"),
     Format("MPEG audio", "mp3", "mp3 mp2 mp1 mpga m2a", _ID3 + rb"|" + _MPEG),
     Format("AAC", "aac,loas", "aac adts loas latm", _ADTS + rb"|\x56[\xe0-\xff]"),
     Format("MP4", "mov,mp4,m4a,3gp,3g2,mj2",
-           "mp4 m4a m4b m4r m4v mov qt 3gp 3gpp 3ga 3g2 f4v f4a f4b mj2", rb"....(ftyp|moov|mdat|wide|free|skip)"),
+           "mp4 m4a m4b m4r m4v mov qt 3gp 3gpp 3ga 3g2 f4v f4a f4b mj2",
+           rb"....(ftyp|moov|mdat|wide|free|skip)"),
     Format("Matroska", "matroska,webm", "mkv mka webm weba mk3d", rb"\x1a\x45\xdf\xa3"),
     Format("Ogg", "ogg", "ogg oga ogv ogx opus spx", rb"OggS"),
     Format("FLAC", "flac", "flac", rb"fLaC"),
@@ -70,7 +72,9 @@ SUFFIXES = frozenset(suffix for row in TABLE for suffix in row.suffixes.split())
 DEMUXERS = ",".join(row.demuxers for row in TABLE if row.demuxers)
 SILK = re.compile(rb"\x02?#!SILK")  # WeChat puts a byte before it
 # Suffixes that other programs use as well: such files are looked into first.
-SHARED_SUFFIXES = frozenset({"ts", "mod", "tod", "dav", "aud", "tp", "snd", "dff", "ra", "nist", "mpc", "at3"})
+SHARED_SUFFIXES = frozenset(
+    {"ts", "mod", "tod", "dav", "aud", "tp", "snd", "dff", "ra", "nist", "mpc", "at3"}
+)
 _BEGINS = tuple((row.name, re.compile(row.begins, re.DOTALL)) for row in TABLE)
 
 
@@ -100,7 +104,7 @@ def _second_frame(head: bytes, length: int) -> bool:
 
 
 def _mpeg_frame_bytes(head: bytes) -> int:
-    """Return the length of the MPEG audio frame that a file begins with; 0 where it has none (ISO 11172-3)."""
+    """Return the length of the MPEG audio frame that a file begins with; 0: none (ISO 11172-3)."""
     if len(head) < 4:  # noqa: PLR2004 (a header)
         return 0
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.files.syscalls import open_beneath
 from asr_daemon.files.temporary import is_stale_temporary
+from asr_daemon.formats import SUFFIXES
 from asr_daemon.inboxes.presence import InboxPresence, check_presence, gone
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ __all__ = [
     "scan",
 ]
 
-SUFFIXES = frozenset(
-    """
-    wav wave w64 rf64 mp3 mp2 m4a m4b aac flac ogg oga opus spx amr awb wma weba aif aiff aifc caf ac3 mka ape
-    au dss mp4 m4v mov qt mkv webm avi wmv asf flv f4v 3gp 3gpp 3ga 3g2 mpg mpeg mts m2ts ogv
-    """.split()  # noqa: SIM905 (a list would be fifty lines)
-)
 # Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
 TEMPORARY_PREFIXES = (".", "~$", "~syncthing~")
 # What a NAS or an operating system keeps for itself, in lower case; folders that begin with a dot, too.

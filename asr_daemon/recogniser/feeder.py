@@ -105,7 +105,9 @@ class Feeder:
         if not job.is_open:
             return
         self._put(job, begun.finish())
-        job.decoding_complete(round(decoding.decoded_s * 1000), (*decoding.findings.flags, *level.flags()))
+        findings = decoding.findings
+        details = findings.details(level.loudest_dbfs, job.speech_ms)
+        job.decoding_complete(round(decoding.decoded_s * 1000), (*findings.flags, *level.flags()), details)
 
     def _put(self, job: Job, stretches: list[Stretch]) -> None:
         todo = job.found([(stretch.start_ms, stretch.end_ms) for stretch in stretches])

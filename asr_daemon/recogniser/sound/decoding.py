@@ -3,7 +3,7 @@
 Enters: an open, seekable file descriptor of any container and codec in ``formats.py``. Leaves: windows of
 ``float32 [n_samples], 16 kHz mono`` (about -1..1), one after the other, so that memory does not grow with
 the recording's length. Fails with :class:`~asr_daemon.errors.EmptyFileError`, ``NotDecodableError``,
-``SilkError``, ``NoAudioError``, ``TooLongError`` or ``ReadFailedError``, with ffmpeg's last words as evidence.
+``SilkError``, ``NoAudioError``, ``TooLongError`` or ``ReadFailedError``, with ffmpeg's last words.
 
 The recording is hostile until proven otherwise: ffmpeg may open nothing but that descriptor (no network,
 no playlists, no other files), decodes sound only, and runs under limits of memory and processor time. One
@@ -27,7 +27,7 @@ from asr_daemon.errors import (
     SilkError,
     TooLongError,
 )
-from asr_daemon.formats import SILK
+from asr_daemon.formats import HEAD_BYTES, SILK, format_of
 from asr_daemon.recogniser.sound.ending import reaches_its_end
 from asr_daemon.recogniser.sound.facts import MOST_CHANNELS, MOST_TRACKS, Facts, Track, look, read_trouble
 from asr_daemon.recogniser.sound.findings import Findings, Unread
@@ -46,6 +46,8 @@ __all__ = ["SAMPLE_RATE_HZ", "WINDOW_S", "Decoding", "Piece"]
 
 WINDOW_S = 30.0
 EVIDENCE_LINES = 20
+LOST_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # a hole of that length is a word
+SHOWS_CUTS = ("MP4", "Matroska", "WAVE")  # they know their size in bytes: a cut is told from a wrong length
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +173,14 @@ class Decoding:
                 taken.append(track)
             else:
                 self._not_read(track)
-        return [
-            TrackStream(self._fd, self._ffmpeg, part, facts, track, self._max_samples) for track in taken
-        ]
+        return [TrackStream(self._fd, self._ffmpeg, part, facts, track, self._max_samples) for track in taken]
 
     def _not_read(self, track: Track) -> None:
         unread = Unread(track.number + 1, track.codec)
         if unread not in self.findings.unread:
             self.findings.unread.append(unread)
 
-    def _judge(
-        self, part: Part, facts: Facts, tracks: Tracks, begin: int, announced_s: float | None
-    ) -> None:
+    def _judge(self, part: Part, facts: Facts, tracks: Tracks, begin: int, announced_s: float | None) -> None:
         """Note what was odd about a part that was decoded."""
         findings, decoded = self.findings, self.decoded_samples - begin
         for stream in tracks.silent_for_ever:
@@ -194,30 +192,27 @@ class Decoding:
         findings.heard_channels = max(findings.heard_channels, tracks.heard_channels)
         findings.unread_s += part.unread_s
         trouble = [stream.trouble for stream in tracks.streams if stream.end_samples]
-        lost_s = tracks.lost_samples / SAMPLE_RATE_HZ
-        if lost_s:
-            findings.damaged = True
-        if announced_s is None:
-            findings.cut_off |= any(one.is_cut for one in trouble)
-            return
-        missing_s = announced_s - decoded / SAMPLE_RATE_HZ
-        if missing_s <= max(1.0, 0.02 * announced_s):
-            return
-        if facts.has_picture and reaches_its_end(self._fd, self._ffmpeg, part, facts):
+        is_cut = part.is_cut or any(one.is_cut for one in trouble)
+        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble)
+        missing_s = 0.0 if announced_s is None else announced_s - decoded / SAMPLE_RATE_HZ
+        if announced_s is None or missing_s <= max(1.0, 0.02 * announced_s):
+            findings.cut_off |= announced_s is None and is_cut
+        elif facts.has_picture and reaches_its_end(self._fd, self._ffmpeg, part, facts):
             return  # the picture goes on, the sound is whole
-        at_the_end = decoded - SAMPLE_RATE_HZ
-        if part.is_cut or any(
-            one.is_cut or any(where >= at_the_end for where in one.error_samples) for one in trouble
-        ):
+        elif is_cut:
             findings.cut_off = True
-        elif any(one.errors for one in trouble):
+        elif any(one.holes for one in trouble):
             findings.damaged = True
-        else:
+        elif format_of(os.pread(self._fd, HEAD_BYTES, part.begin)) in SHOWS_CUTS:
             findings.promises_more = True
+        else:
+            findings.cut_off = True
 
     def _failure(self, tracks: Tracks) -> JobError:
         """Return why nothing could be decoded."""
-        evidence = "\n".join(word for stream in tracks.streams for word in list(stream.words)[-EVIDENCE_LINES:])
+        evidence = "\n".join(
+            word for stream in tracks.streams for word in list(stream.words)[-EVIDENCE_LINES:]
+        )
         if trouble := read_trouble(self._fd):
             return ReadFailedError(f"Reading the recording failed: {trouble}.", evidence=evidence)
         statuses = ", ".join(str(stream.status) for stream in tracks.streams)

@@ -39,3 +39,14 @@ class Findings:
             *((f"not_read_s:{round(self.unread_s)}",) if self.unread_s else ()),
             *(f"track_not_read:{one.number} {one.codec}" for one in self.unread),
         )
+
+    def details(self, loudest_dbfs: float, speech_ms: int) -> tuple[str, ...]:
+        """What explains that there is little text; -200 dBFS stands for nothing at all."""
+        heard = self.heard_channels if self.heard_channels < self.channels else 0
+        return (
+            *((f"channels:{self.channels}",) if self.channels else ()),
+            *((f"heard_channels:{heard}",) if heard else ()),
+            *((f"tracks:{self.tracks - len(self.unread)}/{self.tracks}",) if self.tracks > 1 else ()),
+            f"level_dbfs:{round(max(loudest_dbfs, -200.0))}",
+            f"speech_s:{round(speech_ms / 1000)}",
+        )

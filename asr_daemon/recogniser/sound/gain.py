@@ -1,4 +1,4 @@
-"""A slow gain before segmenter and recogniser: quiet recordings come up, loud ones stay as they are, bit by bit.
+"""A slow gain before segmenter and recogniser: quiet recordings come up, loud ones stay bit by bit.
 
 Enters: pieces of ``float32 [n_samples], 16 kHz mono`` in order. Leaves: the same, louder where whoever speaks
 is quiet. The gain follows speech alone: where the level in the speech band does not move as speech does, it

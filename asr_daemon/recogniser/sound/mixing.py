@@ -39,6 +39,7 @@ PAIR_SAMPLES = BLOCK_SAMPLES // 2
 PLAIN = 0.6  # correlation of two channels, of like levels, above which they are one
 _NEXT_TO_NOTHING = 1e-10  # power, -100 dBFS
 AGAINST, ALONG = -0.35, 0.1  # correlation at which a channel is turned, and turned back
+SURE = 0.85  # correlation of two channels that hold the same, in a recording that has opposite phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,15 @@ class Mixer:
     def mix(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mix of the next window."""
         if len(window) == 1:
-            return window[0]
+            only: NDArray[np.float32] = window[0]
+            return only
         if all(np.array_equal(window[0], other) for other in window[1:]):
             self.heard[0] = True
-            return window[0]
+            same: NDArray[np.float32] = window[0]
+            return same
         if self._is_plain_stereo(window):
             self.heard[:] = True
-            return self._apply(window, np.full((-(-window.shape[1] // BLOCK_SAMPLES), 2), 0.5, np.float32))
+            return self._apply(window, _half_of_each(window.shape[1]))
         return self._apply(window, self._decide(window))
 
     def _is_plain_stereo(self, window: NDArray[np.float32]) -> bool:
@@ -93,20 +96,23 @@ class Mixer:
         left, right = (np.einsum("ij,ij->i", part, part) for part in parts)
         both = np.einsum("ij,ij->i", parts[0], parts[1])
         counts = np.maximum(left, right) > _NEXT_TO_NOTHING * PAIR_SAMPLES
-        alike = (both > PLAIN * np.sqrt(left * right)) & (np.minimum(left, right) * 10 > np.maximum(left, right))
+        alike = (both > PLAIN * np.sqrt(left * right)) & (
+            np.minimum(left, right) * 10 > np.maximum(left, right)
+        )
         return bool(counts.any() and alike[counts].all())
 
     def _decide(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the gain of each channel, ``float32 [n_blocks, n_channels]``."""
+        """Return the gain of each channel, then of each shifted, ``float32 [n_blocks, 2 * n_channels]``."""
         bands = _bands(window)
         power = np.einsum("cbft,cbft->bfc", bands, bands) / _FRAME_SAMPLES + 1e-20
         speaks = self._speaks(power, window)
         self.heard |= speaks.any(axis=0)
-        gains = np.zeros((len(power), len(window)), np.float32)
+        gains = np.zeros((len(power), 2 * len(window)), np.float32)
         flat = bands.reshape(*bands.shape[:2], -1).swapaxes(0, 1)  # [blocks, channels, samples]
         energy = power.sum(axis=1) * _FRAME_SAMPLES
         for number, active in enumerate(self._held(speaks)):
-            gains[number] = self._share(active) * self._turn(flat[number], energy[number], active)
+            share = np.tile(self._share(active), 2)
+            gains[number] = share * self._turn(flat[number], energy[number], active)
         return gains
 
     def _speaks(self, power: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -151,23 +157,33 @@ class Mixer:
                 part /= total
                 tracks += 1
             first += source.channels
-        return shares / max(tracks, 1)
+        shares /= max(tracks, 1)
+        return shares
 
     def _turn(
         self, band: NDArray[np.float32], energy: NDArray[np.float32], active: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Return the sign of each channel; 0 where two that ran against each other are now both at once."""
-        signs = self._signs.copy()
+        """Return the sign of each channel, then of each shifted one.
+
+        Where two channels ran against each other before and now hold something of both kinds, their sum
+        would hold one party alone and their difference the other: one of them is shifted by a quarter of a
+        turn, with which nothing cancels.
+        """
+        signs = np.tile(self._signs, 2)
+        signs[len(active) :] = 0
         loudest = int(np.where(active, energy, 0).argmax())
         along = np.einsum("ct,t->c", band, band[loudest]) / np.sqrt(energy * energy[loudest])
         against = along < AGAINST
         decided = (against | (along > ALONG)) & active
-        signs[decided] = np.where(against, -signs[loudest], signs[loudest])[decided]
         self._turned |= bool(against[active].any())
-        self._signs = signs.copy()
-        if self._turned and active.sum() == 2:  # noqa: PLR2004 (a pair)
-            close = energy > energy[loudest] / 10
-            signs[active & close & ~decided] = 0  # their sum holds one party alone, one channel holds both
+        if self._turned:
+            both = active & (np.abs(along) < SURE)
+            signs[: len(active)][both] = 0
+            signs[len(active) :][both] = 1
+            decided &= ~both
+        new = np.where(against, -self._signs[loudest], self._signs[loudest])
+        self._signs = np.where(decided, new, self._signs).astype(np.float32)
+        signs[: len(active)][decided] = new[decided]
         return signs
 
     def _apply(self, window: NDArray[np.float32], gains: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -183,19 +199,34 @@ class Mixer:
         mixed = np.zeros(window.shape[1], np.float32)
         at = np.arange(window.shape[1])
         for channel in np.flatnonzero(values.any(axis=0)):
+            sound = window[channel] if channel < len(window) else _shifted(window[channel - len(window)])
             if (values[:, channel] == values[0, channel]).all():
-                mixed += values[0, channel] * window[channel]
+                mixed += values[0, channel] * sound
             else:
-                mixed += np.interp(at, points, values[:, channel]).astype(np.float32) * window[channel]
+                mixed += np.interp(at, points, values[:, channel]).astype(np.float32) * sound
         return mixed
+
+
+def _half_of_each(length: int) -> NDArray[np.float32]:
+    gains = np.zeros((-(-length // BLOCK_SAMPLES), 4), np.float32)
+    gains[:, :2] = 0.5
+    return gains
+
+
+def _shifted(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sound with every frequency shifted by a quarter of a turn (its Hilbert transform)."""
+    spectrum = np.fft.rfft(sound)
+    spectrum *= -1j
+    shifted: NDArray[np.float32] = np.fft.irfft(spectrum, len(sound)).astype(np.float32)
+    return shifted
 
 
 def _summed(gains: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the weighted sum of the channels (not by BLAS, whose threads wait by spinning)."""
-    first, *others = np.flatnonzero(gains)
-    mixed = gains[first] * window[first]
-    for channel in others:
-        mixed += gains[channel] * window[channel]
+    mixed = np.zeros(window.shape[1], np.float32)
+    for channel in np.flatnonzero(gains):
+        sound = window[channel] if channel < len(window) else _shifted(window[channel - len(window)])
+        mixed += gains[channel] * sound
     return mixed
 
 

@@ -20,7 +20,9 @@ FRAMES_PER_S = 20
 FRAME_SAMPLES = SAMPLE_RATE_HZ // FRAMES_PER_S  # about half a syllable
 LOWEST_HZ = 200.0  # Butterworth of the fourth order: 24 dB off 100 Hz, 48 dB off 50 Hz
 _THIN = 4  # means of 4 samples: what lies above 2 kHz is folded down, which does a level no harm
-_HIGH_PASS = signal.butter(4, LOWEST_HZ, "highpass", fs=SAMPLE_RATE_HZ / _THIN, output="sos").astype(np.float32)
+_HIGH_PASS = signal.butter(4, LOWEST_HZ, "highpass", fs=SAMPLE_RATE_HZ / _THIN, output="sos").astype(
+    np.float32
+)
 
 
 class SpeechBand:

@@ -18,7 +18,7 @@ import re
 import select
 import subprocess
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +51,7 @@ _PRINTED = re.compile(r"\[Eval @ 0x[0-9a-f]+\] (-?(?:\d+\.\d+|nan|inf))$")
 BACKWARDS_S = -0.5  # a clock that falls back by more has started anew
 _DECODER_ERRORS = re.compile(
     r"Error submitting packet to decoder|Error while decoding stream|Decoding error|CRC mismatch"
-    r"|[Cc]orrupt (?:input )?packet|Packet corrupt"
+    r"|[Cc]orrupt|Invalid data found|[Ii]nvalid (?:EBML|block|sync|as first byte)|exceeds (?:max|containing)"
 )
 _CUT = re.compile(r"partial file|ended prematurely|[Tt]runcat(?:ed|ing)|Packet mismatch")
 _GUESSED_LAYOUT = "Guessed Channel Layout"
@@ -71,19 +71,31 @@ class Block:
         return self.start_samples + len(self.samples)
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A reading of the container's clock that differs from the last."""
+
+    sent: int  # samples before it
+    ahead_s: float  # by how much the clock is ahead of them
+    follows_error: bool
+
+
 @dataclass
 class Trouble:
     """What ffmpeg complained of."""
 
-    error_samples: list[int] = field(default_factory=list)  # where; the first few
     errors: int = 0
+    holes: int = 0  # places where the clock goes forward after an error
+    lost_samples: int = 0  # in those
     is_cut: bool = False
 
 
 class TrackStream:
     """One track's decoding; iterate once. :meth:`close` may be called from another thread."""
 
-    def __init__(self, fd: int, ffmpeg: Path, part: Part, facts: Facts, track: Track, most_samples: int) -> None:
+    def __init__(
+        self, fd: int, ffmpeg: Path, part: Part, facts: Facts, track: Track, most_samples: int
+    ) -> None:
         self.track = track
         self.layout = track.layout  # "" once ffmpeg says that it only guessed
         self.trouble = Trouble()
@@ -94,14 +106,17 @@ class TrackStream:
         self._most_samples = most_samples
         announced_s = facts.duration_s
         self._latest_samples = (
-            most_samples if announced_s is None else min(most_samples, int((announced_s + 1) * SAMPLE_RATE_HZ))
+            most_samples
+            if announced_s is None
+            else min(most_samples, int((announced_s + 1) * SAMPLE_RATE_HZ))
         )
         self._received = 0  # samples from ffmpeg
         self._shift = 0  # samples of gaps before what is received next
         self._ahead_s: float | None = None  # how far the clock was ahead of them, at the last reading
         self._offset_s = 0.0  # from the clock to ours, since it started anew
         self._printed: list[float] = []
-        self._changes: collections.deque[tuple[int, float]] = collections.deque()  # samples so far, ahead
+        self._changes: collections.deque[_Change] = collections.deque()
+        self._is_in_error = False  # something could not be read, and the clock has not changed since
         self._rest = b""  # less than a sample
         self._line = b""
         self._process: subprocess.Popen[bytes] | None = None
@@ -147,8 +162,9 @@ class TrackStream:
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         shape = ("aformat=channel_layouts=" + self.track.layout,) if self.track.layout in LAYOUTS else ()
+        options = ("-copyts", *self._part.options)
         command = [
-            *open_arguments(self._ffmpeg, self._fd, self._part.span, ("-copyts", *self._part.options), "repeat+warning"),
+            *open_arguments(self._ffmpeg, self._fd, self._part.span, options, "repeat+warning"),
             "-map", f"0:a:{self.track.number}", "-vn", "-sn", "-dn", "-map_metadata", "-1",
             "-af", ",".join((_CLOCK, *shape)),  # the shape changes nothing, unless the track changes midway
             "-ar", str(SAMPLE_RATE_HZ), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
@@ -167,7 +183,7 @@ class TrackStream:
         bind_ffmpeg(self._process.pid, cpu_s=int(120 + self._most_samples / SAMPLE_RATE_HZ / 5))
         with contextlib.suppress(OSError, AttributeError):  # it may decode on while we compute
             assert self._process.stdout is not None  # noqa: S101 (PIPE)
-            fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _READ_BYTES)  # type: ignore[attr-defined]
+            fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _READ_BYTES)
         return self._process
 
     def _keep_listening(self, said: int) -> None:
@@ -201,8 +217,7 @@ class TrackStream:
         self.words.append(line)
         if _DECODER_ERRORS.search(line):
             self.trouble.errors += 1
-            if len(self.trouble.error_samples) < KEPT_LINES:
-                self.trouble.error_samples.append(self._received + self._shift)
+            self._is_in_error = True
         if _CUT.search(line):
             self.trouble.is_cut = True
         if _GUESSED_LAYOUT in line:
@@ -211,7 +226,9 @@ class TrackStream:
     def _clock_changed(self, sent_s: float, ahead_s: float) -> None:
         """Note that after so many seconds of sound the clock is so far ahead of them."""
         if np.isfinite(ahead_s) and np.isfinite(sent_s):
-            self._changes.append((round(sent_s * SAMPLE_RATE_HZ), ahead_s - self._start_s))
+            change = _Change(round(sent_s * SAMPLE_RATE_HZ), ahead_s - self._start_s, self._is_in_error)
+            self._changes.append(change)
+            self._is_in_error = False
 
     def _placed(self, raw: bytes) -> Iterator[Block]:
         """Yield the samples of a chunk where they belong."""
@@ -222,22 +239,23 @@ class TrackStream:
         samples = np.frombuffer(raw[:whole] if self._rest else raw, "<f4").reshape(-1, self.track.channels)
         while len(samples):
             is_joined = False
-            while self._changes and self._changes[0][0] <= self._received:
-                is_joined |= self._set_clock(*self._changes.popleft())
-            upto = self._changes[0][0] - self._received if self._changes else len(samples)
+            while self._changes and self._changes[0].sent <= self._received:
+                is_joined |= self._set_clock(self._changes.popleft())
+            upto = self._changes[0].sent - self._received if self._changes else len(samples)
             piece, samples = samples[:upto], samples[upto:]
             block = Block(self._received + self._shift, piece, is_joined)
             self._received += len(piece)
             self.end_samples = block.end_samples
             yield block
 
-    def _set_clock(self, sent: int, ahead_s: float) -> bool:
+    def _set_clock(self, change: _Change) -> bool:
         """Take a new reading of the clock; return whether another recording begins with it.
 
         Time goes forward only: a clock that fell back starts anew, or drifts; one that jumped beyond what
         the container announces is not believed. Both go on counting from here.
         """
         here = self._received + self._shift
+        sent, ahead_s = change.sent, change.ahead_s
         before, self._ahead_s = self._ahead_s, ahead_s
         is_other_kind = before is not None and sent == 0 < self._received  # ffmpeg counts anew, too
         falls_back = before is not None and ahead_s - before < BACKWARDS_S
@@ -246,4 +264,7 @@ class TrackStream:
             self._offset_s = (here - sent) / SAMPLE_RATE_HZ - ahead_s
         elif gap > 0:
             self._shift += gap
+            if change.follows_error and before is not None:
+                self.trouble.holes += 1
+                self.trouble.lost_samples += gap
         return falls_back

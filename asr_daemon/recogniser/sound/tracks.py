@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 DECISION_SAMPLES = 30 * SAMPLE_RATE_HZ  # that much is mixed at once, however the windows are
 # A gap as long as a pause between sentences ends a segment; a shorter one (a lost packet) is silence in it.
 BREAK_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
-LOST_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # a gap of that length, where the decoder complains, is damage
-_NEAR_SAMPLES = 2 * SAMPLE_RATE_HZ
 
 
 class _Reader:
@@ -70,12 +68,15 @@ class Tracks:
         self.streams = tuple(streams)
         self.channels = sum(stream.track.channels for stream in streams)
         self.heard_channels = 0
-        self.lost_samples = 0  # in gaps that the decoder complained of
 
     @property
     def silent_for_ever(self) -> list[TrackStream]:
         """The tracks of which nothing could be decoded, although something was there."""
-        return [stream for stream in self.streams if not stream.end_samples and (stream.status or stream.trouble.errors)]
+        return [
+            stream
+            for stream in self.streams
+            if not stream.end_samples and (stream.status or stream.trouble.errors)
+        ]
 
     def close(self) -> None:
         """End their processes; safe from any thread."""
@@ -94,26 +95,20 @@ class Tracks:
             taken = [reader.take(begin + DECISION_SAMPLES) for reader in readers]
             for low, high, is_joined in _covered(taken):
                 is_new = is_joined or low - last_end >= BREAK_SAMPLES
-                if low > last_end:
-                    self._note_gap(last_end, low)
-                    if not is_new:
-                        yield last_end, np.zeros(low - last_end, np.float32), False
+                if low > last_end and not is_new:
+                    yield last_end, np.zeros(low - last_end, np.float32), False
                 yield low, mixer.mix(_side_by_side(taken, self.streams, low, high)), is_new
                 last_end = high
             self.heard_channels = int(mixer.heard.sum())
-
-    def _note_gap(self, begin: int, end: int) -> None:
-        if end - begin >= LOST_SAMPLES and begin > 0:
-            near = range(begin - _NEAR_SAMPLES, end + _NEAR_SAMPLES)
-            if any(where in near for stream in self.streams for where in stream.trouble.error_samples):
-                self.lost_samples += end - begin
 
 
 def _covered(taken: list[list[Block]]) -> list[tuple[int, int, bool]]:
     """Return the stretches that some track has: (begin, end, whether it joins another recording)."""
     alone = len(taken) == 1  # where one clock of several starts anew, the others' sound goes on
     spans = sorted(
-        (block.start_samples, block.end_samples, alone and block.is_joined) for track in taken for block in track
+        (block.start_samples, block.end_samples, alone and block.is_joined)
+        for track in taken
+        for block in track
     )
     found: list[tuple[int, int, bool]] = []
     for low, high, is_joined in spans:
@@ -138,7 +133,9 @@ def _side_by_side(
             if begin < end:
                 rows[:, at : begin - low] = 0
                 at = end - low
-                rows[:, begin - low : at] = block.samples[begin - block.start_samples : end - block.start_samples].T
+                rows[:, begin - low : at] = block.samples[
+                    begin - block.start_samples : end - block.start_samples
+                ].T
         rows[:, at:] = 0
     if not np.isfinite(np.einsum("ij,ij->", found, found)):  # a float recording may hold what is no number
         np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)

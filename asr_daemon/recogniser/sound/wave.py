@@ -28,6 +28,7 @@ _PLACEHOLDERS = (  # sox, arecord, ffmpeg, mplayer and recorders that died leave
     (4_000_000_000 - 4096, 4_000_000_000 + 4096),
     (1 << 62, 1 << 64),
 )
+_IN_DS64 = 0xFFFF_FFFF
 LEAST_MORE_S = 0.25  # more than that behind the announced end is sound, less is some program's mark
 
 
@@ -67,7 +68,9 @@ def _part(fd: int, begin: int, size: int, header: _Header, max_duration_s: float
     sound_end = _sound_end(fd, min(max(end, header.sound_at), size) if end <= size else header.sound_at, size)
     if sound_end - end < LEAST_MORE_S * header.bytes_per_s and end <= size and header.sound_bytes:
         return Part(begin, end, (), announced_s), size
-    if (sound_end - header.sound_at) / header.bytes_per_s > max_duration_s and 0 < announced_s < max_duration_s:
+    if (
+        sound_end - header.sound_at
+    ) / header.bytes_per_s > max_duration_s and 0 < announced_s < max_duration_s:
         unread_s = (sound_end - end) / header.bytes_per_s
         return Part(begin, end, (), announced_s, unread_s=unread_s), size
     return Part(begin, sound_end, _LENGTH_IGNORED), size
@@ -95,7 +98,7 @@ def _header(fd: int, begin: int, size: int) -> _Header | None:
         elif name == b"data":
             if bytes_per_s <= 0:
                 return None
-            if head[:4] != b"RIFF" and length == 0xFFFF_FFFF and long_bytes:
+            if head[:4] != b"RIFF" and length == _IN_DS64 and long_bytes:
                 length = long_bytes
             return _Header(at + 8, length, riff_end, bytes_per_s)
         at += 8 + length + length % 2

@@ -140,7 +140,10 @@ def test_a_disk_error_is_no_fault_of_the_recording() -> None:
     """Where reading fails, that is said, since trying again can help."""
     fd = os.open("/proc/self/mem", os.O_RDONLY)  # reading at 0 gives EIO
     try:
-        assert isinstance(_failure(fd, Facts((), has_picture=False, start_s=0, duration_s=None, evidence="")), ReadFailedError)
+        assert isinstance(
+            _failure(fd, Facts((), has_picture=False, start_s=0, duration_s=None, evidence="")),
+            ReadFailedError,
+        )
     finally:
         os.close(fd)
 
@@ -199,8 +202,8 @@ def test_closing_ends_decoding_without_an_error(tmp_path: Path) -> None:
     rest = list(windows)
     os.close(fd)
     assert len(rest) < 599
-    assert decoding._process is not None
-    assert decoding._process.returncode is not None
+    assert decoding._tracks is not None
+    assert all(stream.status is not None for stream in decoding._tracks.streams)
 
 
 def test_damaged_samples_become_silence(tmp_path: Path) -> None:
