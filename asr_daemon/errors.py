@@ -100,6 +100,15 @@ class NotDecodableError(JobError):
     remedy = "请先在电脑上试听；如果能播放，请另存为 MP3 或 WAV 后重新放进这个文件夹。"
 
 
+class SilkError(JobError):
+    """The file is a WeChat voice message in Tencent's SILK format, which nothing here decodes."""
+
+    code = "silk"
+    retry = Retry.NEVER
+    chinese = "这个文件是微信语音（SILK 格式），系统不能直接转写。"
+    remedy = "请在微信里播放并录屏或另行录音，或用 SILK 转换工具把它另存为 MP3 或 WAV，再放进这个文件夹。"
+
+
 class NoAudioError(JobError):
     """The file holds no sound track."""
 

@@ -13,14 +13,9 @@ import subprocess
 from pathlib import Path
 
 from asr_daemon.errors import ConfigurationError
+from asr_daemon.formats import DEMUXERS
 
 MEMORY_LIMIT_BYTES = 2 << 30
-# Demuxers by ffmpeg's names. Left out on purpose: whatever names further files or hosts (hls, dash, concat,
-# playlists), draws (images, subtitles, text), or is a device.
-FORMATS = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,eac3,flac,flv,g722,gsm,matroska,webm,mov,mp4,m4a,"
-    "3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,oma,rm,tta,w64,wav,wv"
-)
 FFMPEG_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 DESCRIBE_WITHIN_S = 10.0
 DESCRIBED_LINES, DESCRIBED_CHARACTERS = 40, 300
@@ -49,12 +44,24 @@ def find_ffmpeg(configured: str = "") -> Path:
         ) from None
 
 
-def open_arguments(ffmpeg: Path, fd: int) -> list[str]:
-    """Return the command with which ffmpeg opens a recording, and may open nothing else."""
+def open_arguments(
+    ffmpeg: Path,
+    fd: int,
+    span: tuple[int, int] | None = None,
+    options: tuple[str, ...] = (),
+    loglevel: str = "info",
+) -> list[str]:
+    """Return the command with which ffmpeg opens a recording, and may open nothing else.
+
+    ``span`` (from, to in bytes) shows it a part of the file; ``options`` are those of the input.
+    """
+    url = f"file:/dev/fd/{fd}"  # it opens it anew: own offset, seekable, renamed or not
+    protocols = "file"
+    if span is not None:
+        url, protocols = f"subfile,,start,{span[0]},end,{span[1]},,:{url}", "file,subfile"
     return [
-        str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", "-threads", "1",
-        "-protocol_whitelist", "file", "-format_whitelist", FORMATS,
-        "-i", f"file:/dev/fd/{fd}",  # it opens it anew: own offset, seekable, renamed or not
+        str(ffmpeg), "-hide_banner", "-nostdin", "-nostats", "-loglevel", loglevel, "-threads", "1",
+        "-protocol_whitelist", protocols, "-format_whitelist", DEMUXERS, *options, "-i", url,
     ]  # fmt: skip
 
 

@@ -13,17 +13,12 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asr_daemon.formats import SUFFIXES
 from asr_daemon.history.recordings import Look
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SUFFIXES = frozenset(
-    """
-    wav wave w64 rf64 mp3 mp2 m4a m4b aac flac ogg oga opus spx amr awb wma weba aif aiff aifc caf ac3 mka ape
-    au dss mp4 m4v mov qt mkv webm avi wmv asf flv f4v 3gp 3gpp 3ga 3g2 mpg mpeg mts m2ts ogv
-    """.split()  # noqa: SIM905 (a list would be fifty lines)
-)
 # Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
 TEMPORARY_PREFIXES = (".", "~$", "~syncthing~")
 

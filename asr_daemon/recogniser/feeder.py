@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Cutter
-from asr_daemon.recogniser.sound.decoding import Decoding
+from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
+from asr_daemon.recogniser.sound.gain import AutoGain
 from asr_daemon.recogniser.sound.level import LevelMeter
+from asr_daemon.recogniser.sound.speech_band import SpeechBand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,14 +98,19 @@ class Feeder:
         """Decode and segment a recording, turn by turn."""
         decoding = Decoding(job.fd, self._ffmpeg, self._max_duration_s)
         job.on_end(decoding.close)
-        cutter = Cutter(self._begin_detector(job), job.profile.max_segment_s)
-        level = LevelMeter()
+        begun = _Begun(self._begin_detector(job), job.profile.max_segment_s, 0)
+        level, band, gain = LevelMeter(), SpeechBand(), AutoGain(begun.aim)
         before = time.perf_counter()
-        for window in decoding:
+        for piece in decoding.pieces():
             between = time.perf_counter()
             job.spent("decode", between - before)
-            level.feed(window)
-            stretches = cutter.feed(window)
+            if piece.is_new:  # what time lies between is in no segment
+                self._put(job, begun.finish())
+                start_ms = piece.start_samples * 1000 // SAMPLE_RATE_HZ
+                begun = _Begun(self._begin_detector(job), job.profile.max_segment_s, start_ms)
+            levels_dbfs = band.levels_dbfs(piece.samples)
+            level.feed(piece.samples, levels_dbfs)
+            stretches = begun.feed(gain.apply(piece.samples, levels_dbfs))
             job.spent("vad", time.perf_counter() - between)
             self._put(job, stretches)
             job.decoded(round(decoding.decoded_s * 1000), round((decoding.announced_s or 0) * 1000))
@@ -111,9 +118,10 @@ class Feeder:
             before = time.perf_counter()
         if not job.is_open:
             return
-        self._put(job, cutter.finish())
-        flags = (*(("truncated",) if decoding.is_truncated else ()), *level.flags())
-        job.decoding_complete(round(decoding.decoded_s * 1000), flags)
+        self._put(job, begun.finish())
+        findings = decoding.findings
+        details = findings.details(level.loudest_dbfs, job.speech_ms)
+        job.decoding_complete(round(decoding.decoded_s * 1000), (*findings.flags, *level.flags()), details)
 
     def _put(self, job: Job, stretches: list[Stretch]) -> None:
         todo = job.found([(stretch.start_ms, stretch.end_ms) for stretch in stretches])
@@ -125,3 +133,28 @@ class Feeder:
         ]
         job.spent("features", time.perf_counter() - began)
         self._pool.put(waiting)
+
+
+class _Begun:
+    """The cutting of sound that goes on without a gap; begins that many ms into the recording."""
+
+    def __init__(self, detector: Detector, max_segment_s: float, start_ms: int) -> None:
+        self.aim = detector.aim
+        self._cutter = Cutter(detector, max_segment_s)
+        self._start_ms = start_ms
+
+    def feed(self, window: NDArray[np.float32]) -> list[Stretch]:
+        """Return the segments that are complete."""
+        return self._placed(self._cutter.feed(window))
+
+    def finish(self) -> list[Stretch]:
+        """Return the rest."""
+        return self._placed(self._cutter.finish())
+
+    def _placed(self, stretches: list[Stretch]) -> list[Stretch]:
+        if not self._start_ms:
+            return stretches
+        return [
+            replace(one, start_ms=one.start_ms + self._start_ms, end_ms=one.end_ms + self._start_ms)
+            for one in stretches
+        ]

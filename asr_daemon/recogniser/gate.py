@@ -3,7 +3,8 @@
 Enters: a segment as it was recognised. Leaves: the same for all that is credible. The rest is read a second
 time, without hotwords and in halves, and the better of the two readings stays:
 
-1. A second reading that failed is none; one without any text counts only where the first was on silence.
+1. A second reading that failed is none. One without any text replaces nothing, or real speech would vanish:
+   the first stays, in doubt, and the flag "second_reading_empty" tells what the second said.
 2. The reading with fewer reasons to doubt it stays; of equals the first.
 
 Flags say what was found ("repetition", "text_on_silence", "too_fast"), "redecoded" where the second reading
@@ -19,7 +20,7 @@ import numpy as np
 
 from asr_daemon.recogniser.decoder import joined
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
-from asr_daemon.recogniser.suspicion import LEVEL_SAMPLES, ON_SILENCE, levels_dbfs, reasons
+from asr_daemon.recogniser.suspicion import LEVEL_SAMPLES, levels_dbfs, reasons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.families.family import Request, Spoken
 
 REDECODED = "redecoded"
+EMPTY_AGAIN = "second_reading_empty"
 SUSPECTED = "hallucination_suspected"
 LEAST_CUT_SAMPLES = 4 * SAMPLE_RATE_HZ  # shorter segments are not cut
 _FAILURES = frozenset({"failed", "out_of_memory"})
@@ -47,8 +49,10 @@ class Gate:
         second = self._read_again(samples, request)
         if second is None:
             return replace(first, flags=(*first.flags, *doubts, SUSPECTED))
+        if not second.text:
+            return replace(first, flags=(*first.flags, *doubts, EMPTY_AGAIN, SUSPECTED))
         doubts_again = reasons(second.text, samples)
-        if (second.text or ON_SILENCE in doubts) and len(doubts_again) < len(doubts):
+        if len(doubts_again) < len(doubts):
             suspected = (SUSPECTED,) if doubts_again else ()
             return replace(second, flags=(*second.flags, *doubts, REDECODED, *suspected))
         return replace(first, flags=(*first.flags, *doubts, SUSPECTED))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.postprocess import Postprocessor
     from asr_daemon.transcripts.transcript import Segment
 
+LITTLE_SPEECH = 0.1  # of a recording's length
+LITTLE_SAID = frozenset({"no_speech", "very_quiet"})
+
 
 class Job:
     """A recording and its state; touched by the decoding thread and the device's thread.
@@ -47,6 +50,7 @@ class Job:
         self._is_open = True
         self._outstanding: dict[int, int] = {}  # index -> start_ms
         self._segment_count = 0
+        self.speech_ms = 0  # in the segments found so far
         self._duration_ms = 0
         self._decoded_ms = 0
         self._flags: tuple[str, ...] | None = None  # set when decoding is complete
@@ -74,6 +78,7 @@ class Job:
         with self._lock:
             indices = range(self._segment_count, self._segment_count + len(places))
             self._segment_count += len(places)
+            self.speech_ms += sum(end - start for start, end in places)
             segments = tuple((index, *place) for index, place in zip(indices, places, strict=True))
             todo = [None if segment in self._done else segment[0] for segment in segments]
             self._outstanding.update({index: start for index, start, _ in segments if index in todo})
@@ -88,11 +93,15 @@ class Job:
             self._duration_ms = max(announced_ms, decoded_ms if announced_ms else 0)
             self._progress()
 
-    def decoding_complete(self, duration_ms: int, flags: tuple[str, ...]) -> None:
-        """Report the recording's end."""
+    def decoding_complete(
+        self, duration_ms: int, flags: tuple[str, ...], details: tuple[str, ...] = ()
+    ) -> None:
+        """Report the recording's end; ``details`` of its sound are said where there is little to read."""
         with self._lock:
             self._duration_ms = self._decoded_ms = duration_ms
-            self._flags = flags if self._segment_count else (*flags, "no_speech")
+            flags = flags if self._segment_count else (*flags, "no_speech")
+            is_little = self.speech_ms < LITTLE_SPEECH * duration_ms or LITTLE_SAID.intersection(flags)
+            self._flags = (*flags, *details) if is_little else flags
             self._progress()
             self._finish_if_done()
 

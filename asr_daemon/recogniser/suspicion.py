@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.sound.speech_band import FRAME_SAMPLES, SpeechBand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ LONGEST_UNIT = 30
 # Zeros in a row: 万亿 has 12, a card's number hardly more.
 MOST_ZEROS = 15
 
-LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20  # 50 ms, about half a syllable
+LEVEL_SAMPLES = FRAME_SAMPLES
 SILENT_DBFS = -70.0  # nothing there is loud: a whisper far from the microphone reaches -60
 # Between loud and quiet places: a hum or a fan has less, a voice as loud as the noise around it more, the
 # sample recordings 19 dB at the least.
@@ -112,9 +113,6 @@ def is_silence(samples: NDArray[np.float32]) -> bool:
     return len(samples) >= LEAST_STEADY_SAMPLES and bool(high - low < STEADY_DB)
 
 
-def levels_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the level of each 50 ms."""
-    whole = samples[: len(samples) // LEVEL_SAMPLES * LEVEL_SAMPLES].reshape(-1, LEVEL_SAMPLES)
-    power = np.einsum("ij,ij->i", whole, whole) / LEVEL_SAMPLES
-    levels: NDArray[np.float64] = 10 * np.log10(power.astype(np.float64) + 1e-12)
-    return levels
+def levels_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the level of each 50 ms in the speech band: DC and hum are silence."""
+    return SpeechBand().levels_dbfs(samples)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.features import RunningFilterBank
+    from asr_daemon.recogniser.sound.gain import Aim
 
 
 class Detector(Protocol):
@@ -17,6 +18,10 @@ class Detector(Protocol):
     @property
     def bank(self) -> RunningFilterBank | None:
         """The filter bank of what was fed, if it needs one: recognition sees the same."""
+
+    @property
+    def aim(self) -> Aim:
+        """How loud it wants speech."""
 
     @property
     def pad_before_samples(self) -> int:

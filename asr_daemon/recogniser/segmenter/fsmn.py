@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from asr_daemon.recogniser.features import HOP_SAMPLES, MEL_BINS, RunningFilterBank
+from asr_daemon.recogniser.sound.gain import FSMN_AIM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,6 +231,7 @@ class FsmnRule:
 class FsmnDetector:
     """One recording's detector (see :class:`~asr_daemon.recogniser.segmenter.detector.Detector`)."""
 
+    aim = FSMN_AIM
     pad_before_samples = 0  # the rule looks back and ahead itself
     pad_after_samples = 0
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
+from asr_daemon.recogniser.sound.gain import SILERO_AIM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,6 +110,7 @@ class SileroRule:
 class SileroDetector:
     """One recording's detector (see :class:`~asr_daemon.recogniser.segmenter.detector.Detector`)."""
 
+    aim = SILERO_AIM
     bank = None  # it hears samples
 
     def __init__(self, network: SileroNetwork, max_end_silence_ms: int) -> None:

@@ -1,53 +1,51 @@
 """How loud a recording is: what makes a transcript bad that no model can mend, said to who recorded it.
 
-Enters: the windows as they are decoded. Leaves: flags of the recording: "very_quiet" (the microphone was far
-away or nearly off) and "overdriven" (too loud: peaks cut off, the voice distorted).
+Enters: the windows as they are decoded, and the level of their speech band. Leaves: flags of the recording:
+"very_quiet" (the microphone was far away or nearly off) and "overdriven" (too loud: peaks cut off, the voice
+distorted). DC and mains hum are no sound.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", RuntimeWarning)  # it looks for an ffmpeg that it is never asked to use
-    from pydub import AudioSegment
+from asr_daemon.recogniser.sound.speech_band import FRAMES_PER_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FULL_SCALE = 32_767
 # EBU R 128 wants speech at -23 LUFS; a phone in a pocket lies about 30 dB below that.
 VERY_QUIET_DBFS = -45.0
+NOTHING_DBFS = -110.0  # below the last bit of 16: pure silence is not "quiet"
 CUT_OFF = 0.999  # of full scale
 OVERDRIVEN_SHARE = 0.005  # of the samples; a healthy recording touches full scale in less than 0.01%
+_HALF_S = FRAMES_PER_S // 2
 
 
 class LevelMeter:
     """Loudest half second and cut-off peaks of one recording, window by window."""
 
     def __init__(self) -> None:
-        self._loudest_dbfs = -np.inf
+        self.loudest_dbfs = -np.inf
         self._samples = 0
         self._cut_off_samples = 0
 
-    def feed(self, window: NDArray[np.float32]) -> None:
-        """Take the next window, ``float32 [n_samples], -1..1, 16 kHz mono``."""
-        pcm = (np.clip(window, -1.0, 1.0) * FULL_SCALE).astype("<i2")
-        sound = AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=SAMPLE_RATE_HZ, channels=1)
-        for part in sound[::500]:
-            self._loudest_dbfs = max(self._loudest_dbfs, part.dBFS)
+    def feed(self, window: NDArray[np.float32], levels_dbfs: NDArray[np.float32]) -> None:
+        """Take the next window, ``float32 [n_samples], -1..1, 16 kHz mono``, and the levels of its 50 ms."""
+        if len(levels_dbfs):
+            power = 10 ** (np.pad(levels_dbfs, (0, -len(levels_dbfs) % _HALF_S), mode="edge") / 10)
+            loudest = float(power.reshape(-1, _HALF_S).mean(axis=1).max())
+            self.loudest_dbfs = max(self.loudest_dbfs, 10 * np.log10(loudest))
         self._samples += len(window)
-        self._cut_off_samples += int(np.count_nonzero(np.abs(window) >= CUT_OFF))
+        if len(window) and max(window.max(), -window.min()) >= CUT_OFF:
+            self._cut_off_samples += int(np.count_nonzero(np.abs(window) >= CUT_OFF))
 
     def flags(self) -> tuple[str, ...]:
-        """Return what is odd about the level of everything that was fed; pure silence is not "quiet"."""
+        """Return what is odd about the level of everything that was fed."""
         flags = []
-        if -np.inf < self._loudest_dbfs < VERY_QUIET_DBFS:
+        if NOTHING_DBFS < self.loudest_dbfs < VERY_QUIET_DBFS:
             flags.append("very_quiet")
         if self._samples and self._cut_off_samples > OVERDRIVEN_SHARE * self._samples:
             flags.append("overdriven")

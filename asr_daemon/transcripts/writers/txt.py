@@ -8,6 +8,7 @@ from asr_daemon.clock import shown_length
 from asr_daemon.models.catalogue import BUILTIN_IN_CHINESE
 from asr_daemon.transcripts.writers.document import clock_time, printable
 from asr_daemon.transcripts.writers.paragraphs import paragraphs
+from asr_daemon.transcripts.writers.sound_notes import sound_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,8 @@ BUILTIN = (
 )
 FLAGS = {  # of the recording, in this order
     "truncated": "请注意：录音文件不完整或后面部分已损坏，只转写了能读出的部分。",
+    "damaged": "请注意：录音中间有损坏，读不出的部分没有文字；其余文字的时间仍与录音一致。",
+    "header_says_more": "请注意：文件里写的时长比实际录音长；能读出的已全部转写，如觉得缺少，请检查原文件。",
     "very_quiet": "请注意：录音音量很小，文字可能不准；下次请让麦克风靠近说话的人。",
     "overdriven": "请注意：录音音量过大、声音失真，文字可能不准；下次请调低录音音量。",
 }
@@ -56,6 +59,7 @@ def _warnings(transcript: Transcript) -> list[str]:
     return [
         *([BUILTIN] if transcript.model_is_builtin else []),
         *(text for flag, text in FLAGS.items() if flag in transcript.flags),
+        *sound_notes(transcript.flags),
         *_doubted(transcript.segments),
     ]
 

@@ -107,14 +107,14 @@ def test_same_question_is_not_asked_twice() -> None:
     assert said.flags == ("repetition", "hallucination_suspected")
 
 
-def test_empty_second_reading_wins_on_silence_alone() -> None:
-    """Words on silence go where the second reading hears nothing; words on speech never do."""
+def test_empty_second_reading_replaces_nothing() -> None:
+    """What was heard stays, in doubt; the flags tell that the second reading heard nothing."""
     on_silence = through(Dreamer(plain=""), noise(5, -75), first=Spoken("谢谢观看"))
-    assert on_silence.text == ""
-    assert on_silence.flags == ("empty", "text_on_silence", "redecoded")
+    assert on_silence.text == "谢谢观看"
+    assert on_silence.flags == ("text_on_silence", "second_reading_empty", "hallucination_suspected")
     on_speech = through(Dreamer(plain=""), speech(10))
     assert on_speech.text == LOOP
-    assert on_speech.flags == ("repetition", "hallucination_suspected")
+    assert on_speech.flags == ("repetition", "second_reading_empty", "hallucination_suspected")
 
 
 def test_words_on_silence_in_both_readings_are_kept_and_said() -> None:

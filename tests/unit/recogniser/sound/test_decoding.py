@@ -21,6 +21,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
+from asr_daemon.recogniser.sound.facts import Facts, _failure
 
 DEMO = Path(__file__).resolve().parents[4] / "asr_daemon" / "demo" / "audio"
 FFMPEG = find_ffmpeg()
@@ -138,17 +139,13 @@ def test_a_recording_over_the_limit_is_stopped() -> None:
 def test_a_disk_error_is_no_fault_of_the_recording() -> None:
     """Where reading fails, that is said, since trying again can help."""
     fd = os.open("/proc/self/mem", os.O_RDONLY)  # reading at 0 gives EIO
-
-    class Nothing(Decoding):
-        def _run(self, mix: tuple[str, ...]):  # noqa: ANN202
-            return iter(())
-
-    decoding = Nothing(fd, FFMPEG, 60)
     try:
-        error = decoding._failure()
+        assert isinstance(
+            _failure(fd, Facts((), has_picture=False, start_s=0, duration_s=None, evidence="")),
+            ReadFailedError,
+        )
     finally:
         os.close(fd)
-    assert isinstance(error, ReadFailedError)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "mp3"])
@@ -205,8 +202,8 @@ def test_closing_ends_decoding_without_an_error(tmp_path: Path) -> None:
     rest = list(windows)
     os.close(fd)
     assert len(rest) < 599
-    assert decoding._process is not None
-    assert decoding._process.returncode is not None
+    assert decoding._tracks is not None
+    assert all(stream.status is not None for stream in decoding._tracks.streams)
 
 
 def test_damaged_samples_become_silence(tmp_path: Path) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asr_daemon.recogniser.sound.level import AudioSegment, LevelMeter
+from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.recogniser.sound.decoding import Decoding
+from asr_daemon.recogniser.sound.level import LevelMeter
+from asr_daemon.recogniser.sound.speech_band import SpeechBand
 from support import SAMPLES
 
 
 def flags_of(gain_db: float) -> tuple[str, ...]:
-    sound = AudioSegment.from_wav(SAMPLES / "lecture.wav").set_channels(1).set_frame_rate(16_000)
-    samples = np.frombuffer(sound.raw_data, "<i2").astype(np.float32) / 32_768
-    meter = LevelMeter()
+    with (SAMPLES / "lecture.wav").open("rb") as file:
+        samples = np.concatenate(list(Decoding(file.fileno(), find_ffmpeg(), 3600)))
+    meter, band = LevelMeter(), SpeechBand()
     for window in np.array_split(np.clip(samples * 10 ** (gain_db / 20), -1, 1).astype(np.float32), 7):
-        meter.feed(window)
+        meter.feed(window, band.levels_dbfs(window))
     return meter.flags()
 
 
@@ -29,7 +32,8 @@ def test_level_is_flagged(gain_db: float, flags: tuple[str, ...]) -> None:
 def test_silence_is_not_quiet() -> None:
     """Digital silence has no level to complain of."""
     meter = LevelMeter()
-    meter.feed(np.zeros(16_000, np.float32))
+    silence = np.zeros(16_000, np.float32)
+    meter.feed(silence, SpeechBand().levels_dbfs(silence))
     assert meter.flags() == ()
 
 

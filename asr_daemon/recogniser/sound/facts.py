@@ -1,0 +1,139 @@
+"""What is in a recording before it is decoded: its audio tracks, when it begins and how long it says it is.
+
+Enters: an open recording, or a part of it. Leaves: :class:`Facts`, within bounds of time, memory and bytes.
+Tracks come from the head of ffmpeg's framecrc output, which holds nothing that the recording's author wrote;
+its log is asked for two numbers only, and a wrong one does no harm. Fails with
+:class:`~asr_daemon.errors.NoAudioError`, ``ReadFailedError`` or ``NotDecodableError``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import JobError, NoAudioError, NotDecodableError, ReadFailedError
+from asr_daemon.ffmpeg import FFMPEG_ENVIRONMENT, bind_ffmpeg, open_arguments
+from asr_daemon.recogniser.sound.layouts import LAYOUTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asr_daemon.recogniser.sound.parts import Part
+
+LOOK_WITHIN_S = 60.0
+MOST_TRACKS = 16
+MOST_CHANNELS = 64  # ffmpeg's resampler has no more
+EVIDENCE_LINES = 20
+_MOST_OUTPUT_BYTES = 1 << 20
+_FACT = re.compile(r"#(media_type|codec_id|sample_rate|channel_layout_name) (\d+): (\S.*)")
+_DURATION = re.compile(
+    r"^  Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?", re.MULTILINE
+)
+_GUESSED_DURATION = "Estimating duration from bitrate"
+_GUESSED_LAYOUT = "Guessed Channel Layout"
+_COUNT = re.compile(r"(\d+) channels")
+_NO_AUDIO = ("does not contain any stream", "matches no streams", "Output file is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One audio track, by its number among them."""
+
+    number: int
+    codec: str  # ffmpeg's name
+    rate_hz: int
+    channels: int
+    layout: str  # ffmpeg's name; "" where it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the container says."""
+
+    tracks: tuple[Track, ...]
+    has_picture: bool
+    start_s: float  # of the clock that its time stamps go by
+    duration_s: float | None  # None where it does not say, or ffmpeg only guesses
+    evidence: str
+
+
+def look(fd: int, ffmpeg: Path, part: Part) -> Facts:
+    """Return the facts of a part of a recording."""
+    facts = _look(fd, ffmpeg, part, ("-map", "0:a?", "-map", "0:v?"))
+    if not facts.tracks and _opened(facts.evidence):  # a picture that cannot be copied costs no sound
+        facts = _look(fd, ffmpeg, part, ("-map", "0:a?"))
+    if not facts.tracks:
+        raise _failure(fd, facts)
+    return facts
+
+
+def _look(fd: int, ffmpeg: Path, part: Part, wanted: tuple[str, ...]) -> Facts:
+    command = [
+        *open_arguments(ffmpeg, fd, part.span, part.options), *wanted,
+        "-c", "copy", "-t", "0", "-f", "framecrc", "pipe:1",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(fd,),
+        env=FFMPEG_ENVIRONMENT,
+    )
+    bind_ffmpeg(process.pid, cpu_s=int(LOOK_WITHIN_S))
+    try:
+        out, said = process.communicate(timeout=LOOK_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, said = process.communicate()
+    return _facts(out[:_MOST_OUTPUT_BYTES].decode(errors="replace"), said.decode(errors="replace"))
+
+
+def _facts(out: str, said: str) -> Facts:
+    streams: dict[int, dict[str, str]] = {}
+    for name, number, value in _FACT.findall(out):
+        streams.setdefault(int(number), {})[name] = value
+    tracks: list[Track] = []
+    for stream in streams.values():
+        if stream.get("media_type") == "audio":
+            layout = stream.get("channel_layout_name", "")
+            counted = _COUNT.search(layout)
+            channels = len(LAYOUTS.get(layout, "").split()) or (int(counted.group(1)) if counted else 0)
+            rate_hz = int(stream.get("sample_rate", "0"))
+            tracks.append(Track(len(tracks), stream.get("codec_id", "none"), rate_hz, channels, layout))
+    duration_s, start_s = None, 0.0
+    if found := _DURATION.search(said):
+        hours, minutes, seconds, start = found.groups()
+        start_s = float(start or 0)
+        if hours is not None and _GUESSED_DURATION not in said:
+            duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    has_picture = any(stream.get("media_type") == "video" for stream in streams.values())
+    evidence = "\n".join(line[:500] for line in said.splitlines()[-EVIDENCE_LINES:])
+    return Facts(tuple(tracks), has_picture, start_s, duration_s, evidence)
+
+
+def _opened(evidence: str) -> bool:
+    return "Error opening input" not in evidence and "Invalid data found" not in evidence
+
+
+def _failure(fd: int, facts: Facts) -> JobError:
+    """Return why there is nothing to decode."""
+    if any(words in facts.evidence for words in _NO_AUDIO) or facts.has_picture:
+        return NoAudioError(evidence=facts.evidence)
+    if trouble := read_trouble(fd):
+        return ReadFailedError(f"Reading the recording failed: {trouble}.", evidence=facts.evidence)
+    return NotDecodableError(evidence=facts.evidence)
+
+
+def read_trouble(fd: int) -> str:
+    """Read the recording through once more; return what the operating system says against it, or nothing."""
+    offset = 0
+    try:
+        while block := os.pread(fd, 1 << 20, offset):
+            offset += len(block)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
