@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from asr_daemon.errors import ConfigurationError
-from asr_daemon.formats import DEMUXERS
+from asr_daemon.files.formats import DEMUXERS
 
 MEMORY_LIMIT_BYTES = 2 << 30
 FFMPEG_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}

@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asr_daemon.formats import SUFFIXES
+from asr_daemon.files.formats import SUFFIXES
 from asr_daemon.history.recordings import Look
 
 if TYPE_CHECKING:

@@ -30,8 +30,8 @@ from bench_recogniser import read, write
 from asr_daemon.dispatch.local_process import RecogniserProcess
 from asr_daemon.dispatch.protocol import Failed, Finished, Ready, Recognise, Recognised, Setup
 from asr_daemon.ffmpeg import find_ffmpeg
-from asr_daemon.queue.profile import Profile
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ from asr_daemon.errors import (
     SilkError,
     TooLongError,
 )
-from asr_daemon.formats import HEAD_BYTES, SILK, format_of
+from asr_daemon.files.formats import HEAD_BYTES, SILK, format_of
 from asr_daemon.recogniser.sound.ending import reaches_its_end
 from asr_daemon.recogniser.sound.facts import MOST_CHANNELS, MOST_TRACKS, Facts, Track, look, read_trouble
 from asr_daemon.recogniser.sound.findings import Findings, Unread

@@ -8,7 +8,7 @@ import pytest
 from conftest import SHARED
 
 from asr_daemon.dispatch.protocol import Failed, Finished
-from asr_daemon.queue.profile import Profile
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from .conftest import Driver, Outcome

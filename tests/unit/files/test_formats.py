@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from voices import FFMPEG, decoded, ffmpeg, voice, write_wave
 
-from asr_daemon.formats import DEMUXERS, HEAD_BYTES, SUFFIXES, TABLE, format_of, looks_like_sound
+from asr_daemon.files.formats import DEMUXERS, HEAD_BYTES, SUFFIXES, TABLE, format_of, looks_like_sound
 from asr_daemon.inboxes.scan import is_candidate
 
 if TYPE_CHECKING:
