@@ -42,7 +42,7 @@ class Work:
 
 
 class FakeRecogniser:
-    """One segment after the other, orders heard in between."""
+    """One segment after the other, of each recording in turn; orders are heard in between."""
 
     def __init__(self, channel: Channel, setup: protocol.Setup) -> None:
         self.channel = channel
@@ -58,7 +58,8 @@ class FakeRecogniser:
             if received is not None:
                 self.obey(*received)
             elif self.works:
-                self.advance(self.works[0])
+                self.works.rotate(-1)
+                self.advance(self.works[-1])
 
     def obey(self, message: protocol.Message, fd: int | None) -> None:
         """Take an order."""
@@ -88,7 +89,7 @@ class FakeRecogniser:
         """Find and recognise the next segment, or finish."""
         job, count = work.order.job, work.orders.get("segments", 1)
         if work.number == count:
-            self.works.popleft()
+            self.works.remove(work)
             self.channel.send(protocol.Segmented(job, ()))
             self.channel.send(protocol.Finished(job, count * SEGMENT_MS, count, (), {"asr": 1}))
             return
