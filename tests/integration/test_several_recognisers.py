@@ -22,7 +22,7 @@ TWO = '[engine]\ndevices = ["cpu", "cpu"]'
 
 def test_both_work_and_one_that_is_killed_takes_nothing_from_the_other(tmp_path: Path) -> None:
     """The killed one's recordings are tried again; the other's go on with their first attempt."""
-    contents = {f"{number}.wav": recording(number, segments=20, ms=100) for number in range(4)}
+    contents = {f"{number}.wav": recording(number, segments=60, ms=100) for number in range(4)}
     with AttackedDaemon(tmp_path, extra=TWO) as daemon:
         daemon.start()
         for name, content in contents.items():
@@ -56,7 +56,7 @@ def test_both_work_and_one_that_is_killed_takes_nothing_from_the_other(tmp_path:
 
 def test_killed_daemon_of_two_recognisers_recovers_all_that_they_had(tmp_path: Path) -> None:
     """Nothing stays claimed in the name of a recogniser that is no more."""
-    contents = {f"{number}.wav": recording(number, segments=10, ms=100) for number in range(4)}
+    contents = {f"{number}.wav": recording(number, segments=60, ms=100) for number in range(4)}
     with AttackedDaemon(tmp_path, extra=TWO) as daemon:
         daemon.start()
         for name, content in contents.items():
@@ -72,7 +72,7 @@ def test_killed_daemon_of_two_recognisers_recovers_all_that_they_had(tmp_path: P
 
 def test_recognisers_come_and_go_with_a_reload(tmp_path: Path) -> None:
     """`engine.devices` is shortened in mid-work: what the one that goes had is done by the one that stays."""
-    contents = {f"{number}.wav": recording(number, segments=20, ms=100) for number in range(4)}
+    contents = {f"{number}.wav": recording(number, segments=60, ms=100) for number in range(4)}
     with AttackedDaemon(tmp_path, extra=TWO) as daemon:
         daemon.start()
         for name, content in contents.items():

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +21,12 @@ from asr_daemon.errors import (
     ReadFailedError,
 )
 from asr_daemon.inboxes import admission
+from asr_daemon.inboxes.presence import MARKER
 from asr_daemon.inboxes.share import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
 
 SETTLE_S = 5.0
 
@@ -335,6 +339,50 @@ def test_inbox_that_is_gone_is_said_and_takes_no_file_with_it(inbox: Inbox) -> N
     assert inbox.states() == {"a.wav": "waiting"}
 
 
+def test_empty_place_where_the_share_belongs_takes_no_file_with_it(inbox: Inbox) -> None:
+    """An inbox with a marker is there only with it; an event of its file is no deletion either."""
+    inbox.drop("a.wav")
+    inbox.drop(MARKER)
+    inbox.settle()
+    inbox.inbox.rename(inbox.folder / "away")
+    inbox.inbox.mkdir()
+    inbox.settle()
+    assert "inbox_problem" in inbox.logged
+    inbox.intake.wake("inbox", inbox.inbox / "a.wav")
+    inbox.intake.step(0.0)
+    assert inbox.states() == {"a.wav": "waiting"}
+
+
+def test_finished_recording_that_was_away_is_looked_at_again(inbox: Inbox) -> None:
+    """A whole scan without it: it may come back without its transcript, which is written again then."""
+    path = inbox.drop("a.wav")
+    inbox.settle()
+    inbox.done()
+    inbox.settle()
+    away = inbox.folder / "a.wav"
+    path.rename(away)
+    (inbox.inbox / "a.txt").unlink()
+    inbox.settle()
+    away.rename(path)
+    inbox.settle()
+    inbox.time.pass_s(4 * SETTLE_S)
+    inbox.intake.step(0.0)
+    assert (inbox.inbox / "a.txt").exists()
+
+
+def test_no_file_stays_open(inbox: Inbox) -> None:
+    """Not of those that were taken in, nor of those that were not."""
+    count = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(20):
+        inbox.drop(f"{number}.wav", str(number).encode())
+    inbox.settle()
+    named = inbox.folder / "named.wav"
+    named.write_bytes(b"named")
+    for _ in range(20):
+        inbox.intake.submit(named, inbox.parts.profiles.profile(""), priority=-1)
+    assert len(list(Path("/proc/self/fd").iterdir())) < count + 20
+
+
 def test_share_that_does_not_answer_is_watched_once_it_does(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -496,6 +544,49 @@ def test_strangers_of_an_inbox_that_is_configured_no_more_are_let_go(inbox: Inbo
     named = inbox.folder / "named.wav"
     named.write_bytes(b"named")
     inbox.intake.submit(named, inbox.parts.profiles.profile(""), priority=-1)
+    inbox.session.wake.clear()
     inbox.intake.departures.let_strangers_go(["other"])
+    assert inbox.session.wake.is_set(), "whoever has it in work is to stop"
     assert inbox.states() == {"a.wav": "gone", "named.wav": "waiting"}
     assert inbox.jobs.count_queued() == 1
+
+
+def test_tick_lets_files_of_the_command_line_go(inbox: Inbox) -> None:
+    """No scan looks where they lie; what is in work has its file open, and goes on."""
+    for name in ("a.wav", "b.wav"):
+        named = inbox.folder / name
+        named.write_bytes(name.encode())
+        inbox.intake.submit(named, inbox.parts.profiles.profile(""), priority=-1)
+    inbox.claim()
+    for name in ("a.wav", "b.wav"):
+        (inbox.folder / name).unlink()
+    inbox.intake.tick()
+    assert inbox.states() == {"a.wav": "waiting", "b.wav": "gone"}
+    assert inbox.jobs.is_empty()
+
+
+def test_event_of_a_deleted_failure_file_asks_for_another_try(inbox: Inbox) -> None:
+    """Without waiting for the next scan."""
+    inbox.drop("a.wav")
+    inbox.settle()
+    job = inbox.claim()
+    inbox.jobs.fail(job.id, NotDecodableError())
+    inbox.parts.deliverer.deliver_job(job.id)
+    failure = inbox.inbox / "a.转写失败.txt"
+    failure.unlink()
+    inbox.intake.wake("inbox", failure)
+    inbox.intake.step(0.0)
+    assert inbox.states() == {"a.wav": "waiting"}
+    assert inbox.claim().id == job.id
+
+
+def test_round_rests_until_something_wakes_it(inbox: Inbox) -> None:
+    """It does not spin, and it hears at once."""
+    inbox.intake.step(0.0)
+    began_s = time.monotonic()
+    inbox.intake.step(0.3)
+    assert time.monotonic() - began_s >= 0.25
+    inbox.drop("a.wav")
+    threading.Timer(0.1, inbox.intake.wake, ("inbox", None)).start()
+    inbox.intake.step(10.0)
+    assert inbox.intake.settling(inbox.inbox) == 1

@@ -298,6 +298,27 @@ def test_retry_begins_anew(way: Way) -> None:
         way.arrivals.retry(99)
 
 
+def test_retry_of_what_failed_forgets_its_text(way: Way) -> None:
+    """Also in the index: what half an attempt said is not what the next one says."""
+    recording = way.put()
+    job = way.claim()
+    way.segments.save(job.id, (segment(0, "旧"),))
+    way.jobs.fail(job.id, NotDecodableError())
+    way.arrivals.retry(recording)
+    assert way.claim().done == ()
+    assert way.history.all("search", phrase='"旧"', inbox=None, limit=10) == []
+
+
+def test_evidence_is_added_to_the_newest_attempt(way: Way) -> None:
+    """What the recording looks like from outside stands below the recogniser's last words."""
+    way.put()
+    job = way.claim()
+    way.jobs.fail(job.id, RecogniserCrashedError(evidence="Segmentation fault"))
+    way.jobs.add_evidence(job.id, "pcm, 7 channels")
+    (attempt,) = way.history.all("attempts_of_job", job=job.id)
+    assert attempt["evidence"] == "Segmentation fault\npcm, 7 channels"
+
+
 def test_retry_of_a_class_takes_that_class_alone(way: Way) -> None:
     """`retry --class not_decodable` leaves what failed otherwise."""
     for name, error in (("a", NotDecodableError()), ("b", NotDecodableError()), ("c", InternalError())):
