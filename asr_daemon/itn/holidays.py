@@ -29,15 +29,22 @@ _COUNTS_BEFORE = re.compile(
     "总共|一共|合计|总计|共计|不到|超过|将近|至少|最多|大于|小于|高于|低于|排名?第?|[升降增减涨跌][到至]了?|零下|零上|"
     f"[改换变设调切选]成|[A-Za-z0-9] ?|(?<![五六七八]一)(?<!双十一)(?<=[{NUMERALS}])[、和跟与或到至比])$"
 )
-_LOOK_BACK = 6
+_SOON_BEFORE = re.compile(  # 下周就是|十一了
+    "(?:下+个?(?:周|星期|礼拜|月)|马上|眼看|眼瞅着?|转眼|很快|不久|[明后]天|大后天|过[两几]天|再过.{1,3}|"
+    "接下来|接着|紧接着|后面|之后|过后|节后|中秋.{0,2}|假期|最近的假)"
+    "[，]?(?:又|也|就|都|不)?(?:就?[是到]|要到|该到|快到)$"
+)
+_SOON_AFTER = re.compile("(?:了|假|长假|黄金周|放假|呢|吧|啦|[，。！？]|$)")
+_LOOK_BACK = 12
 
 
 def eleven_is_holiday(text: str, start: int, end: int) -> bool:
     """Return whether the run ``text[start:end]`` is 十一 and nothing beside it counts; ``text`` is folded."""
     if text[start:end] != "十一":
         return False
-    if _COUNTS_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]):
-        return False
+    before = text[max(0, start - _LOOK_BACK) : start]
+    if _COUNTS_BEFORE.search(before):
+        return bool(_SOON_BEFORE.search(before) and _SOON_AFTER.match(text, end))
     if _SURELY.match(text, end) or begins_word(text, end):
         return True
     return not _COUNTS_AFTER.match(text, end)

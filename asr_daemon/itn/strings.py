@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NUMERALS, D, N
+from asr_daemon.itn.characters import FEW, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
 
 _VERSION = re.compile(f"{N}(?:点{N}){{2,5}}(?!点|[几多])")
 _PART = re.compile(N)
-_DECIMAL = re.compile(f"{render.NUMBER}(?!几)")
+_DECIMAL = re.compile(f"{render.NUMBER}(?!{FEW})")
 _HOUR_AND_HOUR = re.compile(f"(?P<hour>{N})点{D}点")
 _AFTER_LETTER = re.compile(f"(?P<major>{D})点(?P<minor>{N})(?![{NUMERALS}点])")
 _COUNTED_FIRST = re.compile("[是来]|首先|方面")

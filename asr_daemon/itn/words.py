@@ -16,7 +16,7 @@ from asr_daemon.language.dictionary import dictionary_path
 COUNTERS = (
     "个位名人件款种样套台部张条支只头片本份页章节层楼间座所家户口门项批组队班届期季类级步场局盘轮回顿餐杯盒袋箱桶"
     "桌串双对副束株段句行篇首幅道题字声眼身手脚天周夜面边方股堆群阵线发任审则格环国省市区县镇村院校科室厅厂店房床"
-    "顶针集幕曲味票"
+    "顶针集幕曲味票号"
 )
 NO_COUNTER = "\ue001"  # stands for the first character of such a word
 _MEASURE = re.compile(MEASURE)
@@ -29,7 +29,9 @@ _OURS = (
     "五件套 四季豆 五金店 五金件 五花肉 五香粉 五香豆 五香牛肉 八宝粥 八宝饭 "
     "九层塔 九价疫苗 二维码 个税 个股 个险 个人信息 个人所得 个人账户 个人资料 "
     "个人名义 个人简历 人流 人手 手续费 手机号 名额 份额 期权 件数 天气 "
-    "店庆 房价 票价 门票 套餐 班车"
+    "店庆 房价 票价 门票 套餐 班车 号码 号码牌 号牌 号召 号称 "
+    "个人社保 个人公积 个人部分 个人承担 个人缴纳 个人缴费 个人自付 个人垫付 个人负担 个人支付 个人医保 "
+    "个人养老 个人出资 个人征信 个人贷款 个人原因 个人奖金 个人先垫"
 )
 # What the dictionary has as a word, and is one counted: 三个人, 两部分, 三本书.
 _COUNTED = (
