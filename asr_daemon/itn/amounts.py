@@ -68,7 +68,9 @@ _ONCE = re.compile("[一两]度(?!电)")
 _ONE_DEGREE_BEFORE = re.compile(
     "(?:温度?|零下|零上|[升降调烧]到?|高|低|差|摄氏|华氏|角|转|偏|[东西]经|[南北]纬)了?$"
 )
-_DEGREES_AFTER = re.compile("度(?:电|以|保存|冷藏|冷冻|存放|储存|储藏|恒温|低温|近视|散光|左右|的|角|半|视|近视|[，。！？；、,.!?;\\s]|$|[到至])")
+_DEGREES_AFTER = re.compile(
+    "度(?:电|以|保存|冷藏|冷冻|存放|储存|储藏|恒温|低温|近视|散光|左右|的|角|半|视|近视|[，。！？；、,.!?;\\s]|$|[到至])"
+)
 
 
 def money(seen: Seen, start: int, _end: int) -> Reading | None:
