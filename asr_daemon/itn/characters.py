@@ -21,6 +21,7 @@ MASK = "\ue000"  # stands where a numeral must not be read
 N = f"[{NUMERALS}]+"  # a run of numerals; runs are cut off at LONGEST_RUN, so this cannot explode
 D = f"[{DIGITS}]"
 NOT_N = f"(?![{NUMERALS}])"
+FEW = "几(?![乎何率经许])"  # how many; not the adverb 几乎
 RUN = re.compile(N)
 LONGEST_RUN = 40  # no spoken number is longer; a longer run is noise and stays
 

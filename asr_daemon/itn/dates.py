@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import D, N
+from asr_daemon.itn.characters import NUMERALS, D, N
 from asr_daemon.itn.context import DAY_AFTER, MONTH_BEFORE
 from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
@@ -16,20 +16,31 @@ _JOIN = "(?:到|至|和|跟|与|及|或者|或|、|—|-|~)"
 _MORE_DAYS = re.compile(f"(?:{_JOIN})?(?P<day>{N})(?P<sign>{_DAY_SIGN})")
 _MONTHS_TO = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N})月")
 _YEAR = re.compile(f"(?P<year>{N})年(?!级|生(?:草|植|苗|木|树|根|灌))")
-_YEAR_TELLS = re.compile(f"年(?:底|初|末|春|夏|秋|冬|生|出生|毕业|入学|上半年|下半年|度|{N}月)")
+_YEAR_TELLS = re.compile(f"年(?:底|初|末|春|夏|秋|冬|生|出生|毕业|入学|上半年|下半年|度|{N}月|那[年会时阵])")
+_YEAR_BOUGHT = re.compile(  # 一二年交的房; but 三四年买的房 is open
+    "年(?:(?:[买交建盖装结参当退调考搬立开]|入职|上映)的(?!人|都|不|也|那)|(?:交|买|盖|建)[的了]?房)"
+)
+_SURELY_YEARS = ("一二", "二三", "五六", "六七", "七八", "八九")
 _SPOKEN_RANGE = re.compile("三五|一三|二四")
 _DECADE = re.compile(
     "(?P<year>(?:[五六七八九]零|[六七八九]五|零零|零五|一零|一五))(?:后(?![面来天续者退卫])|年代|前后)"
 )
 _COHORT = re.compile(f"(?P<year>[零九八七一二]{D})(?:届|级)")
 _DAY = re.compile(f"(?P<day>{N})号(?!码)")
-_DAY_BEFORE = re.compile(MONTH_BEFORE)
+_DAY_BEFORE = re.compile(
+    f"{MONTH_BEFORE}|(?:今天|明天|后天|昨天|前天)(?:已经|就|才|都)?是?$|"
+    "(?:账单|还款|扣款|结息|结算|发薪|工资|付息|截止|到期|交割|出账|缴费|付款|开庭|交货|交稿|预产|交付|上线|发布|报税|宣判|"
+    "(?<![陌先学医花发卫降])生|忌|婚)[日期]子?(?:是|为|定?在|改?[到为])?$"
+)
 _DAY_AFTER = re.compile(f"号{DAY_AFTER}|号(?:到|至){N}号|号{N}点")
 _MOVED_TO = re.compile(
     "(?:截止到?|截至|到期日?是?|(?:改|拖|推迟|延迟|延|延期|延后|等|提前|顺延|定)[到在至]|约在|安排在)$"
 )
 _MOVED_ENDS = re.compile("号(?:[，。！？；、,.!?;\\s了吧的呢]|$)")
 _RANGE_BEFORE = re.compile("号(?:到|至)$")
+_NO_DAY_SIGN = "(?![楼线院门厅机位桌窗柜车房库仓厂井店])"
+_DAYS_AFTER = re.compile(f"号(?:{_JOIN}?{D}号)*{_JOIN}?[{NUMERALS}]{{2,3}}号{_NO_DAY_SIGN}")
+_DAYS_BEFORE = re.compile(f"[{NUMERALS}]{{2,3}}号{_JOIN}?$")
 _NOT_DAY = re.compile("号(?:线|楼)")
 _BC = re.compile("公元前?$")
 _BARE_DAYS = re.compile("(?:到|至|[，。！？；、,.!?;\\s]|$)")
@@ -101,7 +112,8 @@ def year(seen: Seen, start: int, end: int) -> Reading | None:
     run = match["year"]
     open_pair = len(run) == _PAIR and is_digit_string(run) and _approximate(run)
     told = _YEAR_TELLS.match(seen.text, end) or seen.ends(_BC, start) or seen.ends(_YEAR_BEFORE, start)
-    if open_pair and not told:
+    bought = run in _SURELY_YEARS and _YEAR_BOUGHT.match(seen.text, end)
+    if open_pair and not told and not bought:
         return stays(start, match.end(), "two_digits_or_approximate")
     return written(match.span(), "date", "year", group(match, "year", render.year))
 
@@ -124,6 +136,8 @@ def day_of_month(seen: Seen, start: int, end: int) -> Reading | None:
         seen.ends(_DAY_BEFORE, start)
         or (seen.ends(_MOVED_TO, start) and _MOVED_ENDS.match(seen.text, end))
         or seen.ends(_RANGE_BEFORE, start)
+        or _DAYS_AFTER.match(seen.masked, end)  # 三号和十五号: whole
+        or (seen.ends(_DAYS_BEFORE, start) and re.compile(f"号{_NO_DAY_SIGN}").match(seen.text, end))
         or _DAY_AFTER.match(seen.text, end)
     ):
         return None

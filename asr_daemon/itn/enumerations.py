@@ -23,6 +23,12 @@ _DAYS = ("九一八", "一二九", "一二八", "七七七")
 _LASTS = re.compile(
     "天(?![气然]|猫)|年(?![薪终费租产收金利均付缴交底初化级])|个(?:半)?月|周(?![边围年转])|星期"
 )
+_AMOUNT_AND_YEAR = re.compile(
+    f"(?P<head>[{NUMERALS}]*[百千万亿])(?P<tail>(?:一九|二零)[零一二三四五六七八九]{{2}})"
+)
+_AMOUNT_AND_TIME = re.compile(
+    f"(?P<head>[{NUMERALS}]*[万亿])(?P<tail>[二三四五六七八九]?十[一二三四五六七八九]?)"
+)
 _HOUR = re.compile(f"点(?:(?![{NUMERALS}])|(?=[二三四五]?十))")
 _ROOM_AND_TEN = re.compile("(?P<room>[零〇一二三四五六七八九幺]{3,4})(?=十[一二]?$)")
 _LONGEST_BEFORE_COUNT = 6  # a longer run is a telephone's number or the like
@@ -96,6 +102,30 @@ def amount_then_time(seen: Seen, start: int, end: int) -> Reading | None:
     if head is None:
         return None
     return written((start, end - 1), "cardinal", "amount_then_time", Edit(start, end - 1, head.written))
+
+
+def amount_then_date(seen: Seen, start: int, end: int) -> Reading | None:
+    """Part 五万|二零二三年 and 八十万|三十年, which are no numbers in one."""
+    run = seen.masked[start:end]
+    match = _AMOUNT_AND_YEAR.fullmatch(run)
+    follows = seen.text[end : end + 1] == "年"
+    if not match:
+        match = _AMOUNT_AND_TIME.fullmatch(run)
+        follows = bool(seen.follows(_LASTS, end))
+    head = cardinal(match["head"]) if match else None
+    if not match or not follows or head is None or not head.several or cardinal(run):
+        return None
+    text = digit_string(match["tail"]) if is_digit_string(match["tail"]) else None
+    last = cardinal(match["tail"])
+    text = text or (last.written if last else None)
+    # figures that ran into figures would be one number: of 三千五|二零二三年 the year is written alone
+    if text is None:
+        return None
+    tail = Edit(start + match.start("tail"), end, text)
+    if head.written[-1].isdecimal():
+        return written((start + match.start("tail"), end), "date", "year", tail)
+    first = Edit(start, start + match.end("head"), head.written)
+    return written((start, end), "cardinal", "amount_then_date", first, tail)
 
 
 def room_and_hour(seen: Seen, start: int, end: int) -> Reading | None:

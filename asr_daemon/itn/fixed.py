@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import holidays, names
-from asr_daemon.itn.characters import NOT_N, NUMERALS
+from asr_daemon.itn.characters import FEW, NOT_N, NUMERALS
 from asr_daemon.itn.context import CLASSIFIER, DAYTIME, MEASURE
 
 _SHORT = f"(?<![{NUMERALS}])[{NUMERALS}]{{1,8}}{NOT_N}"
@@ -31,9 +31,11 @@ STAYING = tuple(
             "数十",
             f"(?<![人总分次个件位倍指基级届页天岁读参系函票股户房层期计年字行线])数十(?:[万亿]{{0,2}}{NOT_N}|(?=千[克瓦米帕卡赫伏]))",
         ),
-        ("几", f"{_SHORT}(?=好?几)"),
+        ("几", f"{_SHORT}(?=好?{FEW})"),
         ("几", f"(?<=几)[{NUMERALS}]{{1,8}}"),
         ("来", f"{_SHORT}(?=来{_COUNTED})(?!来(?:自|到|源|说|看|人了))"),
+        ("中", f"{_SHORT}[罚投射]{_SHORT}中(?!的|场|锋)"),  # 十罚九中
+        ("十六进八", f"十六进八(?![{NUMERALS}])"),
         ("进制", f"{_SHORT}(?=进制)"),
         ("九十点", f"(?:{DAYTIME}|差不多|大概|大约|[睡等玩拖干忙]?到)九十点(?![{NUMERALS}分])"),
         ("九十点", "九十点(?=钟|左右|多|开会|来|去|起|才|见|出|的时候|睡|再)"),
@@ -42,6 +44,14 @@ STAYING = tuple(
             (
                 "(?<=[这那哪])一点(?=[一两二三四五六七八九]"
                 "(?:个(?!百分点|点)|家|位|名|人|方|部门|年[前级来间]|次|张|件|项))"
+            ),
+        ),
+        (
+            "点",  # 这两点|三个小组
+            (
+                f"(?:(?<=[这那哪]|讲|说|提|上|下|后)|(?<=[讲说提]的))[两二三四五六七八九]点(?=[一两二三四五六七八九]"
+                f"(?:个(?!百分点|点|多?小时|半?月|亿|百|单位|学分|工作日|工时|平方|身位|标准){NOT_N}|"
+                "家(?!庭)|位(?!数)|名|人(?!次|民|份)|方|部门|科室|车间|组|班))"
             ),
         ),
         ("十数", "十(?=数[万亿人个年天日里种名次位家倍座条块元岁])"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
+from asr_daemon.itn.characters import MASK, NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 
 _NUMBER = render.NUMBER
 _PERCENT = re.compile(
     f"(?P<head>[百千]分之)(?P<minus>负)?(?P<number>[{NUMERALS}]+(?:点{D}+)?(?=[百千]分之)|{_NUMBER}(?!分之))"
-    f"(?:(?P<join>到|至)(?P<last>{_NUMBER})(?!分之))?(?!个(?:百分)?点)"
+    f"(?:(?P<join>到|至)(?P<last>{_NUMBER})(?!分之))?(?!个(?:百分)?点|点[{NUMERALS}{MASK}])"
 )
 _OF = re.compile(f"{N}分之(?:{N}|[几多])?(?:点{D}+)?")
 _FRACTION = re.compile(f"(?:(?P<whole>{N})又)?(?P<lower>{N})分之(?P<upper>{N}){NOT_N}")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NUMERALS, D, N
+from asr_daemon.itn.characters import FEW, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER
 from asr_daemon.itn.numerals import digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
 
 _VERSION = re.compile(f"{N}(?:点{N}){{2,5}}(?!点|[几多])")
 _PART = re.compile(N)
-_DECIMAL = re.compile(f"{render.NUMBER}(?!几)")
+_DECIMAL = re.compile(f"{render.NUMBER}(?!{FEW})")
 _HOUR_AND_HOUR = re.compile(f"(?P<hour>{N})点{D}点")
 _AFTER_LETTER = re.compile(f"(?P<major>{D})点(?P<minor>{N})(?![{NUMERALS}点])")
+_COURT_BEFORE = re.compile("[京津沪渝冀晋辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新]$")
+_COURT_AFTER = re.compile("[民刑行执知破][初终再申辖特监保破]|[执破](?!行)")
 _COUNTED_FIRST = re.compile("[是来]|首先|方面")
 _STRING = 3
 _RISING = "零一二三四五六七八九"
@@ -81,6 +83,16 @@ def version(seen: Seen, start: int, _end: int) -> Reading | None:
     return written(
         match.span(), "version", "version", Edit(*match.span(), ".".join(part or "" for part in parts))
     )
+
+
+def court(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read the court of a case's number: 京零一民终."""
+    run = seen.masked[start:end]
+    if len(run) > 4 or not is_digit_string(run) or not seen.ends(_COURT_BEFORE, start):  # noqa: PLR2004
+        return None
+    if not _COURT_AFTER.match(seen.text, end):
+        return None
+    return written((start, end), "digits", "court", Edit(start, end, digit_string(run)))
 
 
 def _two_hours(seen: Seen, start: int) -> bool:

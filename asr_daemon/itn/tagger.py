@@ -23,6 +23,7 @@ _FIRST: tuple[tuple[Rule, str], ...] = (
     (enumerations.years, ""),
     (enumerations.counted, ""),
     (enumerations.amount_then_time, "天年个周星"),
+    (enumerations.amount_then_date, "天年个周星月"),
     (enumerations.room_and_hour, "点"),
     (cardinals.shared_rank, "到至"),
     (phrases.address, "号栋幢座"),
@@ -58,6 +59,7 @@ _LAST: tuple[tuple[Rule, str], ...] = (
     (amounts.unit, ""),
     (amounts.yuan, "块"),
     (strings.letters, ""),
+    (strings.court, ""),
     (strings.digits, ""),
     (cardinals.plain, ""),
 )
