@@ -1,8 +1,9 @@
 """In which precision a family computes: float32, half of it through ``torch.autocast``, or int8.
 
 Half is for cards, and for processors that compute in bfloat16; int8 for processors (int8.py), where the
-linear layers of encoder and decoder are exchanged and the rest stays float32. In half, weights stay float32 and each operation takes what is safe for it: FunASR's own ``fp16=True`` and
-``bf16=True`` make the weights half, and SeACo and SenseVoice then fail at their first float32 input.
+linear layers of encoder and decoder are exchanged and the rest stays float32. In half, weights stay float32
+and each operation takes what is safe for it: FunASR's own ``fp16=True`` and ``bf16=True`` make the weights
+half, and SeACo and SenseVoice then fail at their first float32 input.
 """
 
 from __future__ import annotations

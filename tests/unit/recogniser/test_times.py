@@ -15,7 +15,7 @@ from asr_daemon.recogniser.families.times import times_of_tokens
 @pytest.mark.parametrize("seed", range(60))
 def test_times_are_funasr_s_own(seed: int) -> None:
     """To the millisecond, whether the time head fires once a token, or has to be scaled to it."""
-    chance = random.Random(seed)  # noqa: S311 (of a test)
+    chance = random.Random(seed)
     steps = chance.randint(5, 300)
     tokens = chance.randint(1, max(1, steps // 8))
     weights = torch.rand(steps, generator=torch.Generator().manual_seed(seed)) ** 4
