@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WEIGHT_LEVELS, _INPUT_LEVELS = 127.0, 255.0
 _LEAST_SCALE = 1e-12
+_LEAST_LSTM_WIDTH = 384  # below, float32 weights fit into a core's cache: int8 steps would be slower
 _STATE_ZERO = 128  # what stands for 0 in an LSTM's state
 _USUAL_ROWS = 256  # what the weights are laid out for; any number works
 _SPOILT = "w_2"  # the layer of a feed-forward whose input is nobody else's
@@ -114,7 +115,7 @@ class Exchange:
 
     def __init__(self, parts: list[torch.nn.Module], lstms: LstmInLengths | None = None) -> None:
         self._places = [place for part in parts for place in _linears(part)]
-        if lstms is not None:
+        if lstms is not None and lstms.ahead.hidden_size >= _LEAST_LSTM_WIDTH:
             self._places += [(lstms, name) for name in lstms.halves]
         self._floats: list[torch.nn.Module] = []
 
