@@ -1,4 +1,4 @@
-"""What self-checks took: the precision of a model on this machine, remembered in the state folder.
+"""What self-checks took: in which precision a model is computed on this machine, kept in the state folder.
 
 The recogniser's child reports (``Ready.precision`` where ``Ready.was_checked``), the daemon remembers, and
 later children are told (``Setup.remembered``). One small file, ``precisions.json``; one that is damaged or

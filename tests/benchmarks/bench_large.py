@@ -150,16 +150,18 @@ def show(engine: str, row: dict[str, Any], seconds: float) -> None:
 
 
 def summarise(found: dict[str, list[dict[str, Any]]], seconds: float) -> None:
-    """Print medians, and each engine against the first, round by round."""
+    """Print medians, and each engine against the first, round by round: in time, and in processor time."""
     first = next(iter(found))
     for engine, rows in found.items():
-        spent = statistics.median(row["spent_s"] for row in rows)
-        cpu = statistics.median(row["cpu_s"] for row in rows)
-        ratios = [base["spent_s"] / row["spent_s"] for base, row in zip(found[first], rows, strict=True)]
-        print(
-            f"{engine:14} {seconds / spent:6.1f}x real time, cpu {cpu:.1f} s, {statistics.median(ratios):.2f}x "
-            f"{first} (from {min(ratios):.2f} to {max(ratios):.2f})"
-        )
+        shown = []
+        for what in ("spent_s", "cpu_s"):
+            median = statistics.median(row[what] for row in rows)
+            ratios = [base[what] / row[what] for base, row in zip(found[first], rows, strict=True)]
+            shown.append(
+                f"{median:6.2f} s ({seconds / median:5.1f}x), {statistics.median(ratios):.2f}x {first} "
+                f"(from {min(ratios):.2f} to {max(ratios):.2f})"
+            )
+        print(f"{engine:14} {shown[0]}; processor {shown[1]}")
 
 
 if __name__ == "__main__":

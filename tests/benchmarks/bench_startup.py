@@ -42,10 +42,8 @@ def main() -> None:
         waited.append(time.perf_counter() - began)
         spent.append(cpu_s(child.pid))
         assert isinstance(ready, Ready), ready
-        print(
-            f"{waited[-1]:.2f} s, of them {ready.load_ms / 1000:.2f} s loading; cpu {spent[-1]:.2f} s",
-            flush=True,
-        )
+        load_s = ready.load_ms / 1000
+        print(f"{waited[-1]:.2f} s, of them {load_s:.2f} s loading; cpu {spent[-1]:.2f} s", flush=True)
         child.stop(20)
     print(
         f"best {min(waited):.2f} s, median {statistics.median(waited):.2f} s; cpu best {min(spent):.2f} s, "

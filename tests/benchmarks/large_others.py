@@ -4,9 +4,11 @@
 and one JSON object. The exports are written into MODEL_FOLDER once.
 """
 
+# ruff: noqa: PLC0415 (each engine's process imports that engine alone: its memory is measured)
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import logging
 import os
@@ -102,7 +104,7 @@ def onnx(folder: Path, vad: Path, threads: int, name: str) -> Callable[[Sequence
             pieces = [
                 cutter.feed(audio[at : at + WINDOW_SAMPLES]) for at in range(0, len(audio), WINDOW_SAMPLES)
             ]
-            found = [*sum(pieces, []), *cutter.finish()]
+            found = [*itertools.chain(*pieces), *cutter.finish()]
             features += [front_end.prepare(one.samples, one.bank) for one in found]
         features.sort(key=len)
         return sum(heard(features[at : at + most]) for at in range(0, len(features), most))
@@ -138,7 +140,7 @@ def main() -> None:
         name = "model_quant.onnx" if engine == "onnx-int8" else "model.onnx"
         if not (Path(folder) / name).exists():
             export(Path(folder), name)
-            os.execv(sys.executable, [sys.executable, *sys.argv])  # so that its memory is not counted
+            os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (so that its memory is not counted)
         recognise = onnx(Path(folder), Path(vad), int(threads), name)
         ways = [functools.partial(recognise, most=most) for most in BATCHES]
     load_s = time.perf_counter() - began
@@ -151,10 +153,11 @@ def main() -> None:
         spent_cpu_s = sum(after[:4]) - sum(before[:4])
         rows.append({"spent_s": time.perf_counter() - began, "cpu_s": spent_cpu_s, "characters": characters})
     best = min(rows, key=lambda row: row["spent_s"])
+    spent = {f"batch {most}": round(row["spent_s"], 2) for most, row in zip(BATCHES, rows, strict=False)}
     best |= {
         "load_s": load_s, "rss": memory_bytes("VmRSS"),
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "stages": {f"batch {most}": round(row["spent_s"], 2) for most, row in zip(BATCHES, rows, strict=False)},
+        "stages": spent,
     }  # fmt: skip
     print("RESULT", json.dumps(best))
 

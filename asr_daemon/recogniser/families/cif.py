@@ -44,6 +44,7 @@ def install(predictor: Any) -> bool:
                 return _times(predictor, lstm, loop, hidden.float(), mask, token_num)
 
         predictor.get_upsample_timestamp = times
+        predictor.lstm_in_lengths = lstm
     return True
 
 
@@ -123,16 +124,18 @@ def peaks(weights: torch.Tensor, threshold: float) -> torch.Tensor:
 class LstmInLengths:
     """A bidirectional LSTM of one layer whose backward half starts at each sequence's own end."""
 
+    halves = ("ahead", "back")  # its attributes; others may stand in their place
+
     def __init__(self, lstm: torch.nn.LSTM) -> None:
-        self._ahead = _half(lstm, "")
-        self._back = _half(lstm, "_reverse")
+        self.ahead = _half(lstm, "")
+        self.back = _half(lstm, "_reverse")
 
     def __call__(self, padded: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Run on ``[batch, time, width]``; what lies beyond each length is of no meaning."""
         steps = torch.arange(padded.shape[1], device=padded.device)[None]
         turned = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)[..., None]
-        ahead, _ = self._ahead(padded)
-        back, _ = self._back(padded.gather(1, turned.expand(-1, -1, padded.shape[2])))
+        ahead, _ = self.ahead(padded)
+        back, _ = self.back(padded.gather(1, turned.expand(-1, -1, padded.shape[2])))
         back = back.gather(1, turned.expand(-1, -1, back.shape[2]))
         return torch.cat([ahead, back], dim=-1)
 

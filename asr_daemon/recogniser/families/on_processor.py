@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asr_daemon.recogniser.families import funasr_model, sanm, weights
+from asr_daemon.recogniser.families import cif, funasr_model, sanm, weights
 from asr_daemon.recogniser.families.int8 import Exchange
 from asr_daemon.recogniser.families.precision import FLOAT32
 
@@ -22,15 +22,17 @@ class Processed:
     """A loaded model, and the precision that it is called in."""
 
     def __init__(self, folder: Path, device: str, threads: int, precision: Precision) -> None:
-        is_processor = device == "cpu"
         self.loaded = funasr_model.load_lean(str(folder), device, threads, mapped=precision.is_int8)
         self.network: Any = self.loaded.model
         self._precision = FLOAT32
-        if is_processor:
+        predictor = getattr(self.network, "predictor", None)
+        self.is_padding_kept_out = predictor is None or cif.install(predictor)
+        if device == "cpu":
             sanm.install(self.network)
-        self._exchange = Exchange(
-            [getattr(self.network, name) for name in ("encoder", "decoder") if hasattr(self.network, name)]
-        )
+        parts = [
+            getattr(self.network, name) for name in ("encoder", "decoder") if hasattr(self.network, name)
+        ]
+        self._exchange = Exchange(parts, getattr(predictor, "lstm_in_lengths", None))
         if precision.is_int8:
             self._exchange.to_int8(keep=False)
             weights.hold(self.network)

@@ -41,7 +41,6 @@ class Paraformer(Processed):
     def __init__(self, folder: Path, device: str, threads: int, precision: Precision = FLOAT32) -> None:
         super().__init__(folder, device, threads, precision)
         self._tokenizer = self.loaded.kwargs["tokenizer"]
-        self._may_batch = cif.install(self.network.predictor)
         frontend = self.loaded.kwargs["frontend"]
         self._front_end = FrontEnd(frontend)
         self._step_ms = frontend.frame_shift * frontend.lfr_n
@@ -52,7 +51,7 @@ class Paraformer(Processed):
 
     def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:  # noqa: ARG002
         """Recognise one batch."""
-        if self._may_batch:
+        if self.is_padding_kept_out:
             return self._recognise(segments)
         return [self._recognise([segment])[0] for segment in segments]
 

@@ -122,7 +122,7 @@ class _Encoder:
         self._more = more  # what FunASR returns behind lengths
 
     def __call__(self, features: torch.Tensor, lengths: torch.Tensor, *_unused: Any) -> tuple[Any, ...]:
-        """Encode stacked features ``[batch, time, 560]``: return (``[batch, time, width]``, lengths ...)."""
+        """Return (encoded ``[batch, time, width]``, lengths, ...) of features ``[batch, time, 560]``."""
         x = self._embed(features * self._scale)
         padding = _Padding.of(lengths, x.shape[1])
         for layers, norm in self._groups:

@@ -15,7 +15,6 @@ from funasr.utils.postprocess_utils import sentence_postprocess
 from asr_daemon.hotwords.seaco import SeacoHotwords
 from asr_daemon.hotwords.vocabulary import Vocabulary
 from asr_daemon.hotwords.word_bank import spell_all
-from asr_daemon.recogniser.families import cif
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.families.front_end import FrontEnd, pad_features
 from asr_daemon.recogniser.families.on_processor import Processed
@@ -39,7 +38,6 @@ class SeacoParaformer(Processed):
 
     def __init__(self, folder: Path, device: str, threads: int, precision: Precision = FLOAT32) -> None:
         super().__init__(folder, device, threads, precision)
-        cif.install(self.network.predictor)
         self._tokenizer = self.loaded.kwargs["tokenizer"]
         self._front_end = FrontEnd(self.loaded.kwargs["frontend"])
         self._vocabulary = Vocabulary.read(folder)

@@ -26,7 +26,7 @@ class Spread:
     """See :class:`~asr_daemon.recogniser.families.family.Family`; that family must be safe from threads."""
 
     def __init__(self, family: Family, threads: int) -> None:
-        self._family = family
+        self.family = family
         self._threads = threads
         self._workers = min(threads, MOST_WORKERS)
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="recognition")
@@ -34,18 +34,18 @@ class Spread:
     @property
     def device(self) -> str:
         """The device really used."""
-        return self._family.device
+        return self.family.device
 
     def prepare(self, samples: NDArray[np.float32], bank: torch.Tensor | None = None) -> Input:
         """Return the family's input of one segment."""
-        return self._family.prepare(samples, bank)
+        return self.family.prepare(samples, bank)
 
     def transcribe(self, segments: Sequence[Input], request: Request) -> list[Spoken]:
         """Recognise one batch; raises what the first part raises that fails, once all have ended."""
         parts = share_out(segments, self._workers)
         if len(parts) == 1:
             torch.set_num_threads(self._threads)
-            return self._family.transcribe(segments, request)
+            return self.family.transcribe(segments, request)
         running = [self._pool.submit(self._part, part, request) for part in parts]
         for each in running:
             each.exception()  # waits: what is tried next has the memory to itself
@@ -53,11 +53,11 @@ class Spread:
 
     def unknown_hotwords(self, request: Request) -> tuple[str, ...]:
         """Return what the family says."""
-        return self._family.unknown_hotwords(request)
+        return self.family.unknown_hotwords(request)
 
     def _part(self, part: Sequence[Input], request: Request) -> list[Spoken]:
         torch.set_num_threads(self._threads // self._workers)
-        return self._family.transcribe(part, request)
+        return self.family.transcribe(part, request)
 
 
 def share_out(segments: Sequence[Input], most: int) -> list[Sequence[Input]]:

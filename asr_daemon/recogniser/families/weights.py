@@ -1,4 +1,4 @@
-"""A checkpoint into a model that FunASR builds: once in memory, not three times, nor drawn at random first.
+"""A checkpoint into a model that FunASR builds: once in memory, not three times, and nothing drawn first.
 
 FunASR (1.4.16, ``train_utils/load_pretrained_model.py``) fills a new model with random numbers, reads the
 checkpoint, copies it, and copies the copy into the model. Here the model is built without numbers and takes

@@ -10,7 +10,7 @@ from tiny_models import BUILDERS
 
 from asr_daemon.models.catalogue import BUILTIN_FOLDER
 from asr_daemon.recogniser.families import cif, funasr_model, sanm
-from asr_daemon.recogniser.families.int8 import Exchange, Int8Linear
+from asr_daemon.recogniser.families.int8 import Exchange, Int8Linear, Int8Lstm
 from asr_daemon.recogniser.families.precision import ON_PROCESSOR
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 
@@ -44,6 +44,8 @@ def run(model: Any) -> list[torch.Tensor]:
         found += [real(scores, counts), real(hidden, counts)]
     if hasattr(model, "seaco_decoder"):
         words = torch.randn(len(LENGTHS), 5, encoded.shape[2], generator=torch.Generator().manual_seed(1))
+        finer = model.calc_predictor_timestamp(encoded, steps, counts)[2]
+        found.append(real(finer, steps * 3))
         found.append(real(model.seaco_decoder(words, torch.full((3,), 5), acoustic, counts)[0], counts))
     return found
 
@@ -103,6 +105,17 @@ def test_int8_layer_is_near_and_leaves_its_input_alone() -> None:
         assert (found - expected).norm() / expected.norm() < 0.02
     with torch.inference_mode():
         torch.testing.assert_close(layer(torch.zeros(2, 64)), linear.bias.expand(2, -1))
+
+
+def test_int8_lstm_is_near() -> None:
+    """Over many steps, for its errors could add up."""
+    lstm = torch.nn.LSTM(32, 32, batch_first=True)
+    layer = Int8Lstm(lstm)
+    x = torch.randn(3, 200, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected, found = lstm(x)[0], layer(x)[0]
+    assert found.shape == expected.shape
+    assert (found - expected).norm() / expected.norm() < 0.03
 
 
 def test_float32_comes_back_to_the_number() -> None:

@@ -66,7 +66,9 @@ def test_fastest_of_those_that_agree_is_taken(
     """And it is what the model computes in afterwards."""
     model = Model(float32=(0.06, RIGHT), bfloat16=bfloat16, int8=int8)
     notes: list[tuple[str, str, dict[str, object]]] = []
-    found = self_check.check(model, model, ["bfloat16", "int8"], lambda *note: notes.append(note))
+    found = self_check.check(
+        model, model, ["bfloat16", "int8"], lambda *note: notes.append(note), time.perf_counter
+    )
     assert found == taken
     assert model.precision.name == taken
     assert model.is_settled
@@ -76,7 +78,7 @@ def test_fastest_of_those_that_agree_is_taken(
 def test_model_that_hears_nothing_in_the_sample_stays_as_it_is() -> None:
     """Nothing agrees with nothing: a model of another language is not judged by it."""
     model = Model(float32=(0.05, ""), int8=(0.0, ""))
-    assert self_check.check(model, model, ["int8"], lambda *_note: None) == "float32"
+    assert self_check.check(model, model, ["int8"], lambda *_note: None, time.perf_counter) == "float32"
 
 
 def test_sample_is_speech_of_some_seconds() -> None:
