@@ -73,6 +73,8 @@ class Departures:
                 forget(failure.recording_path)
             elif not os.path.lexists(failure.path):
                 self._retry(inbox, failure)
+                if failure.job is None:  # its content is not known yet: it is taken in anew
+                    forget(failure.recording_path)
 
     def look_at_command_line(self) -> None:
         """Wait no more for files that were named on the command line and deleted before their turn."""
