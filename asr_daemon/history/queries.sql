@@ -37,6 +37,26 @@ UPDATE recordings SET size_bytes = :size_bytes, mtime_ns = :mtime_ns, inode = :i
     job_id = :job, state = :state, problem = :problem, inbox = :inbox
 WHERE id = :recording
 
+-- moved_from: recordings of a content that may lie elsewhere now, newest first; those given up had failed
+SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
+    profiles.profile
+FROM recordings JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
+WHERE jobs.sha256 = :sha256 AND recordings.path <> :path AND recordings.inbox <> ''
+  AND recordings.archived_at IS NULL
+  AND (recordings.state IN ('waiting', 'done', 'failed', 'cancelled')
+       OR (recordings.state = 'gone' AND jobs.state IN ('failed', 'quarantined')))
+ORDER BY recordings.id DESC LIMIT :limit
+
+-- move_recording: the same file lies at another path
+UPDATE recordings SET path = :path, name = :name, inbox = :inbox, size_bytes = :size_bytes, mtime_ns = :mtime_ns,
+    inode = :inode, device = :device, state = :state, problem = NULL
+WHERE id = :recording
+
+-- move_output: a file of a recording was moved along with it
+UPDATE OR IGNORE outputs SET path = :path, same_name = :same_name WHERE path = :before
+
 -- known_signatures: files that need no look until they change
 SELECT path, size_bytes, mtime_ns, inode FROM recordings
 WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed', 'cancelled')

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError
     from asr_daemon.history.recordings import Recordings
     from asr_daemon.inboxes.settle import Settler
@@ -38,6 +39,7 @@ class Admission:
         self,
         arrivals: Arrivals,
         deliverer: Deliverer,
+        follower: Follower,
         recordings: Recordings,
         settler: Settler,
         on_queued: Callable[[], None],
@@ -45,6 +47,7 @@ class Admission:
     ) -> None:
         self._arrivals = arrivals
         self._deliverer = deliverer
+        self._follower = follower
         self._recordings = recordings
         self._settler = settler
         self._on_queued = on_queued
@@ -87,6 +90,9 @@ class Admission:
     def _queue(
         self, found: Candidate, sha256: str, inbox: str, profile: Profile, *, priority: int = 0
     ) -> Enqueued:
+        if (moved := self._follower.follow(inbox, found.look, sha256, profile)) is not None:
+            self._on_queued()
+            return moved
         queued = self._arrivals.put(inbox, found.look, sha256, profile, priority=priority)
         log.info(
             "recording_queued",

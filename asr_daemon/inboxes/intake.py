@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
     from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.delivery.following import Follower
     from asr_daemon.history import History
     from asr_daemon.history.settings import Settings
     from asr_daemon.inboxes.share import Shares
@@ -68,6 +69,7 @@ class Intake:
         profiles: InboxProfiles,
         arrivals: Arrivals,
         deliverer: Deliverer,
+        follower: Follower,
         clock: Clock,
         on_queued: Callable[[], None],
         beat: Callable[[], None] = lambda: None,
@@ -83,7 +85,7 @@ class Intake:
         self._settler = Settler(clock.monotonic_s, look_at)
         self.departures = Departures(history, arrivals, shares, clock, on_queued)
         self._admission = Admission(
-            arrivals, deliverer, self._recordings, self._settler, on_queued, self._must_stop
+            arrivals, deliverer, follower, self._recordings, self._settler, on_queued, self._must_stop
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
