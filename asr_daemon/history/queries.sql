@@ -324,7 +324,8 @@ ORDER BY coalesce(jobs.finished_at, recordings.found_at) DESC LIMIT :limit
 
 -- history: what was found, newest first
 SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
-    recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
+    recordings.found_at, recordings.written_at, recordings.archived_at, recordings.problem,
+    jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
@@ -335,7 +336,8 @@ ORDER BY recordings.id DESC LIMIT :limit
 
 -- history_before: the same, of what was found before a recording
 SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
-    recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
+    recordings.found_at, recordings.written_at, recordings.archived_at, recordings.problem,
+    jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
@@ -345,7 +347,8 @@ WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
 ORDER BY recordings.id DESC LIMIT :limit
 
 -- search: segments that hold a phrase, newest recordings first
-SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text
+SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text,
+    recordings.path
 FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid
 JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
 WHERE segments_fts MATCH :phrase AND (:inbox IS NULL OR recordings.inbox = :inbox)

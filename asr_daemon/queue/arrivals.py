@@ -6,6 +6,7 @@ transaction over both tables, so that no job is queued which nobody waits for.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError
@@ -30,6 +31,14 @@ LEFT = (RecordingState.GONE, RecordingState.SUPERSEDED)  # their files are not t
 
 class NotFoundError(OperatorError):
     """There is no such recording."""
+
+    @classmethod
+    def gone(cls, recording: Recording) -> NotFoundError:
+        """Return what is said of one whose file is not there any more."""
+        where = os.fsencode(recording.path).decode("utf-8", "replace")
+        return cls(
+            f"recording {recording.id} is gone: {where} is not there any more; put it back to retry it"
+        )
 
 
 class Arrivals:
@@ -117,7 +126,9 @@ class Arrivals:
         """
         with self._history.transaction():
             filed = self._recordings.get(recording)
-            if filed is None or filed.work is None or filed.recording.state in LEFT:
+            if filed is not None and filed.recording.state in LEFT:
+                raise NotFoundError.gone(filed.recording)
+            if filed is None or filed.work is None:
                 raise NotFoundError(f"there is no recording {recording} that could be tried again")
             if filed.recording.state is RecordingState.CANCELLED:
                 self._recordings.settle(recording, RecordingState.WAITING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -205,3 +206,27 @@ def test_both_taken_away_and_the_recording_brought_back_elsewhere(daemon: Renami
     daemon.wait_for_moves()
     check_transcript(daemon.wait_for("inbox/again.txt"), content)
     assert daemon.recognised().total() == 1
+
+
+def test_lists_show_the_path_within_the_inbox_and_what_is_gone(daemon: Renaming) -> None:
+    """`history` and `search` tell two a.wav apart; a row whose file is gone says so, and so does `retry`."""
+    daemon.lay("会议/a.wav", recording(1))
+    path = daemon.lay("周会/a.wav", recording(2))
+    path.unlink()
+    listed = daemon.command("history").stdout
+    assert "会议/a.wav" in listed
+    (line,) = (line for line in listed.splitlines() if "周会/a.wav" in line)
+    assert "done, file gone" in line
+    entries = {entry["shown"]: entry for entry in json.loads(daemon.command("history", "--json").stdout)}
+    assert {shown: entry["file_gone"] for shown, entry in entries.items()} == {
+        "会议/a.wav": False,
+        "周会/a.wav": True,
+    }
+    assert {entry["name"] for entry in entries.values()} == {"a.wav"}
+    assert "inbox/会议/a.wav: 第0段" in daemon.command("search", "第0段").stdout
+    (found, _) = json.loads(daemon.command("search", "第0段", "--json").stdout)
+    assert (found["name"], found["shown"]) == ("a.wav", "周会/a.wav")
+    told = daemon.command("retry", str(entries["周会/a.wav"]["id"]))
+    assert told.returncode == 1
+    assert "is gone" in told.stderr
+    assert daemon.command("retry", str(entries["会议/a.wav"]["id"])).returncode == 0
