@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
@@ -32,6 +40,12 @@ Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
+SilenceMs = Annotated[int, Field(ge=100, le=10_000)]
+
+
+def _none_for_0(value: object) -> object:
+    """TOML has no word for "nothing"."""
+    return None if value == 0 else value
 
 
 def default_state_dir() -> Path:
@@ -146,7 +160,7 @@ class InboxSection(Section):
     settle_s: Positive = 5.0
     recursive: bool = True
     max_segment_s: Annotated[float, Field(ge=1, le=120)] = 30.0
-    max_end_silence_ms: Annotated[int, Field(ge=100, le=10_000)] = 800
+    max_end_silence_ms: Annotated[SilenceMs | None, BeforeValidator(_none_for_0)] = None  # None: the model's
     phonetic_correction: bool = True
     archive: Path | None = None
 

@@ -29,6 +29,7 @@ from asr_daemon.control.socket import ControlServer
 from asr_daemon.control.status import status_line
 from asr_daemon.delivery.archiver import Archiver
 from asr_daemon.delivery.deliver import Deliverer
+from asr_daemon.delivery.following import Follower
 from asr_daemon.dispatch.dispatcher import Dispatcher, start_local
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.local_process import PROGRAM
@@ -153,6 +154,7 @@ def assemble(
         profiles,
         arrivals,
         deliverer,
+        Follower(history, arrivals, deliverer, shares, profiles, clock),
         clock,
         on_change,
         functools.partial(heartbeats.beat, "intake"),

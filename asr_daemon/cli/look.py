@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -26,6 +27,7 @@ from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
 from asr_daemon.transcripts.writers.document import clock_time
 from asr_daemon.views.console import console
+from asr_daemon.views.places import Places
 from asr_daemon.views.recordings import FIELDS, as_cells, as_fields, history_table, listed_hits
 from asr_daemon.views.spreadsheet import csv_chunks
 from asr_daemon.views.status import status_view
@@ -90,10 +92,10 @@ def history(
     no_bom: bool,
 ) -> None:
     """List recordings, newest first."""
-    past = open_history_read_only(context.config().history_path)
+    past, lie = open_history_read_only(context.config().history_path), Places(context.config())
     which = Which(inbox, state, _moment(since))
     if as_csv:
-        rows = (as_cells(entry) for entry in each(past, which, limit))
+        rows = (as_cells(entry, lie) for entry in each(past, which, limit))
         out = sys.stdout.buffer
         for chunk in csv_chunks(FIELDS, rows, ("found_at", "written_at"), with_mark=not no_bom):
             out.write(chunk)
@@ -101,10 +103,10 @@ def history(
     most = limit or SHOWN
     entries = newest(past, which, limit=most + 1)
     if as_json:
-        found = [as_fields(entry) for entry in entries[:most]]
+        found = [as_fields(entry, lie) for entry in entries[:most]]
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        console().print(history_table(entries[:most]))
+        console().print(history_table(entries[:most], lie))
     if len(entries) > most:
         click.echo(f"the newest {most} are shown, there are more: --limit says how many", err=True)
 
@@ -127,15 +129,24 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
     phrase = match_query(text)
     if not phrase:
         raise UsageError("search for at least one letter, digit or Chinese character")
-    past = open_history_read_only(context.config().history_path)
+    past, lie = open_history_read_only(context.config().history_path), Places(context.config())
     found = places(past, phrase, inbox, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if as_json:
-        listed = [{**asdict(place), "inbox": inbox_label(place.inbox)} for place in found]
+        listed = [
+            {
+                **asdict(place),
+                "inbox": inbox_label(place.inbox),
+                "path": os.fsencode(place.path).decode("utf-8", "replace"),
+                "shown": lie.shown(place.inbox, place.path),
+            }
+            for place in found
+        ]
         click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
     for place in () if as_json else found:
         at = clock_time(place.start_ms)  # as the transcript beside the recording has it
-        click.echo(f"{place.recording:>6}  {at}  {inbox_label(place.inbox)}/{place.name}: {place.text}")
+        shown = f"{inbox_label(place.inbox)}/{lie.shown(place.inbox, place.path)}"
+        click.echo(f"{place.recording:>6}  {at}  {shown}: {place.text}")
     if more:
         click.echo(f"the newest {limit} places are shown, there are more: --limit says how many", err=True)
     if not found:
@@ -149,7 +160,7 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
 @with_config
 def show(context: Context, recording: int, kind: str) -> int:
     """Print a recording's transcript, or what was tried and why it failed."""
-    past = open_history_read_only(context.config().history_path)
+    past, lie = open_history_read_only(context.config().history_path), Places(context.config())
     filed = Recordings(past, Clock()).get(recording)
     if filed is None:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")
@@ -160,7 +171,8 @@ def show(context: Context, recording: int, kind: str) -> int:
             hits = listed_hits(hotwords_of(past, work.id))
             click.echo(f"hotwords: list {digest[:12]}, {hits or 'none of it was said'}", err=True)
         return 0
-    click.echo(f"{inbox_label(filed.recording.inbox)}/{filed.recording.name}: {filed.state}", err=True)
+    shown = lie.shown(filed.recording.inbox, filed.recording.path)
+    click.echo(f"{inbox_label(filed.recording.inbox)}/{shown}: {filed.state}", err=True)
     click.echo(filed.problem or "not transcribed yet", err=True)
     for attempt in attempts_of(past, work.id) if work else ():
         click.echo(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.control.status import live_status
-from asr_daemon.errors import UsageError, WorkError
-from asr_daemon.history.recordings import COMMAND_LINE
+from asr_daemon.errors import ShareUnavailableError, UsageError, WorkError
+from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState
 from asr_daemon.hotwords import read_hotwords
+from asr_daemon.queue.arrivals import NotFoundError
 from asr_daemon.queue.inbox_profiles import with_hotwords
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Commands:
         arrivals = self._parts.arrivals
         count = 0
         for recording in recordings or ():
+            self._require_file(recording)
             arrivals.retry(recording)
             count += 1
         for each in ("failed", "quarantined") if state == "any" else (state,) if state else ():
@@ -107,6 +109,22 @@ class Commands:
         log.info("retry_asked", recordings=recordings, state=state, code=code, count=count)
         self._parts.dispatcher.wake()
         return {"count": count}
+
+    def _require_file(self, recording: int) -> None:
+        """Raise :class:`NotFoundError` where the recording's file is gone, and its share there to say so."""
+        parts = self._parts
+        filed = Recordings(parts.history, parts.clock).get(recording)
+        if filed is None:
+            return
+        section = parts.config.find_inbox(filed.recording.inbox)
+        try:
+            if section is not None:
+                parts.shares.require(section)
+            is_there = parts.shares.exists(filed.recording.path)
+        except ShareUnavailableError:
+            return
+        if not is_there:
+            raise NotFoundError.gone(filed.recording)
 
     def retry_with_other_hotwords(self, inbox: str) -> Answer:
         """Put back the finished recordings of an inbox whose hotword list has changed since.

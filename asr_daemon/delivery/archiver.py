@@ -17,6 +17,7 @@ from asr_daemon.errors import InboxGoneError, RecordingGoneError, WorkError
 from asr_daemon.files.temporary import sweep
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
+from asr_daemon.inboxes.candidate import mtime_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,4 +128,4 @@ def _has_changed(recording: Recording) -> bool:
         found = recording.path.lstat()
     except FileNotFoundError:
         return False
-    return (found.st_size, found.st_mtime_ns) != (recording.size_bytes, recording.mtime_ns)
+    return (found.st_size, mtime_of(found)) != (recording.size_bytes, recording.mtime_ns)

@@ -60,9 +60,9 @@ class Outputs:
 
         def is_free(kind: str, target: Path) -> bool:
             ours = own.get((kind, target))
-            if ours is None and self._history.one("output_owner", same_name=_same_name(target)) is not None:
+            if ours is None and self._history.one("output_owner", same_name=same_name(target)) is not None:
                 return False
-            there[target] = found = _digest(target, root)
+            there[target] = found = digest_of(target, root)
             return found is None or found == digests[kind] or (ours is not None and ours.is_as_written(found))
 
         suffixes = {kind: FAILURE_SUFFIX if kind == FAILURE else f".{kind}" for kind in data}
@@ -72,7 +72,7 @@ class Outputs:
                 history.run(
                     "plan_output",
                     path=os.fsencode(target),
-                    same_name=_same_name(target),
+                    same_name=same_name(target),
                     recording=recording,
                     format=kind,
                     sha256=digests[kind],
@@ -92,7 +92,7 @@ class Outputs:
             path = output.path
             if output.format not in kinds or path in kept or (folders and path.parent not in folders):
                 continue
-            found = None if output.format == FAILURE else _digest(path, root)
+            found = None if output.format == FAILURE else digest_of(path, root)
             if output.format == FAILURE or (found is not None and output.is_as_written(found)):
                 try:
                     path.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ class Outputs:
             forget_output(self._history, path)
 
 
-def _digest(path: Path, root: Path) -> str | None:
+def digest_of(path: Path, root: Path) -> str | None:
     """Return the SHA-256 of what lies there, in hexadecimal; None where nothing does."""
     try:
         descriptor = open_recording(path, root)
@@ -119,5 +119,6 @@ def _digest(path: Path, root: Path) -> str | None:
         os.close(descriptor)
 
 
-def _same_name(path: Path) -> bytes:
+def same_name(path: Path) -> bytes:
+    """Return the key of names that are one, as the history has it."""
     return same_name_key(path).encode("utf-8", "surrogateescape")

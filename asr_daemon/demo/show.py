@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from asr_daemon.config import load_config
 from asr_daemon.demo.stage import RUBBISH, SAMPLES, TWIN, WITH_HOTWORDS, sample_text
+from asr_daemon.views.places import Places
 from asr_daemon.views.recordings import history_table
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def show_results(console: Console, results: Results) -> None:
     console.rule("subtitles: 客服来电.srt")
     console.print(_read(results, "support", "客服来电.mp3", ".srt"), markup=False)
     console.rule("asr-daemon history")
-    console.print(history_table(results.history))
+    console.print(history_table(results.history, Places(load_config(results.folder / "config.toml"))))
 
 
 def _read(results: Results, inbox: str, name: str, suffix: str) -> str:

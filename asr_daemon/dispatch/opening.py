@@ -14,6 +14,7 @@ import structlog
 
 from asr_daemon.errors import InboxGoneError, JobError, RecordingGoneError
 from asr_daemon.history.recordings import COMMAND_LINE
+from asr_daemon.inboxes.candidate import mtime_of
 from asr_daemon.inboxes.fingerprint import open_recording
 from asr_daemon.queue.jobs import WHEN_CLEARED_S
 
@@ -101,7 +102,7 @@ class Opener:
             raise RecordingGoneError
         descriptor = open_recording(recording.path, root)
         now = os.fstat(descriptor)
-        if (now.st_size, now.st_mtime_ns) == (recording.size_bytes, recording.mtime_ns):
+        if (now.st_size, mtime_of(now)) == (recording.size_bytes, recording.mtime_ns):
             return descriptor
         os.close(descriptor)
         if recording.inbox == COMMAND_LINE:  # no scan will find it as it is now

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.transcripts.names import same_name_key
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -57,6 +59,13 @@ def forget_output(history: History, path: Path) -> None:
     """Remember no more that a file is ours."""
     with history.transaction():
         history.run("forget_output", path=os.fsencode(path))
+
+
+def move_output(history: History, before: Path, path: Path) -> None:
+    """Say that a file of ours lies elsewhere now; nothing happens where that is another recording's."""
+    key = same_name_key(path).encode("utf-8", "surrogateescape")
+    with history.transaction():
+        history.run("move_output", before=os.fsencode(before), path=os.fsencode(path), same_name=key)
 
 
 def _output(row: sqlite3.Row) -> Output:

@@ -37,6 +37,26 @@ UPDATE recordings SET size_bytes = :size_bytes, mtime_ns = :mtime_ns, inode = :i
     job_id = :job, state = :state, problem = :problem, inbox = :inbox
 WHERE id = :recording
 
+-- moved_from: recordings of a content that may lie elsewhere now, newest first; those given up had failed
+SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
+    profiles.profile
+FROM recordings JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
+WHERE jobs.sha256 = :sha256 AND recordings.path <> :path AND recordings.inbox <> ''
+  AND recordings.archived_at IS NULL
+  AND (recordings.state IN ('waiting', 'done', 'failed', 'cancelled')
+       OR (recordings.state = 'gone' AND jobs.state IN ('failed', 'quarantined')))
+ORDER BY recordings.id DESC LIMIT :limit
+
+-- move_recording: the same file lies at another path
+UPDATE recordings SET path = :path, name = :name, inbox = :inbox, size_bytes = :size_bytes, mtime_ns = :mtime_ns,
+    inode = :inode, device = :device, state = :state, problem = NULL
+WHERE id = :recording
+
+-- move_output: a file of a recording was moved along with it
+UPDATE OR IGNORE outputs SET path = :path, same_name = :same_name WHERE path = :before
+
 -- known_signatures: files that need no look until they change
 SELECT path, size_bytes, mtime_ns, inode FROM recordings
 WHERE inbox = :inbox AND state IN ('waiting', 'done', 'failed', 'cancelled')
@@ -304,7 +324,8 @@ ORDER BY coalesce(jobs.finished_at, recordings.found_at) DESC LIMIT :limit
 
 -- history: what was found, newest first
 SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
-    recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
+    recordings.found_at, recordings.written_at, recordings.archived_at, recordings.problem,
+    jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
@@ -315,7 +336,8 @@ ORDER BY recordings.id DESC LIMIT :limit
 
 -- history_before: the same, of what was found before a recording
 SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state,
-    recordings.found_at, recordings.written_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
+    recordings.found_at, recordings.written_at, recordings.archived_at, recordings.problem,
+    jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
@@ -325,7 +347,8 @@ WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
 ORDER BY recordings.id DESC LIMIT :limit
 
 -- search: segments that hold a phrase, newest recordings first
-SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text
+SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text,
+    recordings.path
 FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid
 JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
 WHERE segments_fts MATCH :phrase AND (:inbox IS NULL OR recordings.inbox = :inbox)

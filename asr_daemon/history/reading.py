@@ -48,6 +48,7 @@ class Entry:
     problem: str | None
     sha256: str | None
     hotwords: Counter[Hit]
+    is_archived: bool = False  # then nothing of it lies at its path
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Place:
     start_ms: int
     end_ms: int
     text: str
+    path: Path
 
 
 def newest(history: History, which: Which, *, limit: int, before: int | None = None) -> list[Entry]:
@@ -88,7 +90,18 @@ def each(history: History, which: Which, limit: int | None = None) -> Iterator[E
 def places(history: History, phrase: str, inbox: str | None, *, limit: int) -> list[Place]:
     """Return where a phrase (see :func:`~asr_daemon.history.search.match_query`) stands, newest first."""
     rows = history.all("search", phrase=phrase, inbox=inbox, limit=limit)
-    return [Place(*(row[name] for name in Place.__slots__)) for row in rows]
+    return [
+        Place(
+            row["recording"],
+            row["inbox"],
+            row["name"],
+            row["start_ms"],
+            row["end_ms"],
+            row["text"],
+            Path(os.fsdecode(row["path"])),
+        )
+        for row in rows
+    ]
 
 
 def _entry(history: History, row: sqlite3.Row) -> Entry:
@@ -111,6 +124,7 @@ def _entry(history: History, row: sqlite3.Row) -> Entry:
         problem=row["error_message"] or row["problem"],
         sha256=row["sha256"],
         hotwords=hotwords_of(history, row["job_id"]),
+        is_archived=bool(row["archived_at"]),
     )
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = ""  # the inbox of recordings that were named on the command line
 
+MOST_COPIES = 100  # of one content that are looked at: empty files come by the thousand
+
 _FLAGS = TypeAdapter(tuple[str, ...])
 
 
@@ -152,6 +154,11 @@ class Recordings:
         """Return the transcribed files of an inbox that lie there still."""
         return [filed_of(row) for row in self._history.all("transcribed_recordings", inbox=inbox)]
 
+    def moved_from(self, sha256: str, path: Path) -> list[Filed]:
+        """Return the recordings of a content that may have been moved to that path, newest first."""
+        rows = self._history.all("moved_from", sha256=sha256, path=os.fsencode(path), limit=MOST_COPIES)
+        return [filed_of(row) for row in rows]
+
     def undelivered(self, job: int | None = None) -> list[Recording]:
         """Return the files whose work is over, but which have no transcript yet: of a job, or of all."""
         rows = (
@@ -194,6 +201,26 @@ class Recordings:
             if old is not None:
                 history.run("inherit_outputs", old=old.id, new=created["id"])
             return int(created["id"])
+
+    def move(self, recording: int, inbox: str, look: Look, state: RecordingState) -> None:
+        """Say that a file lies at another path; what was known of that path is superseded."""
+        with self._history.transaction() as history:
+            old = self.current(look.path, inbox)
+            if old is not None and old.id != recording:
+                history.run("supersede_recording", recording=old.id)
+                history.run("inherit_outputs", old=old.id, new=recording)
+            history.run(
+                "move_recording",
+                recording=recording,
+                path=os.fsencode(look.path),
+                name=look.name,
+                inbox=inbox,
+                size_bytes=look.size_bytes,
+                mtime_ns=look.mtime_ns,
+                inode=look.inode,
+                device=look.device,
+                state=state,
+            )
 
     def _needs_nothing(self, recording: Recording) -> bool:
         """Return whether a file that was dealt with stays as it is.

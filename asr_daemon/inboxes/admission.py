@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.errors import InternalError
 from asr_daemon.history.recordings import COMMAND_LINE
 from asr_daemon.inboxes.candidate import Candidate, candidate_of, shown_name
 from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError
     from asr_daemon.history.recordings import Recordings
     from asr_daemon.inboxes.settle import Settler
@@ -37,6 +39,7 @@ class Admission:
         self,
         arrivals: Arrivals,
         deliverer: Deliverer,
+        follower: Follower,
         recordings: Recordings,
         settler: Settler,
         on_queued: Callable[[], None],
@@ -44,11 +47,13 @@ class Admission:
     ) -> None:
         self._arrivals = arrivals
         self._deliverer = deliverer
+        self._follower = follower
         self._recordings = recordings
         self._settler = settler
         self._on_queued = on_queued
         self._must_stop = must_stop
         self._complained: dict[Path, str] = {}
+        self._strikes: dict[Path, tuple[tuple[int, ...], int]] = {}  # unexpected errors of a file as it is
 
     def admit(
         self, path: Path, root: Path, inbox: str, profile: Profile, *, settle_s: float
@@ -64,8 +69,13 @@ class Admission:
         finally:
             os.close(descriptor)
         self._queue(found, sha256, inbox, profile)
-        self._complained.pop(path, None)
+        self.forget(path)
         return found
+
+    def forget(self, path: Path) -> None:
+        """Say anew whatever is wrong with that file."""
+        self._complained.pop(path, None)
+        self._strikes.pop(path, None)
 
     def submit(self, path: Path, profile: Profile, *, priority: int) -> Enqueued:
         """Queue a file named on the command line."""
@@ -80,6 +90,9 @@ class Admission:
     def _queue(
         self, found: Candidate, sha256: str, inbox: str, profile: Profile, *, priority: int = 0
     ) -> Enqueued:
+        if (moved := self._follower.follow(inbox, found.look, sha256, profile)) is not None:
+            self._on_queued()
+            return moved
         queued = self._arrivals.put(inbox, found.look, sha256, profile, priority=priority)
         log.info(
             "recording_queued",
@@ -104,6 +117,23 @@ class Admission:
         name = shown_name(candidate.path)
         log.warning("recording_not_readable", inbox=inbox, file=name, error=error.code, problem=str(error))
         self._deliverer.tell(recording, error)
+
+    def tell_unexpected(self, inbox: str, candidate: Candidate, error: Exception) -> int:
+        """Say in log, history and share that something went wrong that nobody thought of.
+
+        Returns how often it did, with the file as it is.
+        """
+        signature, strikes = self._strikes.get(candidate.path, (candidate.restless_signature, 0))
+        strikes = strikes + 1 if signature == candidate.restless_signature else 1
+        self._strikes[candidate.path] = (candidate.restless_signature, strikes)
+        name = shown_name(candidate.path)
+        log.error("recording_not_taken_in", inbox=inbox, file=name, strikes=strikes, exc_info=error)
+        internal = InternalError(f"an unexpected error before it was queued: {type(error).__name__}: {error}")
+        try:
+            self.tell_unreadable(inbox, candidate, internal)
+        except Exception:  # it may well be the same again
+            log.exception("failure_not_told", inbox=inbox, file=name)
+        return strikes
 
     def complain(self, inbox: str, candidate: Candidate, error: WorkError) -> None:
         """Say once that a file cannot be queued at present."""

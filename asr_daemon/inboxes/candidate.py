@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
 TEMPORARY_PREFIXES = (".", "~$", "~syncthing~")
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1  # SQLite's integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,22 @@ def candidate_of(path: Path, found: os.stat_result) -> Candidate:
     return Candidate(
         path=path,
         size_bytes=found.st_size,
-        mtime_ns=found.st_mtime_ns,
-        inode=found.st_ino,
-        device=found.st_dev,
+        mtime_ns=mtime_of(found),
+        inode=_signed(found.st_ino),
+        device=_signed(found.st_dev),
         ctime_ns=found.st_ctime_ns,
     )
+
+
+def mtime_of(found: os.stat_result) -> int:
+    """Return when a file was changed, in nanoseconds, as the history can keep it: in 64 bits with a sign.
+
+    Those end in 2262; ext4 knows times until 2446, and SMB servers hand out 1601 and 30828. Whoever compares
+    with what the history says asks here.
+    """
+    return max(_LEAST, min(found.st_mtime_ns, _MOST))
+
+
+def _signed(number: int) -> int:
+    """Return a number of 64 bits without a sign, as network file systems give inodes, as one with a sign."""
+    return number - (1 << 64) if number > _MOST else number

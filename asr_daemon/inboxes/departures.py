@@ -67,12 +67,15 @@ class Departures:
         """A deleted failure file asks for another try; one whose recording is gone goes, too."""
         for failure in failure_files(self._history, inbox):
             if not os.path.lexists(failure.recording_path):
+                was_there = os.path.lexists(failure.path)  # else it may have been moved with its recording
                 with contextlib.suppress(OSError):  # a folder that may not be written
                     failure.path.unlink(missing_ok=True)
-                self._forget(failure)
+                self._forget(failure, is_removed=was_there)
                 forget(failure.recording_path)
             elif not os.path.lexists(failure.path):
                 self._retry(inbox, failure)
+                if failure.job is None:  # its content is not known yet: it is taken in anew
+                    forget(failure.recording_path)
 
     def look_at_command_line(self) -> None:
         """Wait no more for files that were named on the command line and deleted before their turn."""
@@ -93,11 +96,12 @@ class Departures:
         log.info("recording_gone", inbox=recording.inbox, file=recording.name, job=recording.job)
         self._on_change()
 
-    def _forget(self, failure: FailureFile) -> None:
+    def _forget(self, failure: FailureFile, *, is_removed: bool) -> None:
         filed = self._recordings.get(failure.recording)
         if filed is not None:
             self._arrivals.let_go(filed.recording)
-        forget_output(self._history, failure.path)
+        if is_removed:
+            forget_output(self._history, failure.path)
 
     def _retry(self, inbox: str, failure: FailureFile) -> None:
         forget_output(self._history, failure.path)

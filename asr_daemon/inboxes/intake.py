@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import queue as thread_queue
 import threading
 import time
@@ -33,16 +34,16 @@ from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.scan import is_inside, scan
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watched import WatchedInbox
-from asr_daemon.queue.jobs import WHEN_CLEARED_S
+from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
     from asr_daemon.delivery.deliver import Deliverer
+    from asr_daemon.delivery.following import Follower
     from asr_daemon.history import History
     from asr_daemon.history.settings import Settings
     from asr_daemon.inboxes.share import Shares
@@ -68,6 +69,7 @@ class Intake:
         profiles: InboxProfiles,
         arrivals: Arrivals,
         deliverer: Deliverer,
+        follower: Follower,
         clock: Clock,
         on_queued: Callable[[], None],
         beat: Callable[[], None] = lambda: None,
@@ -83,7 +85,7 @@ class Intake:
         self._settler = Settler(clock.monotonic_s, look_at)
         self.departures = Departures(history, arrivals, shares, clock, on_queued)
         self._admission = Admission(
-            arrivals, deliverer, self._recordings, self._settler, on_queued, self._must_stop
+            arrivals, deliverer, follower, self._recordings, self._settler, on_queued, self._must_stop
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -180,10 +182,13 @@ class Intake:
         for candidate in settled:
             if self._must_stop():
                 return
+            watched = self._inbox_of(candidate.path)
+            if watched is None:
+                continue
             try:
-                self._take_in(candidate)
-            except Exception:  # those behind it go on; a later scan finds it again
-                log.exception("recording_not_taken_in", file=shown_name(candidate.path))
+                self._take_in(watched, candidate)
+            except Exception as error:  # noqa: BLE001 (those behind it go on)
+                self._back_off(watched, candidate, error)
 
     def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
         """Return everything that woke, at least one unless the time passed."""
@@ -213,7 +218,7 @@ class Intake:
         else:
             with contextlib.suppress(InboxGoneError):  # a share that went takes every file with it
                 self._check_presence(watched)
-                self.departures.look_at(section.name, path, watched.seen.forget)
+                self.departures.look_at(section.name, path, functools.partial(self._forget, watched))
 
     def _scan(self, watched: WatchedInbox) -> None:
         section = watched.section
@@ -231,7 +236,7 @@ class Intake:
                 on_temporary=self._remove_temporary,
             ):
                 self._settler.observe(found, section.settle_s)
-            self.departures.look(section.name, watched.seen.forget)
+            self.departures.look(section.name, functools.partial(self._forget, watched))
             is_whole = not problems
         except (ShareUnavailableError, HistoryUnavailableError) as error:
             problems.append(str(error))
@@ -261,11 +266,8 @@ class Intake:
 
     # ------------------------------------------------------------------ hashed and queued
 
-    def _take_in(self, candidate: Candidate) -> None:
+    def _take_in(self, watched: WatchedInbox, candidate: Candidate) -> None:
         """Hash a settled recording and queue it; whatever prevents that now, a later scan finds it again."""
-        watched = self._inbox_of(candidate.path)
-        if watched is None:
-            return
         section = watched.section
         try:
             self._shares.require(section)
@@ -286,12 +288,27 @@ class Intake:
             if queued is not None:
                 watched.seen.add(queued)
 
+    def _back_off(self, watched: WatchedInbox, candidate: Candidate, error: Exception) -> None:
+        """Leave a file alone, longer each time, whose taking in went wrong as nobody expected."""
+        section = watched.section
+        strikes = self._admission.tell_unexpected(section.name, candidate, error)
+        wait_s = min(MAX_BACK_OFF_S, self.config.daemon.retry_after_s * 2.0 ** min(strikes - 1, 32))
+        self._settler.rest(candidate, wait_s, section.settle_s)
+
     def submit(self, path: Path, profile: Profile, *, priority: int) -> Enqueued:
         """Queue a file named on the command line under that profile; from any thread.
 
         Raises a :class:`~asr_daemon.errors.WorkError`.
         """
         return self._admission.submit(path, profile, priority=priority)
+
+    def _forget(self, watched: WatchedInbox, path: Path) -> None:
+        """Take what lies at that path for a new file: it is gone, or somebody asks for another try."""
+        watched.seen.forget(path)
+        self._settler.forget(path)
+        self._admission.forget(path)
+        if os.path.lexists(path):
+            self.wake(watched.section.name, path)
 
     def forget(self, inbox: str, path: Path) -> None:
         """Look at that path anew: what lay there is gone. From any thread."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.inboxes.candidate import mtime_of
+
 if TYPE_CHECKING:
     import os
     from pathlib import Path
@@ -52,7 +54,7 @@ class SeenFiles:
             self._met[number] = self._known.pop(number)
         elif signature is None and self._met is not None:
             signature = self._met.get(number)
-        return signature == hash((found.st_size, found.st_mtime_ns))
+        return signature == hash((found.st_size, mtime_of(found)))
 
     def begin_scan(self) -> None:
         """Begin to take note of what a whole scan meets."""

@@ -96,6 +96,10 @@ class Settler:
         self._arm(candidate, settle_s)
         return True
 
+    def rest(self, candidate: Candidate, wait_s: float, settle_s: float) -> None:
+        """Put back what could not be taken: for a while as it is; once it changes, as ever."""
+        self._arm(candidate, settle_s, wait_s)
+
     def take_settled(self) -> list[Candidate]:
         """Return, and stop waiting for, the candidates that nobody touched for long enough."""
         now = self._clock()
@@ -134,8 +138,8 @@ class Settler:
             return False
         return True
 
-    def _arm(self, candidate: Candidate, settle_s: float) -> None:
-        due_s = self._clock() + settle_s
+    def _arm(self, candidate: Candidate, settle_s: float, wait_s: float | None = None) -> None:
+        due_s = self._clock() + (settle_s if wait_s is None else wait_s)
         self._waiting[candidate.path] = _Waiting(candidate, settle_s, due_s)
         self._push(candidate.path, due_s)
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.models.hubs import Snapshot
     from asr_daemon.models.known import Hub, KnownModel, Source
+    from asr_daemon.models.manifest import Segmentation
 
 
 class Progress(Protocol):
@@ -184,7 +185,7 @@ class Bringer:
             files = model_files(folder)
             self.progress.begin(sum(path.stat().st_size for path in files.values()))
             records = record_files(folder, self.progress.add)
-            manifest = self._of_hand(folder.name, records)
+            manifest = replace(self._of_hand(folder.name, records), segmentation=_wish(folder))
             temporary = folder / f".{MANIFEST_NAME}.part"
             temporary.write_bytes(encode_manifest(manifest))
             temporary.chmod(0o644)
@@ -197,6 +198,15 @@ class Bringer:
 
     def _stamp(self) -> str:
         return to_stamp(self.now())
+
+
+def _wish(folder: Path) -> Segmentation | None:
+    """Return how the model likes its sound cut: a new manifest of the files as they are keeps the word."""
+    try:
+        manifest = read_manifest(folder)
+    except ModelMissingError:  # damaged: it is replaced
+        return None
+    return manifest.segmentation if manifest is not None else None
 
 
 def _source(known: KnownModel, hub: Hub, revision: str) -> Source:

@@ -21,6 +21,7 @@ from asr_daemon.models.manifest import MANIFEST_NAME, hash_file, model_files, re
 
 if TYPE_CHECKING:
     from asr_daemon.models.abilities import Abilities, Family
+    from asr_daemon.models.manifest import Segmentation
 
 BUILTIN_NAME = "paraformer-tiny-zh"
 BUILTIN_FOLDER = Path(__file__).resolve().parent / BUILTIN_NAME
@@ -52,6 +53,12 @@ class ModelChoice:
     def abilities(self) -> Abilities:
         """What the model can do."""
         return ABILITIES[self.family]
+
+    @property
+    def segmentation(self) -> Segmentation | None:
+        """How it likes its sound cut, as its manifest says; None where that says nothing."""
+        manifest = read_manifest(Path(self.folder))
+        return manifest.segmentation if manifest is not None else None
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""The manifest of a model folder: size and SHA-256 of each file, and where the model came from.
+"""The manifest of a model folder: size and SHA-256 of each file, its origin, how its sound is best cut.
 
 It lies in the folder as ``manifest.json`` and is written when a model is pulled, imported or adopted. It
 tells bit rot, half copies and exchanged files; against somebody who may write the folder it is no protection.
@@ -36,6 +36,13 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Segmentation:
+    """How a model's sound is best cut: taken where an inbox says nothing."""
+
+    max_end_silence_ms: Annotated[int, Field(ge=100, le=10_000)]  # the same bounds as an inbox's
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a model folder must hold; paths are relative, with ``/``."""
 
@@ -46,6 +53,7 @@ class Manifest:
     written_at: str  # UTC stamp
     files: dict[str, FileRecord]
     schema: int = 1
+    segmentation: Segmentation | None = None  # None: the model has no wish
 
     @property
     def size_bytes(self) -> int:
@@ -97,7 +105,7 @@ def parse_manifest(content: bytes, shown: str) -> Manifest:
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as its file's content."""
-    tree = _ADAPTER.dump_python(manifest, mode="json")
+    tree = _ADAPTER.dump_python(manifest, mode="json", exclude_none=True)
     return json.dumps(tree, ensure_ascii=False, indent=2, sort_keys=True).encode() + b"\n"
 
 

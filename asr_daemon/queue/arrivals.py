@@ -6,15 +6,18 @@ transaction over both tables, so that no job is queued which nobody waits for.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError
+from asr_daemon.history.outputs import move_output
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.queue.job import Enqueued
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.errors import WorkError
@@ -28,6 +31,14 @@ LEFT = (RecordingState.GONE, RecordingState.SUPERSEDED)  # their files are not t
 
 class NotFoundError(OperatorError):
     """There is no such recording."""
+
+    @classmethod
+    def gone(cls, recording: Recording) -> NotFoundError:
+        """Return what is said of one whose file is not there any more."""
+        where = os.fsencode(recording.path).decode("utf-8", "replace")
+        return cls(
+            f"recording {recording.id} is gone: {where} is not there any more; put it back to retry it"
+        )
 
 
 class Arrivals:
@@ -63,9 +74,33 @@ class Arrivals:
                 if recording.job != job:
                     self._jobs.withdraw_if_unwanted(recording.job)
 
+    def follow(
+        self,
+        recording: Recording,
+        inbox: str,
+        look: Look,
+        state: RecordingState,
+        outputs: Mapping[Path, Path],
+    ) -> bool:
+        """A recording was moved, with these of its files; False, and nothing, where it changed meanwhile."""
+        with self._history.transaction():
+            now = self._recordings.get(recording.id)
+            if now is None or now.recording != recording:
+                return False
+            before = self._recordings.current(look.path, inbox)
+            self._recordings.move(recording.id, inbox, look, state)
+            for output, path in outputs.items():
+                move_output(self._history, output, path)
+            if before is not None:
+                self._jobs.withdraw_if_unwanted(before.job)
+        return True
+
     def let_go(self, recording: Recording, state: RecordingState = RecordingState.GONE) -> None:
         """Wait for a file no more: it was taken away, or (``CANCELLED``) somebody said so."""
         with self._history.transaction():
+            now = self._recordings.get(recording.id)
+            if now is not None and now.recording.path != recording.path:
+                return  # it was moved meanwhile
             self._recordings.settle(recording.id, state)
             self._jobs.withdraw_if_unwanted(recording.job)
 
@@ -91,7 +126,9 @@ class Arrivals:
         """
         with self._history.transaction():
             filed = self._recordings.get(recording)
-            if filed is None or filed.work is None or filed.recording.state in LEFT:
+            if filed is not None and filed.recording.state in LEFT:
+                raise NotFoundError.gone(filed.recording)
+            if filed is None or filed.work is None:
                 raise NotFoundError(f"there is no recording {recording} that could be tried again")
             if filed.recording.state is RecordingState.CANCELLED:
                 self._recordings.settle(recording, RecordingState.WAITING)

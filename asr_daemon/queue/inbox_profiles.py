@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+USUAL_SILENCE_MS = 800  # FunASR's own
+
 
 class InboxProfiles:
     """The profiles of the inboxes, as configuration, hotword files and models stand now; for any thread."""
@@ -69,8 +71,14 @@ class InboxProfiles:
         inbox = self._config.find_inbox(inbox_name)
         identity = self.identity
         itn = self._config.itn
+        own_silence_ms = self._models_silence_ms()
         if inbox is None:
-            return Profile(model=identity, itn=itn.enabled, protect=tuple(sorted(set(itn.protect))))
+            return Profile(
+                model=identity,
+                itn=itn.enabled,
+                protect=tuple(sorted(set(itn.protect))),
+                max_end_silence_ms=own_silence_ms,
+            )
         profile = Profile(
             model=identity,
             language=inbox.language,
@@ -78,9 +86,17 @@ class InboxProfiles:
             itn=itn.enabled and inbox.itn,
             protect=tuple(sorted({*itn.protect, *inbox.protect})),
             max_segment_s=inbox.max_segment_s,
-            max_end_silence_ms=inbox.max_end_silence_ms,
+            max_end_silence_ms=inbox.max_end_silence_ms or own_silence_ms,
         )
         return with_hotwords(profile, self.hotwords(inbox))
+
+    def _models_silence_ms(self) -> int:
+        """Return what silence ends a segment where nobody says otherwise: the model's wish, or 800."""
+        try:
+            wish = self.model.segmentation
+        except ModelMissingError:
+            wish = None
+        return wish.max_end_silence_ms if wish is not None else USUAL_SILENCE_MS
 
     def hotwords(self, inbox: InboxSection) -> HotwordList | None:
         """Return the list as its file is now; None where there is none or it cannot be read (logged once).

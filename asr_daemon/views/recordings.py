@@ -9,20 +9,23 @@ from rich.table import Table
 
 from asr_daemon.clock import from_stamp, shown_length
 from asr_daemon.history.recordings import inbox_label
+from asr_daemon.history.states import RecordingState
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from asr_daemon.history.reading import Entry
     from asr_daemon.hotwords.hits import Hit
+    from asr_daemon.views.places import Places
 
+GONE = RecordingState.GONE
 FIELDS = (
     "id", "inbox", "name", "path", "state", "found_at", "written_at", "duration_s", "model", "attempts",
-    "class", "problem", "sha256", "hotwords",
+    "class", "problem", "sha256", "hotwords", "shown", "file_gone",
 )  # fmt: skip
 
 
-def as_fields(entry: Entry) -> dict[str, Any]:
+def as_fields(entry: Entry, places: Places) -> dict[str, Any]:
     """Return a recording as `history --json` has it; keys are only ever added."""
     hits = [{"word": hit.word, "by": hit.by, "count": count} for hit, count in entry.hotwords.items()]
     values = (
@@ -40,13 +43,15 @@ def as_fields(entry: Entry) -> dict[str, Any]:
         entry.problem,
         entry.sha256,
         hits,
+        places.shown(entry.inbox, entry.path),
+        places.is_gone(entry),
     )
     return dict(zip(FIELDS, values, strict=True))
 
 
-def as_cells(entry: Entry) -> dict[str, Any]:
+def as_cells(entry: Entry, places: Places) -> dict[str, Any]:
     """Return a recording as a spreadsheet has it."""
-    return {**as_fields(entry), "hotwords": listed_hits(entry.hotwords)}
+    return {**as_fields(entry, places), "hotwords": listed_hits(entry.hotwords)}
 
 
 def listed_hits(hits: Counter[Hit]) -> str:
@@ -54,7 +59,7 @@ def listed_hits(hits: Counter[Hit]) -> str:
     return ", ".join(f"{hit.word} {count}x by {hit.by}" for hit, count in hits.items())
 
 
-def history_table(entries: list[Entry]) -> Table:
+def history_table(entries: list[Entry], places: Places) -> Table:
     """Return the entries as a table for people."""
     table = Table(box=None, pad_edge=False)
     for column in ("ID", "found", "inbox", "recording", "length", "hotwords", "state", "problem"):
@@ -66,10 +71,10 @@ def history_table(entries: list[Entry]) -> Table:
             str(entry.id),
             f"{from_stamp(entry.found_at).astimezone():%m-%d %H:%M:%S}",
             inbox_label(entry.inbox),
-            entry.name,
+            places.shown(entry.inbox, entry.path),
             length,
             str(entry.hotwords.total() or ""),
-            entry.state,
+            entry.state if entry.state == GONE or not places.is_gone(entry) else f"{entry.state}, file gone",
             entry.problem or "",
         )
     return table

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 import torch
 
 from asr_daemon.clock import Clock
-from asr_daemon.models.manifest import MANIFEST_NAME, FileRecord, Manifest, encode_manifest, hash_file
+from asr_daemon.models.manifest import (
+    MANIFEST_NAME,
+    FileRecord,
+    Manifest,
+    Segmentation,
+    encode_manifest,
+    hash_file,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = ("config.yaml", "configuration.json", "tokens.json", "seg_dict", "am.mvn")
 WEIGHTS = "model.pt"
+SEGMENTATION = Segmentation(max_end_silence_ms=300)  # it was trained on single sentences
 
 
 def export(model_folder: Path, weights: Path, target: Path, *, dtype: torch.dtype = torch.float16) -> None:
@@ -35,4 +43,12 @@ def _manifest(folder: Path) -> Manifest:
         name: FileRecord((folder / name).stat().st_size, hash_file(folder / name))
         for name in (*FILES, WEIGHTS)
     }
-    return Manifest(folder.name, hub="", repository="", revision="", written_at=Clock().stamp(), files=files)
+    return Manifest(
+        folder.name,
+        hub="",
+        repository="",
+        revision="",
+        written_at=Clock().stamp(),
+        files=files,
+        segmentation=SEGMENTATION,
+    )
