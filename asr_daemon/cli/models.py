@@ -16,6 +16,7 @@ from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, BUILTIN_NAME, find_folder
+from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.known import HUBS, KNOWN, find_known, pull_command
 from asr_daemon.models.manifest import Manifest, read_manifest
 from asr_daemon.models.soundness import faults, way_out
@@ -170,9 +171,13 @@ def verify(context: Context, names: tuple[str, ...]) -> int:
 
 def _verify(folder: Path) -> bool:
     try:
+        asked = code_asked_for(folder)
         manifest = read_manifest(folder)
     except ModelMissingError as error:
         click.echo(f"{folder.name}: DAMAGED: {error} {way_out(folder)}")
+        return False
+    if asked:
+        click.echo(f"{folder.name}: REFUSED: {asked}")
         return False
     if manifest is None:
         click.echo(f"{folder.name}: unverified, placed by hand: asr-daemon models adopt {folder.name}")

@@ -9,6 +9,7 @@ from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import AsrDaemonError, ModelMissingError
 from asr_daemon.models.catalogue import resolve
+from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import pull_command
 from asr_daemon.models.manifest import model_files, read_manifest
 from asr_daemon.models.soundness import faults, way_out
@@ -96,6 +97,7 @@ def _files(folder: Path, user: ServiceUser) -> Iterator[Finding]:
     try:
         files = list(model_files(folder).values())
         manifest = read_manifest(folder)
+        require_no_code(folder)
     except OSError as error:
         yield Finding(
             "error", KEY, f"{error.filename} cannot be read: {error.strerror}", f"chmod -R o+rX {folder}"

@@ -19,6 +19,7 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.errors import ModelMissingError, OperatorError
 from asr_daemon.models import store
 from asr_daemon.models.archives import unpack
+from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.fetching import FetchError, fetch
 from asr_daemon.models.hubs import look_up
 from asr_daemon.models.known import HUBS, folder_name
@@ -161,6 +162,7 @@ class Bringer:
         """Return the manifest that came along, held against the files, or a new one."""
         if not (staging / "config.yaml").is_file():
             raise OperatorError(f"{path} holds no model: there is no config.yaml in it")
+        _refuse_code(staging, shown=path)
         try:
             manifest = read_manifest(staging)
         except ModelMissingError as error:
@@ -182,6 +184,7 @@ class Bringer:
                 f"{folder} has a manifest; --force writes another, of the files as they are now"
             )
         with store.disk_sentences(folder):
+            _refuse_code(folder, shown=folder)
             files = model_files(folder)
             self.progress.begin(sum(path.stat().st_size for path in files.values()))
             records = record_files(folder, self.progress.add)
@@ -207,6 +210,11 @@ def _wish(folder: Path) -> Segmentation | None:
     except ModelMissingError:  # damaged: it is replaced
         return None
     return manifest.segmentation if manifest is not None else None
+
+
+def _refuse_code(folder: Path, *, shown: Path) -> None:
+    if asked := code_asked_for(folder):
+        raise OperatorError(f"the model in {shown} is refused: {asked}")
 
 
 def _source(known: KnownModel, hub: Hub, revision: str) -> Source:

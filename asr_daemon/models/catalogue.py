@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.abilities import ABILITIES, FAMILY_OF_CLASS
+from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import KNOWN, folder_name, pull_command
 from asr_daemon.models.manifest import MANIFEST_NAME, hash_file, model_files, read_manifest
 
@@ -156,6 +157,7 @@ def _read(folder: Path, models_dir: Path) -> ModelChoice:
         )
     if not any((folder / name).is_file() for name in _WEIGHTS):
         raise ModelMissingError(f"The model folder {folder} has no weights ({', '.join(_WEIGHTS)}).")
+    require_no_code(folder)
     wants_punctuation = ABILITIES[family].wants_punctuation
     return ModelChoice(
         name=folder.name,

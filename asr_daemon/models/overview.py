@@ -14,6 +14,7 @@ from asr_daemon.errors import AsrDaemonError, ModelMissingError
 from asr_daemon.files.junk import is_junk_folder
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, model_class, resolve
+from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.known import KNOWN, find_known
 from asr_daemon.models.manifest import model_files, read_manifest
 from asr_daemon.models.soundness import quick_faults
@@ -120,6 +121,8 @@ def _entry(folder: Path, used_for: str) -> Entry:
 
 
 def _state(folder: Path, manifest: Manifest | None) -> tuple[State, str]:
+    if asked := code_asked_for(folder):
+        return "damaged", asked
     if manifest is None:
         return "unverified", ""
     fault = next(quick_faults(folder, manifest), None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import pull_command
 from asr_daemon.models.manifest import hash_file, model_files, read_manifest
 
@@ -64,13 +65,12 @@ def faults(
 
 
 def require_sound(folder: Path) -> None:
-    """Read every file and compare; raises :class:`ModelMissingError` at the first that differs."""
+    """Read every file and compare; raises :class:`ModelMissingError` where one differs or is code."""
     manifest = read_manifest(folder)
-    if manifest is None:
-        return
-    fault = next(faults(folder, manifest), None)
+    fault = None if manifest is None else next(faults(folder, manifest), None)
     if fault is not None:
         raise ModelMissingError(f"The model in {folder} is damaged: {fault}. {way_out(folder)}")
+    require_no_code(folder)
 
 
 def way_out(folder: Path) -> str:

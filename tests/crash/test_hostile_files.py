@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hostile
+import attacks_on_recordings
 import pytest
 
 from support import SAMPLES, DaemonUnderTest, eventually
@@ -43,7 +43,7 @@ def attack(daemon: DaemonUnderTest, tmp_path: Path, *, formats: tuple[str, ...],
     before = most_memory_bytes(pid)
     made = tmp_path / "made"
     made.mkdir()
-    names = hostile.make(made, canary, formats=formats, day_long=day_long)
+    names = attacks_on_recordings.make(made, canary, formats=formats, day_long=day_long)
     for name in names:
         (made / name).rename(inbox / name)
     shutil.copy(SAMPLES / "support.mp3", inbox / "last.mp3")
@@ -80,4 +80,4 @@ def test_hostile_files_end_in_typed_outcomes(make_daemon: MakeDaemon, tmp_path: 
 def test_all_hostile_files(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """All formats cut, and a small FLAC that unpacks to a day."""
     daemon = make_daemon(extra="[engine]\nmax_duration_h = 1")
-    attack(daemon, tmp_path, formats=hostile.FORMATS, day_long=True)
+    attack(daemon, tmp_path, formats=attacks_on_recordings.FORMATS, day_long=True)

@@ -13,6 +13,7 @@ import torch
 
 from asr_daemon.errors import DeviceMissingError, ModelMissingError
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
+from asr_daemon.models.code import forbidden_key, require_no_code
 from asr_daemon.recogniser.families.weights import NamesDifferError, taken_as_they_are
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,9 @@ def load(model: str, device: str, threads: int, **more: Any) -> Any:
             disable_pbar=True,
             trust_remote_code=False,  # else a config.yaml that says true is believed
             log_level="WARNING",
+            vad_model=None,  # else FunASR builds what a config.yaml names there, code and all
+            punc_model=None,
+            spk_model=None,
             **more,
         )
     except (torch.OutOfMemoryError, MemoryError, NamesDifferError):
@@ -85,6 +89,7 @@ def _refuse_more_than_weights(folder: str) -> None:
 
     FunASR reads the configuration here as it will when it builds, so that nothing is hidden from the look.
     """
+    require_no_code(Path(folder))
     hub = importlib.import_module("funasr.download.download_model_from_hub")
     try:
         described = hub.download_model(model=folder, trust_remote_code=False)
@@ -94,11 +99,5 @@ def _refuse_more_than_weights(folder: str) -> None:
         ) from error
     if described.get("model") not in _CLASSES:
         raise ModelMissingError(f"{folder}: model class {described.get('model')} is not supported.")
-    if _trusts_code(described) or (described.get("audio_encoder_conf") or {}).get("hub"):
+    if forbidden_key(described) or (described.get("audio_encoder_conf") or {}).get("hub"):
         raise ModelMissingError(f"{folder} is refused: its configuration asks for code, or for a hub.")
-
-
-def _trusts_code(described: Any) -> bool:
-    if isinstance(described, dict):
-        return bool(described.get("trust_remote_code")) or any(map(_trusts_code, described.values()))
-    return isinstance(described, list) and any(map(_trusts_code, described))

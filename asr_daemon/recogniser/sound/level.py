@@ -7,15 +7,22 @@ distorted). DC and mains hum are no sound.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.sound.speech_band import FRAMES_PER_S
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", RuntimeWarning)  # it looks for an ffmpeg that it is never asked to use
+    from pydub import AudioSegment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FULL_SCALE = 32_767
 # EBU R 128 wants speech at -23 LUFS; a phone in a pocket lies about 30 dB below that.
 VERY_QUIET_DBFS = -45.0
 NOTHING_DBFS = -110.0  # below the last bit of 16: pure silence is not "quiet"
@@ -39,7 +46,9 @@ class LevelMeter:
             loudest = float(power.reshape(-1, _HALF_S).mean(axis=1).max())
             self.loudest_dbfs = max(self.loudest_dbfs, 10 * np.log10(loudest))
         self._samples += len(window)
-        if len(window) and max(window.max(), -window.min()) >= CUT_OFF:
+        pcm = (np.clip(window, -1.0, 1.0) * FULL_SCALE).astype("<i2")
+        sound = AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=SAMPLE_RATE_HZ, channels=1)
+        if sound.max >= int(CUT_OFF * FULL_SCALE):
             self._cut_off_samples += int(np.count_nonzero(np.abs(window) >= CUT_OFF))
 
     def flags(self) -> tuple[str, ...]:

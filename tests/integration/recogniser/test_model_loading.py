@@ -82,7 +82,7 @@ def test_weights_that_are_code_do_not_run(folder: Path, monkeypatch: pytest.Monk
 
 
 def test_code_in_a_model_folder_is_not_executed(folder: Path) -> None:
-    """model.py and requirements.txt stay unread, though the configuration says that they may be trusted."""
+    """A model.py that the configuration says to trust: the folder is refused, with what to do."""
     proof = folder.parent / "it-ran"
     (folder / "model.py").write_text(f"open({str(proof)!r}, 'w')\n")
     (folder / "requirements.txt").write_text("-e /nonexistent-package\n")
@@ -92,7 +92,10 @@ def test_code_in_a_model_folder_is_not_executed(folder: Path) -> None:
     about = json.loads((folder / "configuration.json").read_text(encoding="utf-8"))
     about["file_path_metas"].update({"trust_remote_code": "model.py", "remote_code": "model.py"})
     (folder / "configuration.json").write_text(json.dumps(about), encoding="utf-8")
-    assert isinstance(first_word(folder), Ready)
+    said = first_word(folder)
+    assert isinstance(said, Broken)
+    assert said.code == "model_missing"
+    assert "is refused: " in said.message
     assert not proof.exists()
 
 
@@ -100,7 +103,7 @@ def test_code_in_a_model_folder_is_not_executed(folder: Path) -> None:
     ("more", "said"),
     [
         ('"model": QwenAudioWarp\n', "duplicate"),
-        ("llm_conf:\n  load_kwargs:\n    trust_remote_code: true\n", "asks for code"),
+        ("llm_conf:\n  load_kwargs:\n    trust_remote_code: true\n", "trust_remote_code"),
         ("audio_encoder_conf:\n  hub: ms\n", "asks for code, or for a hub"),
     ],
 )

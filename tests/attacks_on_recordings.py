@@ -1,6 +1,6 @@
 """A corpus of hostile recordings: cut short, lying, dressed as what they are not.
 
-``python tests/hostile.py FOLDER``.
+``python tests/attacks_on_recordings.py FOLDER``.
 """
 
 from __future__ import annotations
