@@ -60,7 +60,7 @@ def status(context: Context, as_json: bool, watch: bool) -> None:
     if not watch:
         console().print(status_view(collect(config)))
         return
-    with Live(status_view(collect(config)), refresh_per_second=4) as live:
+    with Live(status_view(collect(config)), console=console(), refresh_per_second=4) as live:
         while True:
             time.sleep(REFRESH_S)
             live.update(status_view(collect(config)))

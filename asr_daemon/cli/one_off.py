@@ -140,7 +140,7 @@ def one_off(context: Context) -> Iterator[OneOff]:
 def _progress() -> Progress:
     shown_on = console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),

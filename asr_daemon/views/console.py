@@ -11,7 +11,7 @@ PIPE_COLUMNS = 200
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console on stdout, or on stderr for what is not the command's answer."""
-    made = Console(stderr=stderr, highlight=False)
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)  # names are no markup
     if not made.is_terminal:
         made.width = shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
     return made
