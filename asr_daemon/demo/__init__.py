@@ -32,7 +32,7 @@ On real people it does badly; for work, put paraformer-zh into the models folder
 def run_demo(keep: Path | None) -> int:
     """Run the demonstration, in ``keep`` or in a folder that is removed; return the exit code."""
     console = terminal()
-    console.print(INTRODUCTION)
+    console.print(INTRODUCTION, markup=True)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         if any(keep.iterdir()):
@@ -55,9 +55,10 @@ def _play(console: Console, folder: Path) -> int:
     complaints = verdict(results)
     console.rule()
     for complaint in complaints:
-        console.print(f"[red]not as it should be:[/red] {complaint}")
+        console.print("[red]not as it should be:[/red]", end=" ", markup=True)
+        console.print(complaint)
     if complaints:
         console.print(f"The daemon's last words:\n{stage.last_words()}", markup=False)
         return 1
-    console.print("[green]Everything is as it should be.[/green]")
+    console.print("[green]Everything is as it should be.[/green]", markup=True)
     return 0
