@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy.signal import hilbert
 from voices import decoded, ffmpeg, likeness, noise, pieces, voice, write_wave
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOST = 0.2  # of a voice's likeness in a mix that cancels it no more than 0.1 is left
 PLACES = [(channels, place) for channels in range(2, 9) for place in range(channels)]
 
 
@@ -85,8 +87,9 @@ def test_two_parties_at_once_of_which_one_is_against_itself(tmp_path: Path) -> N
     alone = np.concatenate([other, one + other])
     sound = np.stack([alone, np.concatenate([-other, one - other])], axis=1)
     heard = decoded(write_wave(tmp_path / "a.wav", sound))[len(other) + 16_000 :]
-    assert likeness(heard, one[16_000:]) > 0.3
-    assert likeness(heard, other[16_000:]) > 0.3
+    for said in (one[16_000:], other[16_000:]):  # shifted by any angle
+        shifted = np.imag(hilbert(said)).astype(np.float32)
+        assert np.hypot(likeness(heard, said), likeness(heard, shifted)) > LOST
 
 
 @pytest.mark.parametrize("loud_dbfs", [-30, -20, -10])
