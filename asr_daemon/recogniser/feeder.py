@@ -19,7 +19,7 @@ from asr_daemon.recogniser.segmenter.cutter import Cutter
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
 from asr_daemon.recogniser.sound.gain import AutoGain
 from asr_daemon.recogniser.sound.level import LevelMeter
-from asr_daemon.recogniser.sound.speech_band import SpeechBand
+from asr_daemon.recogniser.sound.speech_band import levels_dbfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ class Feeder:
         decoding = Decoding(job.fd, self._ffmpeg, self._max_duration_s)
         job.on_end(decoding.close)
         begun = _Begun(self._begin_detector(job), job.profile.max_segment_s, 0)
-        level, band, gain = LevelMeter(), SpeechBand(), AutoGain(begun.aim)
+        level, gain = LevelMeter(), AutoGain(begun.aim)
         before = time.perf_counter()
         for piece in decoding.pieces():
             between = time.perf_counter()
@@ -108,9 +108,9 @@ class Feeder:
                 self._put(job, begun.finish())
                 start_ms = piece.start_samples * 1000 // SAMPLE_RATE_HZ
                 begun = _Begun(self._begin_detector(job), job.profile.max_segment_s, start_ms)
-            levels_dbfs = band.levels_dbfs(piece.samples)
-            level.feed(piece.samples, levels_dbfs)
-            stretches = begun.feed(gain.apply(piece.samples, levels_dbfs))
+            levels = levels_dbfs(piece.samples)
+            level.feed(piece.samples, levels)
+            stretches = begun.feed(gain.apply(piece.samples, levels))
             job.spent("vad", time.perf_counter() - between)
             self._put(job, stretches)
             job.decoded(round(decoding.decoded_s * 1000), round((decoding.announced_s or 0) * 1000))

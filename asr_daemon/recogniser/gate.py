@@ -20,7 +20,8 @@ import numpy as np
 
 from asr_daemon.recogniser.decoder import joined
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
-from asr_daemon.recogniser.suspicion import LEVEL_SAMPLES, levels_dbfs, reasons
+from asr_daemon.recogniser.sound.speech_band import levels_dbfs
+from asr_daemon.recogniser.suspicion import LEVEL_SAMPLES, reasons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

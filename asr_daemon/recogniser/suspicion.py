@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
-from asr_daemon.recogniser.sound.speech_band import FRAME_SAMPLES, SpeechBand
+from asr_daemon.recogniser.sound.speech_band import FRAME_SAMPLES, levels_dbfs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,8 +111,3 @@ def is_silence(samples: NDArray[np.float32]) -> bool:
         return True
     low, high = np.percentile(levels, (10, 95))
     return len(samples) >= LEAST_STEADY_SAMPLES and bool(high - low < STEADY_DB)
-
-
-def levels_dbfs(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the level of each 50 ms in the speech band: DC and hum are silence."""
-    return SpeechBand().levels_dbfs(samples)

@@ -22,7 +22,7 @@ from asr_daemon.recogniser.segmenter.fsmn import FsmnDetector, FsmnNetwork
 from asr_daemon.recogniser.segmenter.silero import SileroDetector, SileroNetwork
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
 from asr_daemon.recogniser.sound.gain import FSMN_AIM, SILERO_AIM, AutoGain
-from asr_daemon.recogniser.sound.speech_band import SpeechBand
+from asr_daemon.recogniser.sound.speech_band import levels_dbfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +79,8 @@ def main() -> None:
         words = [f"{path.stem:8} {rms_dbfs:6.1f} dBFS"]
         for name, new in begin.items():
             counts = []
-            band, gain = SpeechBand(), AutoGain(FSMN_AIM if name == "fsmn-vad" else SILERO_AIM)
-            louder = [gain.apply(piece, band.levels_dbfs(piece)) for piece in plain]
+            gain = AutoGain(FSMN_AIM if name == "fsmn-vad" else SILERO_AIM)
+            louder = [gain.apply(piece, levels_dbfs(piece)) for piece in plain]
             for pieces in (plain, louder):
                 found = covered(new(), pieces)
                 said = spoken(path.with_suffix(".rttm"), len(found))

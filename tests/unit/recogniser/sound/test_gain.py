@@ -8,13 +8,13 @@ from sounds import noise
 from voices import voice
 
 from asr_daemon.recogniser.sound.gain import FSMN_AIM, PEAK, SILERO_AIM, Aim, AutoGain
-from asr_daemon.recogniser.sound.speech_band import SpeechBand
+from asr_daemon.recogniser.sound.speech_band import levels_dbfs
 
 
 def louder(pieces: list[np.ndarray], aim: Aim = FSMN_AIM) -> np.ndarray:
     """Return what comes out."""
-    band, gain = SpeechBand(), AutoGain(aim)
-    return np.concatenate([gain.apply(piece, band.levels_dbfs(piece)) for piece in pieces])
+    gain = AutoGain(aim)
+    return np.concatenate([gain.apply(piece, levels_dbfs(piece)) for piece in pieces])
 
 
 def scaled(sound: np.ndarray, db: float) -> np.ndarray:

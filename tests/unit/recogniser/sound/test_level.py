@@ -8,16 +8,16 @@ import pytest
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.recogniser.sound.decoding import Decoding
 from asr_daemon.recogniser.sound.level import LevelMeter
-from asr_daemon.recogniser.sound.speech_band import SpeechBand
+from asr_daemon.recogniser.sound.speech_band import levels_dbfs
 from support import SAMPLES
 
 
 def flags_of(gain_db: float) -> tuple[str, ...]:
     with (SAMPLES / "lecture.wav").open("rb") as file:
         samples = np.concatenate(list(Decoding(file.fileno(), find_ffmpeg(), 3600)))
-    meter, band = LevelMeter(), SpeechBand()
+    meter = LevelMeter()
     for window in np.array_split(np.clip(samples * 10 ** (gain_db / 20), -1, 1).astype(np.float32), 7):
-        meter.feed(window, band.levels_dbfs(window))
+        meter.feed(window, levels_dbfs(window))
     return meter.flags()
 
 
@@ -33,7 +33,7 @@ def test_silence_is_not_quiet() -> None:
     """Digital silence has no level to complain of."""
     meter = LevelMeter()
     silence = np.zeros(16_000, np.float32)
-    meter.feed(silence, SpeechBand().levels_dbfs(silence))
+    meter.feed(silence, levels_dbfs(silence))
     assert meter.flags() == ()
 
 
