@@ -131,5 +131,7 @@ def test_cancelled_recording_frees_its_descriptor(desk: Desk, tmp_path: Path) ->
     job.end()
     desk.pool.drop(job)
     assert desk.pool.wait_for(lambda: job not in desk.feeder._under_way)
-    assert not any(os.path.realpath(link).endswith("-a.wav") for link in Path("/proc/self/fd").iterdir())
+    assert not any(
+        os.path.realpath(link) == str(tmp_path / "0-a.wav") for link in Path("/proc/self/fd").iterdir()
+    )
     desk.pool.close()
