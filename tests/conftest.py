@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from support import DaemonUnderTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+settings.register_profile("any machine", deadline=None)  # a slow day fails no test
+settings.load_profile("any machine")
 
 
 @pytest.fixture
