@@ -108,8 +108,11 @@ class Intake:
             self.wake(watched.section.name, None)
 
     def _answers(self, watched: WatchedInbox) -> bool:
+        folder = watched.section.path
         try:
-            self._shares.exists(watched.section.path)
+            self._shares.ask(
+                folder, functools.partial(os.path.lexists, folder)
+            )  # asked as itself: see Shares
         except InboxGoneError as error:
             watched.complain(str(error))
             return False
