@@ -90,8 +90,8 @@ class Feeder:
             self._end(job)
 
     def _end(self, job: Job) -> None:
-        del self._under_way[job]
         job.close_recording()
+        del self._under_way[job]
         self._pool.wake()
 
     def _feed(self, job: Job) -> Iterator[None]:

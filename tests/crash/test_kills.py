@@ -24,7 +24,7 @@ def attack(folder: Path, *, kills: int, seed: int, recognisers: int = 1) -> Atta
     dice = random.Random(seed)
     at_work = 0
     daemon = AttackedDaemon(folder, extra=LIMITS + several(recognisers))
-    ms = 60 if kills < 50 else 250
+    ms = 200 if kills < 50 else 250
     wanted = {
         f"{number:02}.wav": recording(number, segments=1 + number % 7, ms=ms) for number in range(RECORDINGS)
     }
