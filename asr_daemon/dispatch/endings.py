@@ -11,7 +11,7 @@ from asr_daemon.errors import EngineUnavailableError, RecordingGoneError, Retry,
 from asr_daemon.history.states import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.dispatch.in_work import Ending, SessionState
@@ -47,10 +47,6 @@ class Endings:
 
     def add(self, *endings: Ending) -> None:
         """Take endings, to be said by :meth:`say`."""
-        self._endings += endings
-
-    def extend(self, endings: Iterable[Ending]) -> None:
-        """Take several."""
         self._endings += endings
 
     def say(self) -> bool:

@@ -293,8 +293,7 @@ class Session:
     def _recogniser_for(self, wanted: Wanted) -> Recogniser:
         """Return a child as the job wants it; what another one has in work goes back untried."""
         if not self._keeper.suits(wanted):
-            self._endings.extend(Ending(work.job, None) for work in self.state.in_work.values())
-            self.state.in_work.clear()
+            self._return_untried()
         if wanted.rung:
             self.state.count_memory_step("cpu" if wanted.rung is Rung.CPU else "process")
         try:
@@ -368,8 +367,8 @@ class Session:
         self.state.in_work.clear()
         # Which of several was it? Each is tried again, alone.
         # The kernel ends who takes the machine's memory, and on the CPU it would be more of that.
-        self._endings.extend(
-            Ending(work.job, error, at_once=len(works) > 1, last_rung=Rung.FRESH_PROCESS) for work in works
+        self._endings.add(
+            *(Ending(work.job, error, at_once=len(works) > 1, last_rung=Rung.FRESH_PROCESS) for work in works)
         )
 
     def _block(self, error: EngineUnavailableError) -> None:
@@ -384,10 +383,14 @@ class Session:
             log.error("queue_blocked", recogniser=self.state.name, error=error.code, problem=str(error))
         self.state.phase, self.state.reason = Phase.BLOCKED, str(error)
 
+    def _return_untried(self) -> None:
+        """Let what is in work go back to the queue; no attempt is spent."""
+        self._endings.add(*(Ending(work.job, None) for work in self.state.in_work.values()))
+        self.state.in_work.clear()
+
     def _give_back(self) -> None:
         """At the end: what is in work returns to the queue, and the recogniser ends."""
-        self._endings.extend(Ending(work.job, None) for work in self.state.in_work.values())
-        self.state.in_work.clear()
+        self._return_untried()
         self._keeper.kill()
         try:
             self._endings.say()
