@@ -393,7 +393,7 @@ def test_share_that_does_not_answer_is_watched_once_it_does(
         def hang(*_: object) -> None:
             raise InboxGoneError("does not answer")
 
-        hung.setattr(Shares, "exists", hang)
+        hung.setattr(Shares, "ask", hang)
         inbox.intake.reload(inbox.config)
         watched = inbox.intake.inboxes["inbox"]
         assert (watched.watch.state.mode, watched.problem) == ("stopped", "does not answer")
