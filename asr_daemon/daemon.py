@@ -72,6 +72,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 8.0  # systemd gives ten
+RELOAD_ENDS_WITHIN_S = 3.0  # of that
 TICK_S = 5.0
 DELIVER_AGAIN_S = 15.0
 ARCHIVE_S = 2.0
@@ -315,11 +316,13 @@ class Daemon:
     def stop(self) -> None:
         """End within ten seconds: what is in work returns to the queue, its finished segments stay."""
         began = time.monotonic()
+        until_s = began + STOP_WITHIN_S
         self._ending.set()
+        if self._reloading.acquire(timeout=RELOAD_ENDS_WITHIN_S):  # what one under way starts is ended, too
+            self._reloading.release()
         self.schedule.stop()
         self.parts.intake.stop()
         self.parts.dispatcher.stop()
-        until_s = began + STOP_WITHIN_S
         self.parts.dispatcher.join(until_s)
         for thread in self._threads:
             thread.join(max(0.1, until_s - time.monotonic()))
@@ -337,6 +340,8 @@ class Daemon:
     def reload(self) -> None:
         """Take up a changed configuration; an invalid one leaves the running one in force, and says so."""
         with self._reloading:
+            if self._ending.is_set():
+                return
             self._notifier.reloading()
             try:
                 config = self._configuration.read_anew()
