@@ -219,3 +219,10 @@ def search_folds(db: Database) -> None:
         if fold(text) != text:
             body = index_body(text)
             db.execute("INSERT OR REPLACE INTO segments_fts (rowid, body) VALUES (?, ?)", [segment, body])
+
+
+@migrations(name="0010_outputs_bytes")
+def outputs_bytes(db: Database) -> None:
+    """Remember how large a file was that was written: what has another size need not be read to be told."""
+    db.execute("ALTER TABLE outputs ADD COLUMN written_bytes INTEGER")
+    db.execute("ALTER TABLE outputs ADD COLUMN planned_bytes INTEGER")

@@ -261,13 +261,14 @@ LEFT JOIN profiles ON profiles.digest = jobs.profile_digest
 WHERE recordings.id = :recording
 
 -- plan_output: this path is about to be written for that recording, with that content
-INSERT INTO outputs (path, same_name, recording_id, format, planned_sha256)
-VALUES (:path, :same_name, :recording, :format, :sha256)
+INSERT INTO outputs (path, same_name, recording_id, format, planned_sha256, planned_bytes)
+VALUES (:path, :same_name, :recording, :format, :sha256, :size_bytes)
 ON CONFLICT (path) DO UPDATE SET recording_id = excluded.recording_id, format = excluded.format,
-    planned_sha256 = excluded.planned_sha256
+    planned_sha256 = excluded.planned_sha256, planned_bytes = excluded.planned_bytes
 
 -- confirm_output: it was written as planned
-UPDATE outputs SET written_at = :now, written_sha256 = planned_sha256 WHERE path = :path
+UPDATE outputs SET written_at = :now, written_sha256 = planned_sha256, written_bytes = planned_bytes
+WHERE path = :path
 
 -- forget_output: it is no more
 DELETE FROM outputs WHERE path = :path
@@ -276,7 +277,8 @@ DELETE FROM outputs WHERE path = :path
 SELECT recording_id FROM outputs WHERE same_name = :same_name
 
 -- recording_outputs: the files of a recording
-SELECT path, format, written_sha256, planned_sha256 FROM outputs WHERE recording_id = :recording ORDER BY path
+SELECT path, format, written_sha256, planned_sha256, written_bytes, planned_bytes FROM outputs
+WHERE recording_id = :recording ORDER BY path
 
 -- archivable: finished files of inboxes that have an archive
 SELECT * FROM recordings

@@ -65,7 +65,7 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
         "segments": "id, job_id, number, start_ms, end_ms, raw_text, text",
         "segments_fts": "rowid, body",
         "attempts": "id, job_id, number, segments, started_at",
-        "outputs": "*",
+        "outputs": "path, same_name, recording_id, format, written_at, written_sha256, planned_sha256",
         "settings": "*",
     }
     with contextlib.closing(sqlite3.connect(path)) as connection:
