@@ -44,6 +44,7 @@ class Mount:
     mount_point: Path
     fs_type: str  # "ext4", "cifs", "fuse.sshfs"
     source: str  # "/dev/sda1", "//nas/finance"
+    is_read_only: bool = False  # the file system as a whole, not only as it is seen here
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
@@ -54,7 +55,10 @@ def parse_mountinfo(text: str) -> list[Mount]:
         fields, kinds = before.split(" "), after.split(" ")
         if len(fields) >= 6 and len(kinds) >= 2:  # noqa: PLR2004
             root, point = Path(_unescape(fields[3])), Path(_unescape(fields[4]))
-            mounts.append(Mount(int(fields[0]), fields[2], root, point, kinds[0], _unescape(kinds[1])))
+            is_read_only = "ro" in kinds[2].split(",") if len(kinds) > 2 else False  # noqa: PLR2004
+            mounts.append(
+                Mount(int(fields[0]), fields[2], root, point, kinds[0], _unescape(kinds[1]), is_read_only)
+            )
     return mounts
 
 

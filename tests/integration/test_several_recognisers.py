@@ -97,7 +97,9 @@ def test_two_recognisers_with_the_real_model(make_daemon: Callable[..., DaemonUn
     assert daemon.command("pause").returncode == 0
     (daemon.folder / "first.wav").rename(inbox / "first.wav")
     eventually(lambda: daemon.events("recording_queued"), what="that the first is queued")
-    assert daemon.command("resume").returncode == 0  # both load for it, one after the other; one of them gets it
+    assert (
+        daemon.command("resume").returncode == 0
+    )  # both load for it, one after the other; one of them gets it
     eventually(lambda: len(daemon.events("model_loaded")) == 2, what="that both are loaded")
     daemon.wait_for("inbox/first.json")
     assert daemon.command("pause").returncode == 0
