@@ -265,6 +265,7 @@ class Daemon:
         parts, config = self.parts, self.parts.config
         try:
             recovered = parts.jobs.recover()
+            parts.deliverer.recover()
         except HistoryUnavailableError as error:
             self.close()
             raise OperatorError(f"the state folder {config.state_dir} cannot be used: {error}") from error

@@ -63,7 +63,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].watch.file_system``        as in `mount -t`
 ``inboxes[].watch.restarts``           of its observer
 ``inboxes[].watch.problem``            the last one, or ""
-``inboxes[].problem``                  why it cannot be scanned, or ""
+``inboxes[].problem``                  why it cannot be scanned or written, or ""
 ``inboxes[].settling``                 recordings that are still being written
 ``inboxes[].waiting``, ``.done``       recordings by state
 ``inboxes[].failed``                   as above
@@ -106,7 +106,6 @@ if TYPE_CHECKING:
     from asr_daemon.daemon import Parts
     from asr_daemon.dispatch.in_work import SessionState
     from asr_daemon.history import History
-    from asr_daemon.inboxes.intake import Intake
     from asr_daemon.inboxes.watched import WatchedInbox
 
 SCHEMA = 1
@@ -140,7 +139,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
             for state in states
             for work in list(state.in_work.values())
         ],
-        "inboxes": [_inbox(watched, parts.intake) for watched in list(parts.intake.inboxes.values())],
+        "inboxes": [_inbox(watched, parts) for watched in list(parts.intake.inboxes.values())],
     }
 
 
@@ -171,7 +170,7 @@ def _together(states: Sequence[SessionState]) -> dict[str, Any]:
     }
 
 
-def _inbox(watched: WatchedInbox, intake: Intake) -> dict[str, Any]:
+def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
     state = watched.watch.state
     return {
         "name": watched.section.name,
@@ -183,8 +182,8 @@ def _inbox(watched: WatchedInbox, intake: Intake) -> dict[str, Any]:
             "restarts": state.restarts,
             "problem": state.last_problem,
         },
-        "problem": watched.problem,
-        "settling": intake.settling(watched.section.path),
+        "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
+        "settling": parts.intake.settling(watched.section.path),
     }
 
 

@@ -2,7 +2,8 @@
 
 Enters: a recording that waits and whose job has ended. Leaves: its transcripts (or its failure file) beside
 it, written whole or not at all, and the recording's state. What cannot be written now (disk full, share
-gone) stays waiting and is tried again; a folder that may not be written sends them to the fall-back folder.
+gone) stays waiting and is tried again; so does what lies in the fall-back folder because its own folder may
+not be written: :mod:`asr_daemon.delivery.held`.
 
 A file's name is planned in the history before it is written: after a crash in between, the same name is used
 again. Nothing is replaced but what this program wrote for that very recording.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.held import HeldTranscripts
 from asr_daemon.delivery.outputs import FAILURE, Outputs
 from asr_daemon.delivery.rendering import document_of
 from asr_daemon.errors import (
@@ -70,17 +72,24 @@ class Deliverer:
         self._beat = beat
         self._recordings = Recordings(history, clock)
         self._outputs = Outputs(history, clock)
+        self.held = HeldTranscripts(history, shares.ask)
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
         self.config = config
 
+    def recover(self) -> None:
+        """Put right what an older release left behind."""
+        self._recordings.wake_held()
+
     # ------------------------------------------------------------------ which
 
     def deliver_all(self) -> int:
         """Write whatever waits to be written; return how many recordings were served."""
-        return self._deliver_each(self._recordings.undelivered())
+        waiting = self._recordings.undelivered()
+        self.held.begin_round(waiting, self.config.fallback_dir)
+        return self._deliver_each(waiting)
 
     def deliver_job(self, job: int) -> int:
         """Write the files of every recording that waits for that job."""
@@ -91,7 +100,7 @@ class Deliverer:
         closed: set[str] = set()  # a full disk, or a share that is gone, is asked once a round
         for recording in recordings:
             self._beat()
-            if recording.inbox in closed:
+            if recording.inbox in closed or self.held.waits(recording):
                 continue
             problem = self._deliver(recording.id)
             served += problem is None
@@ -136,6 +145,7 @@ class Deliverer:
             if recording.problem != str(error):
                 bound.exception("delivery_failed")
         else:
+            self.held.let_go(recording.id)
             return None
         if recording.problem != str(problem):
             self._recordings.complain(recording.id, str(problem))
@@ -164,13 +174,15 @@ class Deliverer:
         if work.state is not JobState.DONE:
             error = work_error(work.error_code, work.error_message)
             self._write_failure(inbox, filed, error)
+            self._outputs.take_back(recording.id, self.config.fallback_dir)
             self._settle(recording, RecordingState.FAILED, work.error_message)
             return
         document = document_of(self._history, filed)
         texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
-        written, problem = self._write(inbox, recording, texts)
+        written = self._write(inbox, recording, texts)
         self._outputs.withdraw(recording.id, {FAILURE}, inbox.path)
-        self._settle(recording, RecordingState.DONE, problem, written)
+        self._outputs.take_back(recording.id, self.config.fallback_dir)
+        self._settle(recording, RecordingState.DONE, written=written)
         bound.info(
             "transcript_written",
             outputs=[out.name for out in written],
@@ -195,7 +207,7 @@ class Deliverer:
         finished_at = filed.work.finished_at if filed.work else ""
         moment = from_stamp(finished_at) if finished_at else self._clock.now()
         text = render_failure(filed.recording.path.name, error, moment.astimezone())
-        written, _ = self._write(inbox, filed.recording, {FAILURE: text})
+        written = self._write(inbox, filed.recording, {FAILURE: text})
         with self._history.transaction() as history:
             self._outputs.confirm(history, written)
 
@@ -208,21 +220,33 @@ class Deliverer:
 
     # ------------------------------------------------------------------ its files
 
-    def _write(
-        self, inbox: InboxSection, recording: Recording, texts: dict[str, str]
-    ) -> tuple[list[Path], str]:
-        """Write texts by their kind, beside the recording or in the fall-back folder; return what and why."""
+    def _write(self, inbox: InboxSection, recording: Recording, texts: dict[str, str]) -> list[Path]:
+        """Write texts, by their kind, beside the recording; return what was written.
+
+        Where that folder may not be written they lie in the fall-back folder, and
+        :class:`~asr_daemon.errors.InboxReadOnlyError` says so.
+        """
         data = {kind: text.encode("utf-8", "replace") for kind, text in texts.items()}
         try:
-            return self._publish(recording, recording.path, data, inbox.path), ""
+            return self._publish(recording, recording.path, data, inbox.path)
         except InboxReadOnlyError as error:
-            root = self.config.fallback_dir
-            stand_in = root / inbox.name / recording.path.relative_to(inbox.path)
-            try:
-                stand_in.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as problem:
-                raise write_error(stand_in, problem) from None
-            return self._publish(recording, stand_in, data, root), f"{error}; it lies in {stand_in.parent}"
+            folder = self._write_elsewhere(inbox, recording, data)
+            problem = f"{error}; it lies in {str(folder)!r} until it can"
+            self.held.hold(recording, problem)
+            raise InboxReadOnlyError(problem) from None
+
+    def _write_elsewhere(self, inbox: InboxSection, recording: Recording, data: dict[str, bytes]) -> Path:
+        """Write into the fall-back folder; return where."""
+        root = self.config.fallback_dir
+        stand_in = root / inbox.name / recording.path.relative_to(inbox.path)
+        try:
+            stand_in.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise write_error(stand_in, problem) from None
+        written = self._publish(recording, stand_in, data, root)
+        with self._history.transaction() as history:
+            self._outputs.confirm(history, written)
+        return stand_in.parent
 
     def _publish(self, recording: Recording, path: Path, data: dict[str, bytes], root: Path) -> list[Path]:
         """Write all of them, then take away what an earlier round wrote under another stem."""

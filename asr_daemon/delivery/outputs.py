@@ -8,6 +8,7 @@ history, raises.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -105,6 +106,29 @@ class Outputs:
             elif found is not None and output.written_sha256:
                 log.info("edited_transcript_kept", file=path.name)
             forget_output(self._history, path)
+
+    def take_back(self, recording: int, fallback_dir: Path) -> None:
+        """Remove the files from the fall-back folder: they lie beside the recording now; edited ones stay."""
+        for output in outputs_of(self._history, recording):
+            path = output.path
+            if fallback_dir not in path.parents:
+                continue
+            found = digest_of(path, fallback_dir)
+            if found is not None and output.is_as_written(found):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    log.warning("old_transcript_not_removed", file=path.name, problem=error.strerror)
+                _remove_empty(path.parent, fallback_dir)
+            forget_output(self._history, path)
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove the folder, and those above it below ``root``, where nothing is left in them."""
+    with contextlib.suppress(OSError):
+        while root in folder.parents:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def digest_of(path: Path, root: Path, sizes: Collection[int | None]) -> str | None:

@@ -3,6 +3,9 @@
 Read from ``/proc/self/mountinfo`` (proc(5)). The kernel itself is asked which line is a path's: every open
 descriptor has its mount's number in ``/proc/self/fdinfo``. Bind mounts, stacked mounts and mounts hidden
 below others need no guessing then; the longest prefix is only for paths that are not there.
+
+A folder that is bound onto itself is no mount of its own: that is how systemd opens a path to a service
+(``ReadWritePaths=``, ``BindPaths=``), also the empty folder of a share that is not mounted.
 """
 
 from __future__ import annotations
@@ -36,9 +39,12 @@ class Mount:
     """One line of mountinfo."""
 
     number: int
+    device: str  # "8:1": of one file system's mounts the same
+    root: Path  # the folder of the file system that is seen at the mount point
     mount_point: Path
     fs_type: str  # "ext4", "cifs", "fuse.sshfs"
     source: str  # "/dev/sda1", "//nas/finance"
+    is_read_only: bool = False  # the file system as a whole, not only as it is seen here
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
@@ -48,15 +54,19 @@ def parse_mountinfo(text: str) -> list[Mount]:
         before, _, after = line.partition(" - ")  # the optional fields before it vary in number
         fields, kinds = before.split(" "), after.split(" ")
         if len(fields) >= 6 and len(kinds) >= 2:  # noqa: PLR2004
-            point = Path(_unescape(fields[4]))
-            mounts.append(Mount(int(fields[0]), point, kinds[0], _unescape(kinds[1])))
+            root, point = Path(_unescape(fields[3])), Path(_unescape(fields[4]))
+            is_read_only = "ro" in kinds[2].split(",") if len(kinds) > 2 else False  # noqa: PLR2004
+            mounts.append(
+                Mount(int(fields[0]), fields[2], root, point, kinds[0], _unescape(kinds[1]), is_read_only)
+            )
     return mounts
 
 
 def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
     """Return the mount that a path lies on; of a path that is not there, its nearest folder's.
 
-    None where the system does not say (no ``/proc``).
+    Where that is a folder bound onto itself, the mount that it would lie on without. None where the system
+    does not say (no ``/proc``).
     """
     try:
         mounts = parse_mountinfo(os.fsdecode(mountinfo.read_bytes()))
@@ -65,13 +75,28 @@ def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
     number = _mount_number(path)
     for mount in mounts:
         if mount.number == number:
-            return mount
+            return _without_self_bind(mount, mounts)
     real = Path(os.path.realpath(path))
     found = None
     for mount in mounts:
         is_below = mount.mount_point == real or mount.mount_point in real.parents
         if is_below and (found is None or len(mount.mount_point.parts) >= len(found.mount_point.parts)):
             found = mount
+    return found and _without_self_bind(found, mounts)
+
+
+def _without_self_bind(mount: Mount, mounts: list[Mount]) -> Mount:
+    """Return the outermost mount of the same file system that shows the same folder at the same path.
+
+    It may be hidden below another one, as /home is by ``ProtectHome=tmpfs``.
+    """
+    found = mount
+    for other in mounts:
+        if other.device != mount.device or not mount.root.is_relative_to(other.root):
+            continue
+        shown_at = other.mount_point / mount.root.relative_to(other.root)
+        if shown_at == mount.mount_point and len(other.mount_point.parts) < len(found.mount_point.parts):
+            found = other
     return found
 
 

@@ -251,6 +251,10 @@ ORDER BY recordings.id
 -- undelivered_of_job: files that wait for that job
 SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
 
+-- wake_held: transcripts that an older release wrote into the fall-back folder, and called done, are awaited still
+UPDATE recordings SET state = 'waiting'
+WHERE state = 'done' AND problem IS NOT NULL AND archived_at IS NULL AND inbox <> ''
+
 -- get_recording: one file with its work
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
     jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,

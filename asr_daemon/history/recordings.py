@@ -257,6 +257,11 @@ class Recordings:
         with self._history.transaction() as history:
             history.run("wake_recordings", job=job)
 
+    def wake_held(self) -> None:
+        """Await the transcripts that an older release left in the fall-back folder."""
+        with self._history.transaction() as history:
+            history.run("wake_held")
+
     def complain(self, recording: int, problem: str) -> None:
         """Say why a file's transcript cannot be written at present."""
         with self._history.transaction() as history:

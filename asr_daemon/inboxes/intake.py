@@ -26,6 +26,7 @@ from asr_daemon.errors import (
     WorkError,
 )
 from asr_daemon.files.temporary import remove_stale_temporary
+from asr_daemon.files.writable import why_closed
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.inboxes.admission import Admission
 from asr_daemon.inboxes.candidate import Candidate, look_at, shown_name
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+WITH_PROBLEM_S = 10.0
 IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
@@ -165,7 +167,10 @@ class Intake:
                         self._begin_watching(watched)
             elif self._answers(watched):
                 watched.watch.check()
-            period_s = watched.watch.rescan_period_s(self.config.daemon.rescan_s, watched.scan_cpu_s)
+            rescan_s = self.config.daemon.rescan_s
+            if watched.problem:
+                rescan_s = min(rescan_s, WITH_PROBLEM_S)  # somebody is mending it
+            period_s = watched.watch.rescan_period_s(rescan_s, watched.scan_cpu_s)
             if watched.scanned_s is not None and now - watched.scanned_s >= period_s:
                 self.wake(name, None)
         self.departures.look_at_command_line()
@@ -241,6 +246,7 @@ class Intake:
                 self._settler.observe(found, section.settle_s)
             self.departures.look(section.name, functools.partial(self._forget, watched))
             is_whole = not problems
+            problems += filter(None, [self._shares.ask(section.path, lambda: why_closed(section.path))])
         except (ShareUnavailableError, HistoryUnavailableError) as error:
             problems.append(str(error))
         finally:

@@ -3,8 +3,9 @@
 What is remembered of an inbox is its mount, not its device number: network file systems, and disks after a
 restart, get other numbers for the same share. An inbox that was seen on a share mounted at ``/mnt/nas`` and
 now lies on what holds ``/mnt`` is gone, not empty; nothing about its recordings is concluded until it is
-back. (The same folder reached without a bind mount, which is what systemd's sandbox makes of every writable
-path, is the same: same source, same inode.)
+back. (A bind of the folder onto itself, which is what systemd's sandbox makes of every writable path, the
+empty place of a share too, does not count as a mount: :mod:`asr_daemon.files.mounts`. Same source and same
+inode without it: the same folder.)
 
 An administrator who moves an inbox from a share to the local disk on purpose says so with a file named
 ``.asr-daemon-inbox`` in it. Where such a marker was seen once, the inbox counts as there only with it: that

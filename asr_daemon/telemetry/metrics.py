@@ -79,9 +79,9 @@ class Figures:
         yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         yield _gauge(
             "inbox_problem",
-            "1 while an inbox cannot be watched, read or found.",
+            "1 while an inbox cannot be watched, read, found or written.",
             *(
-                (bool(watched.problem), {"inbox": name})
+                (bool(watched.problem or self._parts.deliverer.held.problem(name)), {"inbox": name})
                 for name, watched in list(self._parts.intake.inboxes.items())
             ),
         )

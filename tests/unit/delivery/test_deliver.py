@@ -13,7 +13,7 @@ from asr_daemon.config import Config
 from asr_daemon.delivery import deliver as deliver_module
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.delivery.outputs import Outputs
-from asr_daemon.errors import DiskFullError, InboxReadOnlyError, NotDecodableError, WriteFailedError
+from asr_daemon.errors import DiskFullError, NotDecodableError, WriteFailedError
 from asr_daemon.files.publish import publish
 from asr_daemon.inboxes.presence import InboxPresence, check_presence
 
@@ -29,6 +29,10 @@ class Desk:
     def __init__(self, folder: Path, **inbox: object) -> None:
         self.way = Way(folder, **inbox)  # type: ignore[arg-type]
         self.gone: list[str] = []
+        self.again()
+
+    def again(self) -> None:
+        """Begin anew, as after a restart of the daemon."""
         self.deliverer = Deliverer(
             self.way.config,
             self.way.history,
@@ -37,6 +41,7 @@ class Desk:
             self.way.time.clock,
             lambda _, path: self.gone.append(path.name),
         )
+        self.deliverer.recover()
 
     def finished(self, name: str, content: bytes | None = None) -> int:
         """Queue a file and finish its work, unless that was done; return its recording."""
@@ -210,26 +215,6 @@ def test_nothing_is_gone_while_the_share_is_not_mounted(desk: Desk) -> None:
     assert not desk.deliverer.deliver(recording)
     assert desk.state(recording) == "waiting"
     assert "not mounted" in str(desk.way.recording(recording)["problem"])
-
-
-def test_read_only_inbox_sends_transcripts_to_the_fall_back_folder(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Below the fall-back folder lies the inbox's own tree, and the row says where and why."""
-
-    def publish_elsewhere(path: Path, data: bytes, **options: object) -> None:
-        if desk.way.inbox in path.parents:
-            raise InboxReadOnlyError(f"{path.name} cannot be written: read-only")
-        publish(path, data, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(deliver_module, "publish", publish_elsewhere)
-    (desk.way.inbox / "sub").mkdir()
-    recording = desk.finished("sub/a.wav")
-    assert desk.deliverer.deliver(recording)
-    folder = desk.way.config.fallback_dir / "inbox" / "sub"
-    assert (folder / "a.txt").exists()
-    assert desk.state(recording) == "done"
-    assert str(folder) in str(desk.way.recording(recording)["problem"])
 
 
 def test_inbox_that_is_configured_no_more_keeps_its_recordings_waiting(desk: Desk) -> None:

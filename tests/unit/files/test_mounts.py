@@ -104,6 +104,38 @@ def test_the_kernel_is_asked(tmp_path: Path, mount: Callable[..., None]) -> None
     assert filesystem_type(tmp_path / "a b" / "file") == "ramfs"
 
 
+BOUND = r"""
+900022 1 8:1 / / rw - ext4 /dev/sda1 rw
+900023 22 8:1 /srv/nas /srv/nas rw - ext4 /dev/sda1 rw
+900024 22 8:1 /srv/other /srv/moved rw - ext4 /dev/sda1 rw
+900025 22 8:5 / /home rw - xfs /dev/sdb1 rw
+900026 25 0:60 / /home ro - tmpfs tmpfs rw
+900027 26 8:5 /li/in /home/li/in rw - xfs /dev/sdb1 rw
+900028 22 0:70 / /srv/share rw - cifs //nas/share rw
+900029 28 0:70 /finance /srv/share/finance rw - cifs //nas/share rw
+900030 22 0:70 / /srv/share rw - cifs //nas/share rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "point", "source"),
+    [
+        ("/srv/nas/a.wav", "/", "/dev/sda1"),  # the empty place of a share, opened by systemd
+        ("/srv/moved/a.wav", "/srv/moved", "/dev/sda1"),  # another folder shown there: a mount
+        ("/home/li/in/a.wav", "/home", "/dev/sdb1"),  # BindPaths= into a hidden home
+        ("/srv/share/finance/a.wav", "/srv/share", "//nas/share"),
+        ("/srv/share/a.wav", "/srv/share", "//nas/share"),
+    ],
+)
+def test_a_folder_bound_onto_itself_is_no_mount(tmp_path: Path, path: str, point: str, source: str) -> None:
+    """What systemd makes of every writable path hides nothing: what lies below counts."""
+    told = tmp_path / "mountinfo"
+    told.write_text(BOUND)
+    found = find_mount(Path(path), told)
+    assert found is not None
+    assert (str(found.mount_point), found.source) == (point, source)
+
+
 @pytest.mark.parametrize("fs_type", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"])
 def test_shares_of_other_machines_are_polled(fs_type: str) -> None:
     """No event tells of what another machine writes."""

@@ -129,3 +129,25 @@ def test_a_real_mount_comes_and_goes(tmp_path: Path) -> None:
         assert check_presence(point, at_its_root).fs_type == "tmpfs"
     finally:
         subprocess.run(["umount", point], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_an_empty_place_bound_onto_itself_is_not_the_share(tmp_path: Path) -> None:
+    """The service starts while the share is away: systemd binds the empty folder, which is not the inbox."""
+    point = tmp_path / "share"
+    point.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "nas", point], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        there = check_presence(point)
+        subprocess.run(["mount", "--bind", point, point], check=True)  # as systemd does while it is mounted
+        assert check_presence(point, there).mount_point == str(point)
+        subprocess.run(["umount", point], check=True)
+    finally:
+        subprocess.run(["umount", point], check=True)
+    subprocess.run(["mount", "--bind", point, point], check=True)
+    try:
+        with pytest.raises(InboxGoneError, match="is not mounted"):
+            check_presence(point, there)
+    finally:
+        subprocess.run(["umount", point], check=True)
