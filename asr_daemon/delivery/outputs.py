@@ -113,7 +113,7 @@ class Outputs:
             path = output.path
             if fallback_dir not in path.parents:
                 continue
-            found = digest_of(path, fallback_dir)
+            found = digest_of(path, fallback_dir, output.sizes)
             if found is not None and output.is_as_written(found):
                 try:
                     path.unlink(missing_ok=True)
