@@ -108,6 +108,12 @@ class ItnSection(Section):
     protect: tuple[str, ...] = ()
 
 
+class HotwordsSection(Section):
+    """``[hotwords]``: for every department's list."""
+
+    common_dir: Path | None = None  # None: a list includes what lies in its own folder only
+
+
 class BackupSection(Section):
     """``[backup]``: copies of the history."""
 
@@ -172,6 +178,7 @@ class Config(Section):
     engine: EngineSection = Field(default_factory=EngineSection)
     models: ModelsSection = Field(default_factory=ModelsSection)
     itn: ItnSection = Field(default_factory=ItnSection)
+    hotwords: HotwordsSection = Field(default_factory=HotwordsSection)
     backup: BackupSection = Field(default_factory=BackupSection)
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
@@ -291,6 +298,7 @@ def load_config(path: Path | None) -> Config:
 _PATH_KEYS = {
     "daemon": ("state_dir", "fallback_dir"),
     "models": ("dir",),
+    "hotwords": ("common_dir",),
     "backup": ("dir", "second_dir"),
     "metrics": ("textfile",),
     "inbox": ("path", "hotwords", "archive"),
