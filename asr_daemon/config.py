@@ -164,6 +164,7 @@ class InboxSection(Section):
     formats: Annotated[tuple[Format, ...], Field(min_length=1)] = ("txt", "srt")
     watch: Literal["auto", "events", "polling"] = "auto"
     settle_s: Positive = 5.0
+    max_size_gb: NotNegative = 100.0  # 0: any size
     recursive: bool = True
     max_segment_s: Annotated[float, Field(ge=1, le=120)] = 30.0
     max_end_silence_ms: Annotated[SilenceMs | None, BeforeValidator(_none_for_0)] = None  # None: the model's
