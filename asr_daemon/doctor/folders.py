@@ -48,6 +48,10 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
         else:
             there.append(inbox)
             yield from _inbox(inbox, hotword_places(config), user)
+    for overlap in config.overlaps(answering.real_path):
+        yield Finding(
+            "error", f"inbox {overlap.inbox!r}: {overlap.key}", overlap.sentence, "look where its links lead"
+        )
     yield from _watches(there, machine)
 
 

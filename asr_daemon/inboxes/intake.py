@@ -88,6 +88,7 @@ class Intake:
         self._settler = Settler(clock.monotonic_s, look_at)
         self.departures = Departures(history, arrivals, shares, clock, on_queued)
         self._admission = Admission(arrivals, deliverer, follower, on_queued)
+        self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
         self._lanes: dict[str, Lane] = {}
         self._begin_reading = begin_here  # until it runs
         self._ended: thread_queue.SimpleQueue[tuple[str, Order, Read | Exception]] = (
@@ -102,6 +103,8 @@ class Intake:
     def watch(self) -> None:
         """Begin to watch the inboxes of the configuration."""
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
+        found = self.config.overlaps(self._shares.real_path)
+        self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
         for section in self.config.inbox:
             watched = WatchedInbox.of(section, self._settings, self._recordings, self._clock, self.wake)
             self.inboxes[section.name] = watched
@@ -109,7 +112,9 @@ class Intake:
 
     def _begin_watching(self, watched: WatchedInbox) -> None:
         """Begin; where the share does not answer, the tick does once it answers."""
-        if self._answers(watched):
+        if refused := self._refused.get(watched.section.name):
+            watched.complain(refused)
+        elif self._answers(watched):
             watched.watch.start()
             self.wake(watched.section.name, None)
 
@@ -183,10 +188,10 @@ class Intake:
         with self._lock:
             whole = {name for name, path in wakes if path is None}
             for name in whole:
-                if name in self.inboxes:
+                if name in self.inboxes and name not in self._refused:
                     self._scan(self.inboxes[name])
             for name, path in wakes:
-                if path is not None and name in self.inboxes and name not in whole:
+                if path is not None and name in self.inboxes and name not in whole | self._refused.keys():
                     self._look(self.inboxes[name], path)
             settled = self._settler.take_settled()
         for candidate in settled:
@@ -269,7 +274,8 @@ class Intake:
             self._settings.remember_presence(folder, presence.to_json())
 
     def _remove_temporary(self, path: Path) -> None:
-        if remove_stale_temporary(path, now_s=self._clock.now().timestamp()):
+        root = next((s.path for s in self.config.inbox if s.path in path.parents), None)
+        if remove_stale_temporary(path, now_s=self._clock.now().timestamp(), root=root):
             log.info("stale_temporary_removed", file=path.name)
 
     # ------------------------------------------------------------------ hashed and queued
