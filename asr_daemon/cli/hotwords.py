@@ -55,6 +55,7 @@ def check(context: Context, file: Path | None, inbox: str | None, language: Lang
     from asr_daemon.hotwords.check import check_hotwords  # noqa: PLC0415
     from asr_daemon.hotwords.remark import Remark  # noqa: PLC0415
     from asr_daemon.hotwords.report import render_report  # noqa: PLC0415
+    from asr_daemon.queue.inbox_profiles import hotword_places  # noqa: PLC0415
 
     config = context.config()
     section = None if inbox is None else config.require_inbox(inbox)
@@ -66,7 +67,9 @@ def check(context: Context, file: Path | None, inbox: str | None, language: Lang
     except ModelMissingError as error:
         raise OperatorError(str(error)) from None
     phonetic = section is None or section.phonetic_correction
-    report = check_hotwords(file, model.family, Path(model.folder), phonetic=phonetic)
+    report = check_hotwords(
+        file, model.family, Path(model.folder), phonetic=phonetic, places=hotword_places(config)
+    )
     called = Remark(model.label, model.chinese_label)
     click.echo(render_report(report, file, called, language or language_of(os.environ)), nl=False)
     return 0 if report.is_good else 1
@@ -83,10 +86,11 @@ def try_(context: Context, file: Path, audio: Path, inbox: str, language: Langua
     from asr_daemon.hotwords import read_hotwords  # noqa: PLC0415
     from asr_daemon.hotwords.difference import find_changes  # noqa: PLC0415
     from asr_daemon.hotwords.report import problem_remark, render_trial  # noqa: PLC0415
+    from asr_daemon.queue.inbox_profiles import hotword_places  # noqa: PLC0415
 
     language = language or language_of(os.environ)
 
-    words = read_hotwords(file)
+    words = read_hotwords(file, hotword_places(context.config()))
     if not words.words and not words.replacements:
         raise UsageError(f"{file} holds no hotword")
     for problem in words.problems:

@@ -243,21 +243,19 @@ class Session:
         if opened is None:
             self._endings.add(Ending(job, None))
             return
-        recording, descriptor = opened
+        recording, descriptor, profile = opened.recording, opened.descriptor, opened.profile
         try:
             if self._keeper.current is None:
                 self.state.phase = Phase.LOADING
             recogniser = self._recogniser_for(wanted)
             self._show_recogniser()
             self._block_s = WHEN_CLEARED_S
-            self._jobs.begin(job.id, self._receiver.engine)
+            self._jobs.begin(job.id, self._receiver.engine, profile)
             now_s = self._clock.monotonic_s()
             order = next(self._orders)
             self.state.in_work[order] = InWork(job, recording.name, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
-            recogniser.send(
-                protocol.Recognise(order, job.id, recording.name, job.profile, job.done), descriptor
-            )
+            recogniser.send(protocol.Recognise(order, job.id, recording.name, profile, job.done), descriptor)
         finally:
             os.close(descriptor)
         self.state.phase, self.state.reason = Phase.WORKING, ""

@@ -1,7 +1,24 @@
 -- Every statement of the daemon and of the commands, by name. Named parameters throughout.
 
 -- insert_profile: remember a profile once
-INSERT OR IGNORE INTO profiles (digest, profile, created_at) VALUES (:digest, :profile, :now)
+INSERT OR IGNORE INTO profiles (digest, profile, list_digest, created_at)
+VALUES (:digest, :profile, :list_digest, :now)
+
+-- keep_hotword_list: work with that list is begun, or (for good) was asked for on the command line
+INSERT INTO hotword_lists (digest, words, replacements, for_good)
+VALUES (:digest, :words, :replacements, :for_good)
+ON CONFLICT (digest) DO UPDATE SET for_good = max(for_good, excluded.for_good)
+
+-- get_hotword_list: the words of a list
+SELECT words, replacements FROM hotword_lists WHERE digest = :digest
+
+-- count_hotword_lists: how many lie there that are not for good
+SELECT count(*) AS lists FROM hotword_lists WHERE for_good = 0
+
+-- drop_hotword_lists: forget those of work that is over
+DELETE FROM hotword_lists WHERE for_good = 0 AND digest NOT IN (
+    SELECT profiles.list_digest FROM jobs JOIN profiles ON profiles.digest = jobs.profile_digest
+    WHERE jobs.state IN ('queued', 'running') AND profiles.list_digest IS NOT NULL)
 
 -- find_job: the piece of work of a content under a profile
 SELECT * FROM jobs WHERE sha256 = :sha256 AND profile_digest = :profile_digest

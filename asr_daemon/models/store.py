@@ -15,7 +15,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import ModelMissingError, OperatorError
-from asr_daemon.files.publish import fsync_folder
+from asr_daemon.files.folders import fsync_folder
 from asr_daemon.files.syscalls import exchange
 from asr_daemon.models.manifest import MANIFEST_NAME, encode_manifest, read_manifest
 from asr_daemon.models.soundness import faults

@@ -78,6 +78,9 @@ def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
     for inbox in inboxes:
         watched = (inbox["watch"] or {}).get("mode", "-")
         folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "")
+        if hashing := inbox.get("hashing"):
+            done = hashing["hashed_bytes"] * 100 // max(1, hashing["size_bytes"])
+            folder += f"  (reading {hashing['file']}, {done}%)"
         counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling")]
         table.add_row(inbox["name"], *counts, watched, folder)
     return table

@@ -7,12 +7,16 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from way import Way
+import structlog
+from way import OpenDaemon, Way
 
+from asr_daemon.control.status import live_status, status_line
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.inboxes import fingerprint as fingerprint_module
+from support import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HUGE_BYTES = 8 << 40  # sparse: it costs whoever makes it nothing
@@ -110,3 +114,122 @@ def test_names_without_end_in_the_way_end_the_search(desk: Desk, monkeypatch: py
     (desk.inbox / "a.txt").unlink()
     assert desk.deliver_in_time(recording)
     assert "你好" in (desk.inbox / "a.txt").read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------ recordings
+
+
+class Running(OpenDaemon):
+    """A daemon of which the intake runs, with two inboxes whose files settle at once."""
+
+    def __init__(self, folder: Path, *, max_size_gb: float) -> None:
+        super().__init__(folder)
+        (folder / "other").mkdir()
+        one = self.config.inbox[0].model_copy(
+            update={"settle_s": 0.01, "watch": "polling", "max_size_gb": max_size_gb}
+        )
+        other = one.model_copy(update={"name": "other", "path": folder / "other"})
+        self.parts.reload(self.config.model_copy(update={"inbox": (one, other)}))
+        self.intake = self.parts.intake
+        self._thread = threading.Thread(target=self.intake.run, daemon=True)
+        self._thread.start()
+
+    def look(self) -> bool:
+        """Let both inboxes be looked at, and some time pass."""
+        for name in ("inbox", "other"):
+            self.intake.wake(name, None)
+        self.time.pass_s(0.1)
+        return True
+
+    def states(self) -> dict[str, str]:
+        """Return how each file stands."""
+        self.look()
+        return {
+            row["name"]: row["state"] for row in self.history.db.execute("SELECT name, state FROM recordings")
+        }
+
+    def hashing(self, inbox: str) -> dict[str, object] | None:
+        """Return what `status` says of the file that is read in an inbox."""
+        self.look()
+        (told,) = (each for each in live_status(self.parts)["inboxes"] if each["name"] == inbox)
+        return told["hashing"]  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """End."""
+        self.intake.stop()
+        self._thread.join(WITHIN_S)
+        assert not self._thread.is_alive()
+        super().close()
+
+
+@pytest.fixture
+def unbounded(tmp_path: Path) -> Iterator[Running]:
+    """Return a daemon whose inboxes take any size."""
+    running = Running(tmp_path, max_size_gb=0.0)
+    yield running
+    running.close()
+
+
+def test_recording_above_the_limit_is_refused_unread(tmp_path: Path) -> None:
+    """Its size is enough; the people in the share are told, once."""
+    running = Running(tmp_path, max_size_gb=100.0)
+    with structlog.testing.capture_logs() as records:
+        sparse(running.inbox / "huge.wav")
+        (running.inbox / "good.wav").write_bytes(b"sound")
+        eventually(
+            lambda: running.states() == {"huge.wav": "failed", "good.wav": "waiting"}, within_s=WITHIN_S
+        )
+        for _ in range(5):
+            running.look()
+        failure = running.inbox / "huge.转写失败.txt"
+        eventually(failure.exists, within_s=WITHIN_S)
+    assert "太大" in failure.read_text(encoding="utf-8")
+    assert [record["event"] for record in records].count("recording_not_readable") == 1
+    os.truncate(running.inbox / "huge.wav", 5)
+    eventually(lambda: running.states()["huge.wav"] == "waiting", within_s=WITHIN_S)
+    running.close()
+
+
+def test_reading_of_one_inbox_holds_no_other(unbounded: Running) -> None:
+    """Hours of it, in one; those of the other are queued, and `status` says what is being read."""
+    sparse(unbounded.inbox / "huge.wav")
+    told = eventually(
+        lambda: unbounded.hashing("inbox"), within_s=WITHIN_S, what="the reading of a huge file"
+    )
+    assert (told["file"], told["size_bytes"]) == ("huge.wav", HUGE_BYTES)
+    (unbounded.folder / "other" / "a.wav").write_bytes(b"sound")
+    eventually(lambda: unbounded.states() == {"a.wav": "waiting"}, within_s=WITHIN_S, what="the other's file")
+    assert unbounded.hashing("other") is None
+    assert "reading huge.wav" in status_line(unbounded.parts)
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced", "of an inbox that is configured no more"])
+def test_reading_ends_when_nobody_wants_the_file_any_more(unbounded: Running, how: str) -> None:
+    """Gone, or another file in its place: those behind it have their turn."""
+    huge = sparse(unbounded.inbox / "huge.wav")
+    eventually(lambda: unbounded.hashing("inbox"), within_s=WITHIN_S, what="the reading of a huge file")
+    (unbounded.inbox / "behind.wav").write_bytes(b"behind")
+    if how == "deleted":
+        huge.unlink()
+    elif how == "renamed":
+        huge.rename(unbounded.folder / "huge.wav")
+    elif how == "replaced":
+        (unbounded.inbox / "new.tmp").write_bytes(b"new")
+        (unbounded.inbox / "new.tmp").rename(huge)
+    else:
+        config = unbounded.parts.config
+        unbounded.parts.reload(config.model_copy(update={"inbox": config.inbox[1:]}))
+        eventually(lambda: unbounded.intake.reading("inbox") is None, within_s=WITHIN_S, what="its end")
+        return
+    wanted = {"behind.wav", "huge.wav"} if how == "replaced" else {"behind.wav"}
+    eventually(lambda: set(unbounded.states()) == wanted, within_s=WITHIN_S, what="the files behind it")
+
+
+def test_file_is_read_once_however_often_it_is_found(unbounded: Running) -> None:
+    """Scans go on while it is read."""
+    huge = sparse(unbounded.inbox / "huge.wav")
+    eventually(lambda: unbounded.hashing("inbox"), within_s=WITHIN_S, what="the reading of a huge file")
+    for _ in range(20):
+        unbounded.hashing("inbox")
+    assert unbounded.intake.settling(unbounded.inbox) == 0
+    huge.unlink()
