@@ -25,7 +25,7 @@ def check(context: Context, as_json: bool) -> int:
     from asr_daemon.doctor import Finding, examine  # noqa: PLC0415
 
     try:
-        findings = examine(context.config(), context.found_path and context.found_path.absolute())
+        findings = examine(context.config_as_caller(), context.found_path and context.found_path.absolute())
         code = 1 if any(finding.level == "error" for finding in findings) else 0
     except ConfigurationError as error:
         findings = [Finding("error", "configuration", problem) for problem in error.problems]

@@ -15,6 +15,7 @@ from rich.table import Table
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
+from asr_daemon.files.owner import for_caller
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, BUILTIN_NAME, find_folder
 from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.known import HUBS, KNOWN, find_known, pull_command
@@ -36,6 +37,10 @@ _path = click.Path(path_type=Path)
 _force = click.option("--force", is_flag=True, help="Replace what is there, also what was placed by hand.")
 
 
+def _models_folder(config: Config) -> Path:
+    return config.models_dir
+
+
 @click.group()
 def models() -> None:
     """See, fetch, verify and carry models. The daemon itself never asks a hub."""
@@ -48,7 +53,7 @@ def list_(context: Context, as_json: bool) -> None:
     """List the models that are here, and those that could be pulled. Contents are not read: see `verify`."""
     from asr_daemon.models.overview import overview  # noqa: PLC0415
 
-    config = context.config()
+    config = context.config(_models_folder)
     entries = overview(config)
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
@@ -93,7 +98,7 @@ def pull(
     """
     if (source or revision) and len(names) > 1:
         raise UsageError("--from and --revision belong to one model")
-    config = context.config()
+    config = context.config(_models_folder)
     for name in names:
         with _bringer(config, name, force=force) as bringer:
             if source is not None:
@@ -129,7 +134,7 @@ def _is_fetching(error: OperatorError) -> bool:
 @with_config
 def import_(context: Context, paths: tuple[Path, ...], force: bool) -> None:
     """Take models from archives that `export` wrote, or from folders. Each keeps its name."""
-    config = context.config()
+    config = context.config(_models_folder)
     for path in paths:
         with _bringer(config, path.name, force=force) as bringer:
             brought = bringer.bring(path)
@@ -145,7 +150,7 @@ def export(context: Context, name: str, file: Path) -> None:
     from asr_daemon.models.archives import pack  # noqa: PLC0415
     from asr_daemon.models.store import disk_sentences  # noqa: PLC0415
 
-    folder = _there(context.config(), name)
+    folder = _there(context.config(_models_folder), name)
     manifest = _manifest(folder)
     if manifest is None:
         raise OperatorError(f"{folder} was placed by hand: `asr-daemon models adopt {name}` first")
@@ -153,7 +158,9 @@ def export(context: Context, name: str, file: Path) -> None:
         raise OperatorError(f"the model in {folder} is damaged: {fault}. {way_out(folder)}")
     with disk_sentences(file.absolute().parent):
         pack(folder, manifest, file.absolute())
-    click.echo(f"{file} ({file.stat().st_size / 1e6:,.0f} MB): there, `asr-daemon models import {file.name}`")
+    with for_caller(file):
+        size_bytes = file.stat().st_size
+    click.echo(f"{file} ({size_bytes / 1e6:,.0f} MB): there, `asr-daemon models import {file.name}`")
 
 
 @models.command()
@@ -163,7 +170,7 @@ def verify(context: Context, names: tuple[str, ...]) -> int:
     """Compare every byte of models with their manifests (of all). Ends with 1 where one differs."""
     from asr_daemon.models.overview import overview  # noqa: PLC0415
 
-    config = context.config()
+    config = context.config(_models_folder)
     here = [Path(entry.folder) for entry in overview(config) if entry.state != "absent"]
     results = [_verify(_there(config, name)) for name in names] if names else [_verify(path) for path in here]
     return 0 if all(results) else 1
@@ -199,8 +206,9 @@ def _verify(folder: Path) -> bool:
 @with_config
 def adopt(context: Context, name: str, force: bool) -> None:
     """Write a manifest of a model that was placed by hand: from now on it is held to that."""
-    config = context.config()
-    folder = Path(name).expanduser().absolute() if "/" in name else _there(config, name)
+    named = Path(name).expanduser().absolute() if "/" in name else None
+    config = context.config(_models_folder if named is None else lambda _config: named)
+    folder = named or _there(config, name)
     with _bringer(config, folder.name, force=force) as bringer:
         brought = bringer.adopt(folder)
     click.echo(f"{brought.folder}: {len(brought.manifest.files)} files are recorded in its manifest.")
