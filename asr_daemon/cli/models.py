@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.known import HUBS, KNOWN, find_known, pull_command
 from asr_daemon.models.manifest import Manifest, read_manifest
 from asr_daemon.models.soundness import faults, way_out
+from asr_daemon.printable import json_text, printable
 from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
@@ -56,16 +56,17 @@ def list_(context: Context, as_json: bool) -> None:
     config = context.config(_models_folder)
     entries = overview(config)
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
+        click.echo(json_text([asdict(entry) for entry in entries], indent=2))
         return
     table = Table(box=None, pad_edge=False)
     for column in ("model", "family", "size", "state", "in use for", "good at"):
         table.add_column(column, overflow="fold")
     for entry in entries:
         size = f"{'about ' if entry.state == 'absent' else ''}{entry.size_bytes / 1e6:,.0f} MB"
-        table.add_row(entry.name, entry.family, size, _shown_state(entry), entry.used_for, entry.good_at)
+        row = (entry.name, entry.family, size, _shown_state(entry), entry.used_for, entry.good_at)
+        table.add_row(*map(printable, row))
     console().print(table, markup=False)
-    click.echo(f"models folder: {config.models_dir}")
+    _echo(f"models folder: {config.models_dir}")
 
 
 def _shown_state(entry: Entry) -> str:
@@ -160,7 +161,7 @@ def export(context: Context, name: str, file: Path) -> None:
         pack(folder, manifest, file.absolute())
     with for_caller(file):
         size_bytes = file.stat().st_size
-    click.echo(f"{file} ({size_bytes / 1e6:,.0f} MB): there, `asr-daemon models import {file.name}`")
+    _echo(f"{file} ({size_bytes / 1e6:,.0f} MB): there, `asr-daemon models import {file.name}`")
 
 
 @models.command()
@@ -181,20 +182,20 @@ def _verify(folder: Path) -> bool:
         asked = code_asked_for(folder)
         manifest = read_manifest(folder)
     except ModelMissingError as error:
-        click.echo(f"{folder.name}: DAMAGED: {error} {way_out(folder)}")
+        _echo(f"{folder.name}: DAMAGED: {error} {way_out(folder)}")
         return False
     if asked:
-        click.echo(f"{folder.name}: REFUSED: {asked}")
+        _echo(f"{folder.name}: REFUSED: {asked}")
         return False
     if manifest is None:
-        click.echo(f"{folder.name}: unverified, placed by hand: asr-daemon models adopt {folder.name}")
+        _echo(f"{folder.name}: unverified, placed by hand: asr-daemon models adopt {folder.name}")
         return True
     found = list(faults(folder, manifest))
     if found:
-        click.echo(f"{folder.name}: DAMAGED: {'; '.join(map(str, found))}. {way_out(folder)}")
+        _echo(f"{folder.name}: DAMAGED: {'; '.join(map(str, found))}. {way_out(folder)}")
         return False
     size = f"{manifest.size_bytes / 1e6:,.0f} MB"
-    click.echo(
+    _echo(
         f"{folder.name}: sound: {len(manifest.files)} files, {size}, as in the manifest ({manifest.origin})"
     )
     return True
@@ -211,7 +212,7 @@ def adopt(context: Context, name: str, force: bool) -> None:
     folder = named or _there(config, name)
     with _bringer(config, folder.name, force=force) as bringer:
         brought = bringer.adopt(folder)
-    click.echo(f"{brought.folder}: {len(brought.manifest.files)} files are recorded in its manifest.")
+    _echo(f"{brought.folder}: {len(brought.manifest.files)} files are recorded in its manifest.")
 
 
 def _there(config: Config, name: str) -> Path:
@@ -234,7 +235,7 @@ class _Bar:
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
-        self._task: TaskID = progress.add_task(name, total=None)
+        self._task: TaskID = progress.add_task(printable(name), total=None)
 
     def begin(self, total_bytes: int) -> None:
         self._progress.update(self._task, total=total_bytes)
@@ -248,15 +249,25 @@ def _bringer(config: Config, name: str, *, force: bool) -> Iterator[Bringer]:
     from asr_daemon.models.bringing import Bringer  # noqa: PLC0415 (requests: a tenth of a second)
 
     shown_on = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns, console=shown_on, transient=True, disable=not shown_on.is_terminal) as progress:
         yield Bringer(config.models_dir, Clock().now, _Bar(progress, name), force=force)
+
+
+def _echo(sentence: str) -> None:
+    """Print a sentence that tells of a folder: its name, and what its files say, may be anybody's."""
+    click.echo(printable(sentence))
 
 
 def _say(brought: Brought) -> None:
     manifest = brought.manifest
     done = "is here already" if brought.was_there else "is here"
-    click.echo(f"{manifest.name} {done}, verified: {manifest.size_bytes / 1e6:,.0f} MB in {brought.folder}")
+    _echo(f"{manifest.name} {done}, verified: {manifest.size_bytes / 1e6:,.0f} MB in {brought.folder}")
 
 
 COMMANDS = (models,)
