@@ -248,12 +248,12 @@ class Daemon:
         self._watchdog = Watchdog(self._notifier, self.parts.heartbeats)
         self._exposition = Exposition(self.parts)
 
-    def _back_up_before_migrating(self, steps: list[str]) -> None:
+    def _back_up_before_migrating(self, steps: list[str]) -> str:
         def must_stop() -> bool:
             self._ask_for_time()
             return self._wants_stop
 
-        back_up_before_migrating(self._configuration.now, self._clock, steps, must_stop)
+        return back_up_before_migrating(self._configuration.now, self._clock, steps, must_stop)
 
     def _ask_for_time(self) -> None:
         """Starting may take longer as long as there is progress."""

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.printable import printable_tree
 
 BAR_WIDTH = 30
 HOUR_MIN, DAY_MIN = 60, 24 * 60
@@ -18,6 +19,7 @@ HOUR_MIN, DAY_MIN = 60, 24 * 60
 
 def status_view(status: dict[str, Any]) -> Group:
     """Return what ``asr-daemon status`` shows of :func:`asr_daemon.control.status.collect`."""
+    status = printable_tree(status)
     parts: list[RenderableType] = [_headline(status)]
     if status["model"]["problem"]:
         parts.append(Text(status["model"]["problem"], style="red"))
