@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asr_daemon.cli.in_force import config_in_force
 from asr_daemon.config import Config, find_config, load_config
 from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.errors import ConfigurationError
 from asr_daemon.telemetry import log
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Context:
 
     config_path: Path | None
     debug: bool = False
+    known: Config | None = None
 
     @property
     def found_path(self) -> Path | None:
@@ -39,9 +42,25 @@ class Context:
         """Return the configuration; raises :class:`~asr_daemon.errors.ConfigurationError`."""
         return load_config(self.found_path)
 
+    def config_in_force(self) -> Config:
+        """Return the same for looking and steering: where it has problems, that of the running daemon."""
+        if self.known is None:
+            try:
+                self.known = self.config()
+            except ConfigurationError as error:
+                self.known = config_in_force(self.found_path)
+                if self.known is None:
+                    raise
+                click.echo(
+                    f"asr-daemon: {error}\nasr-daemon: the running daemon goes on with what it read before; "
+                    "it would not start again",
+                    err=True,
+                )
+        return self.known
+
     def steer(self, command: str, **arguments: Any) -> Answer:
         """Ask the running daemon; with none running take the lock and do it here."""
-        config = self.config()
+        config = self.config_in_force()
         try:
             return ask(config.socket_path, command, **arguments)
         except NotRunningError:
