@@ -283,7 +283,7 @@ def load_config(path: Path | None) -> Config:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except PermissionError:
-        raise ConfigurationError([f"{path}: you may not read it: use sudo, or name a file with -c"]) from None
+        raise ConfigurationError([_closed(path)]) from None
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -292,6 +292,12 @@ def load_config(path: Path | None) -> Config:
         return Config.model_validate(_with_absolute_paths(tree, path.resolve().parent))
     except ValidationError as error:
         raise ConfigurationError([f"{path}: {_explain(problem)}" for problem in error.errors()]) from None
+
+
+def _closed(path: Path) -> str:
+    if "INVOCATION_ID" in os.environ:  # started by systemd
+        return f"{path}: this user may not read it: `sudo asr-daemon install` gives the service the right"
+    return f"{path}: you may not read it: use sudo, or name a file with -c"
 
 
 _PATH_KEYS = {

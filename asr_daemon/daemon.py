@@ -244,7 +244,7 @@ class Daemon:
             is_stopping=self._ending.is_set,
             recogniser_program=self._recogniser_program,
         )
-        self.commands = Commands(self.parts)
+        self.commands = Commands(self.parts, self.reload)
         self._watchdog = Watchdog(self._notifier, self.parts.heartbeats)
         self._exposition = Exposition(self.parts)
 
@@ -338,16 +338,18 @@ class Daemon:
         self.parts.history.close()
         self._folder.__exit__()
 
-    def reload(self) -> None:
-        """Take up a changed configuration; an invalid one leaves the running one in force, and says so."""
+    def reload(self) -> list[str]:
+        """Take up a changed configuration; an invalid one changes nothing, and its problems are returned."""
         with self._reloading:
             if self._ending.is_set():
-                return
+                return []
             self._notifier.reloading()
+            problems: list[str] = []
             try:
                 config = self._configuration.read_anew()
             except ConfigurationError as error:
-                for problem in error.problems:
+                problems = error.problems
+                for problem in problems:
                     log.error("configuration_refused", problem=problem)
             else:
                 logging.configure(config.daemon.log, config.daemon.log_level)
@@ -356,6 +358,7 @@ class Daemon:
                 self._schedule_backup()
                 log.info("configuration_reloaded", inboxes=[inbox.name for inbox in config.inbox])
             self._notifier.ready()
+            return problems
 
     # ------------------------------------------------------------------ parts of the above
 
@@ -387,6 +390,7 @@ class Daemon:
         ):
             self.schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
         self.schedule.every(METRICS_S, "metrics", self._exposition.show)
+        self.schedule.every(METRICS_S, "configuration", self._configuration.look)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import asr_daemon
+from asr_daemon.cli.in_force import config_in_force
 from asr_daemon.config import Config, find_config, load_config
 from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.errors import ConfigurationError
 from asr_daemon.files.owner import as_caller, become_for_good, become_owner_of, owner_of
 from asr_daemon.telemetry import log
 
@@ -55,6 +57,7 @@ class Context:
 
     config_path: Path | None
     debug: bool = False
+    known: Config | None = None
 
     @property
     def found_path(self) -> Path | None:
@@ -90,9 +93,26 @@ class Context:
             with as_caller():
                 _import_everything()
 
+    def config_in_force(self) -> Config:
+        """Return the same for looking and steering: where it has problems, that of the running daemon."""
+        if self.known is None:
+            try:
+                self.known = self.config()
+            except ConfigurationError as error:
+                self.known = config_in_force(self.found_path)
+                if self.known is None:
+                    raise
+                self.act_for_owner_of(self.known.state_dir)
+                click.echo(
+                    f"asr-daemon: {error}\nasr-daemon: the running daemon goes on with what it read before; "
+                    "it would not start again",
+                    err=True,
+                )
+        return self.known
+
     def steer(self, command: str, **arguments: Any) -> Answer:
         """Ask the running daemon; with none running take the lock and do it here."""
-        config = self.config()
+        config = self.config_in_force()
         try:
             return ask(config.socket_path, command, **arguments)
         except NotRunningError:

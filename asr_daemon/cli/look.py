@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import click
 from rich.live import Live
@@ -24,6 +25,7 @@ from asr_daemon.history.recordings import Recordings, inbox_label
 from asr_daemon.history.search import match_query
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
+from asr_daemon.install.running import service_of
 from asr_daemon.printable import json_text, printable
 from asr_daemon.transcripts.writers.document import clock_time
 from asr_daemon.views.console import console, echo_transcript
@@ -51,19 +53,27 @@ SHOWN = 50  # without --limit
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON (a stable schema, for scripts).")
 @click.option("--watch", is_flag=True, help="Keep showing, with progress bars, until Ctrl-C.")
 @with_config
-def status(context: Context, as_json: bool, watch: bool) -> None:
-    """Show inboxes, queue, the recordings in work, last errors and last backup."""
-    config = context.config()
+def status(context: Context, as_json: bool, watch: bool) -> int:
+    """Show inboxes, queue, the recordings in work, last errors and last backup.
+
+    Ends with 1 where no daemon answers (stopped, failed, hung); what the history knows is shown all the same.
+    """
+    config = context.config_in_force()
+
+    def found() -> dict[str, Any]:
+        return collect(config, service=service_of(context.found_path))
+
+    if watch:
+        with Live(status_view(found()), console=console(), refresh_per_second=4) as live:
+            while True:
+                time.sleep(REFRESH_S)
+                live.update(status_view(found()))
+    told = found()
     if as_json:
-        click.echo(json_text(collect(config), indent=2))
-        return
-    if not watch:
-        console().print(status_view(collect(config)))
-        return
-    with Live(status_view(collect(config)), console=console(), refresh_per_second=4) as live:
-        while True:
-            time.sleep(REFRESH_S)
-            live.update(status_view(collect(config)))
+        click.echo(json_text(told, indent=2))
+    else:
+        console().print(status_view(told))
+    return 0 if told["running"] else 1
 
 
 @click.command()
@@ -92,7 +102,10 @@ def history(
     no_bom: bool,
 ) -> None:
     """List recordings, newest first."""
-    past, lie = open_history_read_only(context.config().history_path), Places(context.config())
+    past, lie = (
+        open_history_read_only(context.config_in_force().history_path),
+        Places(context.config_in_force()),
+    )
     which = Which(inbox, state, _moment(since))
     if as_csv:
         rows = (as_cells(entry, lie) for entry in each(past, which, limit))
@@ -129,7 +142,10 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
     phrase = match_query(text)
     if not phrase:
         raise UsageError("search for at least one letter, digit or Chinese character")
-    past, lie = open_history_read_only(context.config().history_path), Places(context.config())
+    past, lie = (
+        open_history_read_only(context.config_in_force().history_path),
+        Places(context.config_in_force()),
+    )
     found = places(past, phrase, inbox, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if as_json:
@@ -160,7 +176,10 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
 @with_config
 def show(context: Context, recording: int, kind: str) -> int:
     """Print a recording's transcript, or what was tried and why it failed."""
-    past, lie = open_history_read_only(context.config().history_path), Places(context.config())
+    past, lie = (
+        open_history_read_only(context.config_in_force().history_path),
+        Places(context.config_in_force()),
+    )
     filed = Recordings(past, Clock()).get(recording)
     if filed is None:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")

@@ -117,7 +117,7 @@ def _outcome(filed: Filed) -> Outcome:
 @contextlib.contextmanager
 def one_off(context: Context) -> Iterator[OneOff]:
     """Yield a way by the running daemon, or by one of our own."""
-    config = context.config()
+    config = context.config_in_force()
     try:
         ask(config.socket_path, "status")
     except NotRunningError:

@@ -1,4 +1,4 @@
-"""Commands that change something: ``retry``, ``cancel``, ``pause``, ``resume``, ``backup``.
+"""Commands that change something: ``retry``, ``cancel``, ``pause``, ``resume``, ``reload``, ``backup``.
 
 A running daemon is asked; with none running they take its lock and do it themselves.
 """
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from asr_daemon.cli.context import Context, with_config
-from asr_daemon.errors import UsageError
+from asr_daemon.cli.in_force import likely_socket
+from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.errors import ConfigurationError, OperatorError, UsageError
 from asr_daemon.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -97,6 +99,28 @@ def resume(context: Context) -> None:
     click.echo("Goes on.")
 
 
+@click.command("reload")
+@with_config
+def reload_configuration(context: Context) -> int:
+    """Let the running daemon take up the changed configuration; `systemctl reload asr-daemon` calls it.
+
+    Ends with 2, and every problem, where it was refused (the one before stays in force); with 1 where an
+    inbox is of no use before a restart, or no daemon runs.
+    """
+    try:
+        socket = context.config().socket_path
+    except ConfigurationError:  # the daemon says what is wrong with it
+        socket = likely_socket(context.found_path)
+    try:
+        answer = ask(socket, "reload")
+    except NotRunningError:
+        raise OperatorError("no daemon is running that could take up a configuration") from None
+    for sentence in answer["needs_restart"]:
+        click.echo(f"asr-daemon: {sentence}", err=True)
+    click.echo("The configuration is taken up.")
+    return 1 if answer["needs_restart"] else 0
+
+
 @click.group()
 def backup() -> None:
     """Copies of the history: take, list, verify, restore."""
@@ -120,7 +144,7 @@ def backup_list(context: Context, as_json: bool) -> None:
     """List the backups, newest first."""
     from asr_daemon.backup import list_backups  # noqa: PLC0415
 
-    backups = list_backups(context.config().backup_dir)
+    backups = list_backups(context.config_in_force().backup_dir)
     if as_json:
         rows = [
             {"path": str(b.path), "taken_at": b.taken_at.isoformat(), "size_bytes": b.size_bytes}
@@ -164,4 +188,4 @@ def backup_restore(context: Context, file: Path) -> None:
     click.echo(printable(f"Restored {file}. {replaced}"))
 
 
-COMMANDS = (retry, cancel, pause, resume, backup)
+COMMANDS = (retry, cancel, pause, resume, reload_configuration, backup)

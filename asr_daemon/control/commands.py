@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.control.status import live_status
-from asr_daemon.errors import ShareUnavailableError, UsageError, WorkError
+from asr_daemon.errors import (
+    ConfigurationError,
+    InboxGoneError,
+    ShareUnavailableError,
+    UsageError,
+    WorkError,
+)
+from asr_daemon.files.writable import RESTART, why_closed
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState
 from asr_daemon.hotwords import read_hotwords
@@ -29,8 +38,9 @@ SOMEBODY_WAITS = -1  # priority of what is named on the command line
 class Commands:
     """One method a command; arguments and answers are plain JSON."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, reload: Callable[[], list[str]]) -> None:
         self._parts = parts
+        self._reload = reload
         self._commands: dict[str, Callable[..., Answer]] = {
             "status": self.status,
             "submit": self.submit,
@@ -40,6 +50,8 @@ class Commands:
             "pause": self.pause,
             "resume": self.resume,
             "backup": self.backup,
+            "reload": self.reload,
+            "configuration": self.configuration,
         }
 
     def answer(self, request: Answer) -> Answer:
@@ -157,6 +169,25 @@ class Commands:
         self._parts.dispatcher.wake()
         log.info(event)
         return {}
+
+    def reload(self) -> Answer:
+        """Take up the changed configuration; return which inboxes are of no use before a restart, and why.
+
+        Raises :class:`~asr_daemon.errors.ConfigurationError` where it was refused.
+        """
+        if problems := self._reload():
+            raise ConfigurationError(problems)
+        needs_restart = []
+        for inbox in self._parts.config.inbox:
+            with contextlib.suppress(InboxGoneError):
+                why = self._parts.shares.ask(inbox.path, functools.partial(why_closed, inbox.path))
+                if RESTART in why:
+                    needs_restart.append(f"inbox {inbox.name!r}: {why}")
+        return {"needs_restart": needs_restart}
+
+    def configuration(self) -> Answer:
+        """Return the configuration in force."""
+        return {"configuration": self._parts.config.model_dump(mode="json")}
 
     def backup(self) -> Answer:
         """Take a backup now."""

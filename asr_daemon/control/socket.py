@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import socket
 import socketserver
 import struct
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -149,12 +151,19 @@ def may_steer(user: int) -> bool:
     return user in (0, os.geteuid())
 
 
-def ask(path: Path, command: str, *, silent_for_s: float = SILENT_FOR_S, **arguments: Any) -> Answer:
-    """Ask the daemon behind the socket; it may take as long as it gives signs of life.
+def ask(
+    path: Path,
+    command: str,
+    *,
+    silent_for_s: float = SILENT_FOR_S,
+    within_s: float = math.inf,
+    **arguments: Any,
+) -> Answer:
+    """Ask the daemon behind the socket; it may take as long as it gives signs of life, or ``within_s``.
 
     Raises :class:`NotRunningError` where none listens, :class:`NotAnsweringError` where it gives none for
-    ``silent_for_s``, and :class:`~asr_daemon.errors.OperatorError` with the daemon's own sentence where it
-    refused.
+    ``silent_for_s``, or no answer in time, :class:`~asr_daemon.errors.OperatorError` with the daemon's own
+    sentence where it refused.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(silent_for_s)
@@ -162,7 +171,7 @@ def ask(path: Path, command: str, *, silent_for_s: float = SILENT_FOR_S, **argum
             with _short(path) as name:
                 connection.connect(name)
             connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-            line = _first_line(connection)
+            line = _first_line(connection, silent_for_s, time.monotonic() + within_s)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunningError from None
         except PermissionError:
@@ -182,10 +191,14 @@ def ask(path: Path, command: str, *, silent_for_s: float = SILENT_FOR_S, **argum
     return answer
 
 
-def _first_line(connection: socket.socket) -> bytes:
+def _first_line(connection: socket.socket, silent_for_s: float, until_s: float) -> bytes:
     """Return the first line that says something; b"" where the daemon has gone."""
     with connection.makefile("rb") as lines:
-        for line in lines:
-            if line.strip():
+        while True:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            connection.settimeout(min(silent_for_s, left_s))
+            line = lines.readline()
+            if not line or line.strip():
                 return bytes(line)
-    return b""

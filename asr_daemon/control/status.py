@@ -7,7 +7,14 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ====================================== ======================================================================
 ``schema``                             1
 ``running``                            whether a daemon answers
+``problem``                            why none answers, or does not after the next boot; or ""
+``service``                            null where none is installed for this configuration
+``service.active``, ``.enabled``       as in `systemctl is-active`, `systemctl is-enabled`
 ``state_dir``                          the folder of the history
+``configuration``                      the running daemon's; null without one
+``configuration.path``                 the file, or null: the defaults
+``configuration.problem``              why the file as it is now would be refused, at a start too; or ""
+``configuration.pending``              whether the file says something else than what is in force
 ``pid``, ``version``                   of the running daemon; without one: null, and the command's own release
 ``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
 ``model.trial_only``                   whether it is the built-in one
@@ -98,7 +105,7 @@ from asr_daemon import __version__
 from asr_daemon.backup.health import BackupHealth, backup_health
 from asr_daemon.clock import from_stamp, to_stamp
 from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
-from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.history import open_history_read_only
@@ -110,13 +117,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asr_daemon.config import Config
+    from asr_daemon.control.socket import Answer
     from asr_daemon.daemon import Parts
     from asr_daemon.dispatch.in_work import SessionState
     from asr_daemon.history import History
     from asr_daemon.inboxes.lane import Progress
     from asr_daemon.inboxes.watched import WatchedInbox
+    from asr_daemon.install.running import ServiceState
+    from asr_daemon.service.configuration import Configuration
 
 SCHEMA = 1
+ANSWER_WITHIN_S = 3.0  # a person waits; what the history says is shown then
 RECENT_ERRORS = 5
 RECENT_WORK = 100  # finished recordings that the estimate goes by
 
@@ -128,6 +139,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "version": __version__,
+        "configuration": _configuration(parts.configuration),
         "recogniser": _together(states),
         "recognisers": [
             {"name": state.name, "precision": state.precision, **_recogniser(state)} for state in states
@@ -149,6 +161,12 @@ def live_status(parts: Parts) -> dict[str, Any]:
         ],
         "inboxes": [_inbox(watched, parts) for watched in list(parts.intake.inboxes.values())],
     }
+
+
+def _configuration(configuration: Configuration) -> dict[str, Any]:
+    found = configuration.look()
+    path = configuration.path
+    return {"path": path and os.fspath(path), "problem": found.problem, "pending": found.is_pending}
 
 
 def _recogniser(state: SessionState) -> dict[str, Any]:
@@ -225,18 +243,27 @@ def status_line(parts: Parts) -> str:
     return " · ".join(told)
 
 
-def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
-    """Return the whole status, whether a daemon runs or not."""
+def collect(
+    config: Config, now: datetime | None = None, service: ServiceState | None = None
+) -> dict[str, Any]:
+    """Return the whole status, whether a daemon runs or not; ``service``: how systemd has it."""
     now = now or datetime.now(timezone.utc)
+    problem = service.problem if service else ""
+    live: Answer = {}
     try:
-        live = ask(config.socket_path, "status")
+        live = ask(config.socket_path, "status", silent_for_s=ANSWER_WITHIN_S, within_s=ANSWER_WITHIN_S)
     except NotRunningError:
-        live = {}
+        pass
+    except NotAnsweringError as error:
+        problem = str(error)
     status: dict[str, Any] = {
         "schema": SCHEMA,
         "running": bool(live),
+        "problem": problem,
+        "service": service and {"active": service.active, "enabled": service.enabled},
         "state_dir": os.fspath(config.state_dir),
     }
+    status["configuration"] = live.get("configuration")
     status["pid"], status["version"] = live.get("pid"), live.get("version", __version__)
     status["model"] = _model(config)
     status["recogniser"] = live.get("recogniser")

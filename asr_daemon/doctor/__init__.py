@@ -2,7 +2,8 @@
 
 Enters: a configuration that could be read. Leaves: findings; nothing is changed but probe files that are
 removed again. Rights are those of the installed service's user where root asks, otherwise one's own.
-``folders``, ``engine``, ``host`` and ``service`` look; ``rights`` tries as another user.
+``folders``, ``engine``, ``host`` and ``service`` look, ``running`` asks the daemon; ``rights`` tries as
+another user.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from asr_daemon.doctor.engine import look_at_engine
 from asr_daemon.doctor.finding import Finding, Machine
 from asr_daemon.doctor.folders import look_at_folders
 from asr_daemon.doctor.host import look_at_host
-from asr_daemon.doctor.service import look_at_backups, look_at_service, service_user
+from asr_daemon.doctor.running import look_at_running
+from asr_daemon.doctor.service import look_at_backups, look_at_service, service_user, state_of_service
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +29,14 @@ def examine(config: Config, config_path: Path | None = None, machine: Machine | 
     """Return what was found; ``config_path`` is the file that the configuration came from."""
     machine = machine or Machine()
     user = service_user(config_path, machine)
+    state = state_of_service(config_path, machine)
+    folders = list(look_at_folders(config, user, machine))
+    worse = {finding.key for finding in folders if finding.level == "error"}
     return [
-        *look_at_folders(config, user, machine),
+        *folders,
         *look_at_engine(config, user, machine),
         *look_at_backups(config, machine),
-        *look_at_service(config_path, user, machine),
+        *look_at_service(config_path, user, state, machine),
+        *look_at_running(config, state, worse),
         *look_at_host(config, machine),
     ]

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 from asr_daemon.backup.health import backup_health
 from asr_daemon.clock import to_stamp
 from asr_daemon.doctor.finding import Finding
-from asr_daemon.doctor.rights import ServiceUser
+from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.history import open_history_read_only
-from asr_daemon.install.service import BOOTED, CARD, DROP_INS, SOCKET, UNIT, Installation, expected_files
+from asr_daemon.install.running import UNIT, is_by, service_state
+from asr_daemon.install.service import (
+    BOOTED,
+    CARD,
+    DROP_INS,
+    SOCKET,
+    Installation,
+    expected_files,
+    unit_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.config import Config
     from asr_daemon.doctor.finding import Machine
+    from asr_daemon.install.running import ServiceState
 
 _WHY_DIFFERENT = {
     UNIT: "it was installed by another release or environment",
@@ -31,13 +41,22 @@ def service_user(config_path: Path | None, machine: Machine) -> ServiceUser:
     """Return the user of the installed service, if it runs by this configuration; otherwise who asks."""
     unit = _text(machine.place(UNIT))
     user = re.search(r"(?m)^User=(\S+)$", unit)
-    if user is None or not _is_by(unit, config_path):
+    if user is None or not is_by(unit, config_path):
         return ServiceUser()
     groups = re.search(r"(?m)^SupplementaryGroups=(.+)$", _text(machine.place(DROP_INS / "inboxes.conf")))
     return ServiceUser(user[1], tuple(groups[1].split()) if groups else ())
 
 
-def look_at_service(config_path: Path | None, user: ServiceUser, machine: Machine) -> Iterator[Finding]:
+def state_of_service(config_path: Path | None, machine: Machine) -> ServiceState | None:
+    """Return how systemd has the service that runs by this configuration; None where there is none."""
+    if not is_by(_text(machine.place(UNIT)), config_path):
+        return None
+    return service_state(machine.run)
+
+
+def look_at_service(
+    config_path: Path | None, user: ServiceUser, state: ServiceState | None, machine: Machine
+) -> Iterator[Finding]:
     """Say whether the unit is installed, of this package, and fits the configuration."""
     key, again = "service", "asr-daemon install, then systemctl restart asr-daemon"
     unit = _text(machine.place(UNIT))
@@ -46,13 +65,17 @@ def look_at_service(config_path: Path | None, user: ServiceUser, machine: Machin
         text = "no service is installed" + ("" if booted else " (systemd does not run here)")
         yield Finding("ok", key, text, "asr-daemon install" if booted else "")
         return
-    if not _is_by(unit, config_path):
+    if not is_by(unit, config_path):
         yield Finding("ok", key, f"{UNIT} runs by another configuration than {config_path}")
         return
     if not user.is_known:
         yield Finding("error", key, f"the user {user.called} of the service is not there", again)
         return
     assert config_path is not None  # noqa: S101 (the unit names it)
+    (closed,) = probe([Wanted(config_path, "read")], user)
+    if closed:
+        text = f"{user.called} cannot read {config_path}: {closed}; the next start and reload would fail"
+        yield Finding("error", "configuration", text, "asr-daemon install (it gives the service that right)")
     wanted = Installation(user=user.called, root=machine.root, config_path=config_path)
     expected = expected_files(wanted)
     differing = [path for path, text in expected.items() if _text(machine.place(path)) != text]
@@ -63,6 +86,11 @@ def look_at_service(config_path: Path | None, user: ServiceUser, machine: Machin
         yield Finding("warning", key, f"{path} does not fit this package and configuration: {why}", again)
     if not differing:
         yield Finding("ok", key, f"{UNIT} fits this package and configuration")
+    if state is not None and state.is_older_than(unit_files(machine.root)):
+        text = (
+            "the running service was started before its unit or drop-in was changed: it sees the old folders"
+        )
+        yield Finding("warning", key, text, "systemctl restart asr-daemon")
     if machine.place(CARD).exists() and not machine.place(DROP_INS / "gpu.conf").exists():
         yield Finding("warning", key, "there is an NVIDIA device, but the service cannot reach it", again)
 
@@ -93,10 +121,6 @@ def _look_at_backups(config: Config, machine: Machine) -> Iterator[Finding]:
     elif health.last is not None and not health.problems:
         taken_at = health.last.taken_at
         yield Finding("ok", "backup.schedule", f"last backup {taken_at.astimezone():%Y-%m-%d %H:%M}")
-
-
-def _is_by(unit: str, config_path: Path | None) -> bool:
-    return config_path is not None and f"-c {config_path}" in unit.replace('"', "")
 
 
 def _text(path: Path) -> str:

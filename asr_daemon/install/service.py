@@ -7,7 +7,9 @@ Fails with :class:`~asr_daemon.errors.OperatorError`.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,18 +18,18 @@ from typing import TYPE_CHECKING
 import asr_daemon
 from asr_daemon.backup import take_backup
 from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir, load_config
-from asr_daemon.errors import UsageError
+from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders, quoted
 from asr_daemon.install.environment import Environment
+from asr_daemon.install.running import UNIT, service_state
 from asr_daemon.install.shipped import shipped_text
 from asr_daemon.install.steps import StepRecord, Steps, run_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 DEFAULT_USER = "asr-daemon"
-UNIT = Path("/etc/systemd/system/asr-daemon.service")
 DROP_INS = Path("/etc/systemd/system/asr-daemon.service.d")
 SOCKET = Path("/etc/systemd/system/asr-daemon.socket")
 SYSUSERS = Path("/etc/sysusers.d/asr-daemon.conf")
@@ -87,6 +89,7 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
         steps.remove(DROP_INS / "gpu.conf")
     steps.link(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)
+    _say_restart(steps)
     for sentence in (*advice(config, wanted.user), *missing_folders(config, wanted.user)):
         steps.note(sentence)
     if not config.inbox:
@@ -123,10 +126,45 @@ def uninstall(wanted: Installation) -> list[StepRecord]:
         steps.remove(path)
     steps.unlink(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)
-    steps.note(
-        f"kept: {wanted.config_path}, {STATE_DIR} (history, backups, models) and the user {wanted.user}"
-    )
+    for sentence in _what_remains(steps, wanted):
+        steps.note(sentence)
     return steps.records
+
+
+def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
+    """Say what is kept, and how it goes; shares and their transcripts are nobody's here to remove."""
+    folders = [STATE_DIR, wanted.config_path.parent]
+    with contextlib.suppress(ConfigurationError):
+        config = _config_in_force(steps, wanted.config_path)
+        own = (config.state_dir, config.backup.dir, config.backup.second_dir, config.daemon.fallback_dir)
+        folders += [path for path in own if path]
+    there = [path for path in dict.fromkeys(folders) if steps.place(path).exists()]
+    for path in there:
+        yield f"kept: {path}; to remove it for good: rm -rf {shlex.quote(str(path))}"
+    own_drop_ins = sorted(steps.place(DROP_INS).glob("*.conf"))
+    yield from (f"kept: your own {path}" for path in own_drop_ins)
+    yield f"kept: the user {wanted.user}; to remove it: userdel {wanted.user}"
+    program = Path(wanted.environment.command[0]).parent.parent
+    yield f"kept: the program itself; to remove it: rm -rf {shlex.quote(str(program))}"
+    yield "kept: every recording, transcript and failure file in the inboxes, and access lists set by setfacl"
+
+
+def unit_files(root: Path = Path("/")) -> list[Path]:
+    """Return the files that the service is started by, and the folder of its drop-ins."""
+    folder = root / DROP_INS.relative_to("/")
+    return [root / UNIT.relative_to("/"), folder, *sorted(folder.glob("*.conf"))]
+
+
+def _say_restart(steps: Steps) -> None:
+    """Say where a service runs that what was written does not reach."""
+    if steps.root != Path("/") or steps.dry_run or not _is_booted(steps):
+        return
+    state = service_state()
+    if state is not None and state.is_older_than(unit_files()):
+        steps.restart_needed(
+            "RESTART NEEDED: the running service was started before these changes and does not see them: "
+            "systemctl restart asr-daemon"
+        )
 
 
 def _configuration() -> str:
@@ -150,10 +188,11 @@ def _config_in_force(steps: Steps, config_path: Path) -> Config:
 
 def _unit(wanted: Installation) -> str:
     """Return the unit with this environment's program, the user and the release."""
-    words = [quoted(word) for word in (*wanted.environment.command, "run", "-c", str(wanted.config_path))]
     text = shipped_text("systemd/asr-daemon.service")
-    line = "ExecStart=" + " ".join(words).replace("$", "$$")
-    text = re.sub(r"(?m)^ExecStart=.*$", lambda _: line, text)
+    for key, command in (("ExecStart", "run"), ("ExecReload", "reload")):
+        words = (*wanted.environment.command, command, "-c", str(wanted.config_path))
+        line = f"{key}=" + " ".join(map(quoted, words)).replace("$", "$$")
+        text = re.sub(rf"(?m)^{key}=.*$", line.replace("\\", r"\\"), text)
     text = re.sub(r"(?m)^(User|Group)=.*$", rf"\g<1>={wanted.user}", text)
     return f"{_STAMP}{asr_daemon.__version__}\n{text}"
 

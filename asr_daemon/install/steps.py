@@ -31,6 +31,7 @@ class Outcome(enum.Enum):
     REMOVED = "removed"
     RAN = "ran"
     NOTED = "note"
+    RESTART = "RESTART"
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,10 @@ class Steps:
     def note(self, sentence: str) -> None:
         """Record a sentence for the administrator."""
         self._record(Outcome.NOTED, sentence)
+
+    def restart_needed(self, sentence: str) -> None:
+        """Record that the running service has to be started anew."""
+        self._record(Outcome.RESTART, sentence)
 
     def require_root(self) -> None:
         """Raise :class:`OperatorError` where the steps could not be done for lack of rights."""

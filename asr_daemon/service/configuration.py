@@ -1,20 +1,35 @@
 """The configuration in force, and the file that it came from.
 
 Enters: the path of a file (or none: the defaults). Leaves: a configuration that may be taken up while the
-daemon runs. An invalid one leaves the one in force as it is.
+daemon runs, and how the file stands now. An invalid one leaves the one in force as it is; that the next start
+would fail is told before somebody starts it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import structlog
 
 from asr_daemon.config import load_config
 from asr_daemon.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
     from asr_daemon.config import Config
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FileNow:
+    """How the file stands beside the configuration in force."""
+
+    problem: str = ""  # why it could not be taken up: a restart would fail
+    is_pending: bool = False  # it says something else than what is in force
 
 
 class Configuration:
@@ -22,7 +37,10 @@ class Configuration:
 
     def __init__(self, config: Config, path: Path | None = None) -> None:
         self.now = config
-        self._path = path
+        self.path = path
+        self._looked_at: tuple[int, ...] | None = None
+        self._read = config  # the file's, as it was looked at
+        self._problem = ""
 
     def read_anew(self) -> Config:
         """Return the file's configuration of this moment, for a daemon that runs.
@@ -30,7 +48,33 @@ class Configuration:
         Raises :class:`~asr_daemon.errors.ConfigurationError` where it is invalid, or where it changes what
         cannot change while the daemon runs.
         """
-        config = load_config(self._path)
+        config = load_config(self.path)
         if config.daemon.state_dir != self.now.daemon.state_dir:
             raise ConfigurationError(["daemon.state_dir: cannot change while the daemon runs"])
         return config
+
+    def look(self) -> FileNow:
+        """Return how the file stands; it is read only where it changed since."""
+        if self.path is None:
+            return FileNow()
+        try:
+            found: tuple[int, ...] = _signature(self.path.stat())
+        except OSError:
+            found = ()
+        if found != self._looked_at:
+            self._looked_at = found
+            self._read_and_say()
+        return FileNow(self._problem, not self._problem and self._read != self.now)
+
+    def _read_and_say(self) -> None:
+        self._problem = ""
+        try:
+            self._read = self.read_anew()
+        except ConfigurationError as error:
+            self._problem = str(error)
+            for problem in error.problems:
+                log.warning("configuration_file_invalid", problem=problem)
+
+
+def _signature(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode, found.st_uid, found.st_gid)

@@ -76,6 +76,11 @@ class Figures:
             "1 while the queue waits for a model, a device or room.",
             all(state.phase is Phase.BLOCKED for state in states),
         )
+        yield _gauge(
+            "configuration_problem",
+            "1 while the configuration file is invalid: the next start would fail.",
+            bool(self._parts.configuration.look().problem),
+        )
         yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         yield _gauge(
             "inbox_problem",

@@ -21,6 +21,17 @@ def status_view(status: dict[str, Any]) -> Group:
     """Return what ``asr-daemon status`` shows of :func:`asr_daemon.control.status.collect`."""
     status = printable_tree(status)
     parts: list[RenderableType] = [_headline(status)]
+    if status["running"] and status["problem"]:
+        parts.append(Text(status["problem"], style="yellow"))
+    if (configuration := status["configuration"]) and configuration["problem"]:
+        parts.append(
+            Text(
+                f"The configuration file is invalid, the next start fails: {configuration['problem']}", "red"
+            )
+        )
+    elif configuration and configuration["pending"]:
+        changed = f"{configuration['path']} was changed since: systemctl reload asr-daemon"
+        parts.append(Text(changed, style="yellow"))
     if status["model"]["problem"]:
         parts.append(Text(status["model"]["problem"], style="red"))
     elif status["model"]["trial_only"]:
@@ -45,7 +56,8 @@ def status_view(status: dict[str, Any]) -> Group:
 
 def _headline(status: dict[str, Any]) -> Text:
     if not status["running"]:
-        return Text("The daemon is not running.", style="yellow")
+        why = status["problem"] or "The daemon is not running."
+        return Text(f"{why[0].upper()}{why[1:]}", style="yellow")
     recogniser = status["recogniser"]
     model = status["model"]["label"] or "no model"
     line = f"asr-daemon {status['version']} runs (process {status['pid']}), {model}"

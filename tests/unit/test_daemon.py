@@ -82,7 +82,7 @@ class Configured(OpenDaemon):
         self.path = folder / "config.toml"
         self.write()
         super().__init__(folder)
-        self.daemon._configuration._path = self.path
+        self.daemon._configuration.path = self.path
         self.daemon.schedule = Schedule(self.time.clock, begin=lambda _name, run: run())  # type: ignore[arg-type,return-value,func-returns-value]
         self.reload()
 

@@ -156,7 +156,7 @@ def test_a_bad_configuration_does_not_stop_the_running_service(service: Sandbox,
     """A reload with a mistake is refused with its key; the same process goes on and takes the mended one."""
     pid, before = main_pid(service), now_us()
     service.write(CONFIG, mistaken)
-    service.run("systemctl", "reload", "asr-daemon")
+    assert "failed" in service.run("sh", "-c", "systemctl reload asr-daemon 2>&1 || echo failed")
     refused = service.await_record("ASR_EVENT=configuration_refused", after_us=before)
     assert refused["PRIORITY"] == "3"
     assert "rescan_every" in refused["MESSAGE"]
@@ -284,7 +284,9 @@ def test_uninstalling_keeps_what_was_transcribed(installed: Sandbox) -> None:
     """Afterwards there is no service, and history, backups and configuration are where they were."""
     kept = ("/var/lib/asr-daemon/history.db", "/var/lib/asr-daemon/backups", CONFIG)
     assert all(exists(installed, path) for path in kept)
-    installed.run(PROGRAM, "uninstall")
+    said = installed.run(PROGRAM, "uninstall")
+    assert "rm -rf /var/lib/asr-daemon\n" in said
+    assert "userdel asr-daemon" in said
     assert installed.show("LoadState", "ActiveState") == {"LoadState": "not-found", "ActiveState": "inactive"}
     assert all(exists(installed, path) for path in kept)
     assert "预算会议.m4a" in installed.run(PROGRAM, "history", "-c", CONFIG)

@@ -15,6 +15,7 @@ from asr_daemon.control.socket import ControlServer
 from asr_daemon.dispatch.in_work import InWork, Phase
 from asr_daemon.errors import NotDecodableError
 from asr_daemon.inboxes.lane import Progress
+from asr_daemon.install.running import ServiceState
 from asr_daemon.views.console import console
 from asr_daemon.views.status import status_view
 
@@ -79,13 +80,15 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 def collected(config: Config) -> dict[str, Any]:
     """Return the status as a script gets it."""
-    found: dict[str, Any] = json.loads(json.dumps(status.collect(config, START)))
+    service = ServiceState("active", "enabled", "success", 0, 0.0)
+    found: dict[str, Any] = json.loads(json.dumps(status.collect(config, START, service)))
     return found
 
 
 def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
     """Documentation and answer name the same keys, no more and no fewer."""
-    parents = {"model", "queue", "backup", "recogniser.memory_steps", "recognisers[].memory_steps"}
+    parents = {"model", "queue", "configuration", "service", "backup"}
+    parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
     running.parts.intake._lane("inbox").progress = progress
@@ -98,7 +101,7 @@ def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     without = collected(config)
     assert set(without) == {key for key in documented() if not re.search(r"[.\[]", key)} | {
-        *("model", "queue", "backup", "in_work", "errors", "inboxes", "recognisers"),
+        *("model", "queue", "backup", "service", "in_work", "errors", "inboxes", "recognisers"),
     }
     assert (without["running"], without["recogniser"], without["queue"]) == (False, None, {})
     assert without["schema"] == status.SCHEMA == 1
