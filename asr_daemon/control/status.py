@@ -65,6 +65,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].watch.problem``            the last one, or ""
 ``inboxes[].problem``                  why it cannot be scanned, or ""
 ``inboxes[].settling``                 recordings that are still being written
+``inboxes[].ignored``                  files that are no recordings, by their content (texts are not counted)
 ``inboxes[].waiting``, ``.done``       recordings by state
 ``inboxes[].failed``                   as above
 ``backup.last``                        null where there is none
@@ -185,6 +186,7 @@ def _inbox(watched: WatchedInbox, intake: Intake) -> dict[str, Any]:
         },
         "problem": watched.problem,
         "settling": intake.settling(watched.section.path),
+        "ignored": len(watched.ignored),
     }
 
 
@@ -240,6 +242,7 @@ def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
             "watch": by_name.get(section.name, {}).get("watch"),
             "problem": by_name.get(section.name, {}).get("problem", ""),
             "settling": by_name.get(section.name, {}).get("settling", 0),
+            "ignored": by_name.get(section.name, {}).get("ignored", 0),
             **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
         }
         for section in config.inbox

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.errors import InternalError
+from asr_daemon.files.formats import looks_like_sound
 from asr_daemon.history.recordings import COMMAND_LINE
+from asr_daemon.history.states import RecordingState
 from asr_daemon.inboxes.candidate import Candidate, candidate_of, shown_name
-from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
+from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +73,27 @@ class Admission:
         self._queue(found, sha256, inbox, profile)
         self.forget(path)
         return found
+
+    def is_recording(self, path: Path, root: Path, settle_s: float) -> bool | None:
+        """Return whether a file's first bytes show a recording; None where its writer has it open still."""
+        descriptor = open_recording(path, root)
+        try:
+            if looks_like_sound(read_head(descriptor)):
+                return True
+            found = candidate_of(path, os.fstat(descriptor))
+            return None if is_open_for_writing(descriptor) and self._settler.defer(found, settle_s) else False
+        finally:
+            os.close(descriptor)
+
+    def ignore(self, inbox: str, candidate: Candidate, *, is_told: bool) -> None:
+        """Wait no more for a recording that lay where no recording lies now."""
+        recording = self._recordings.current(candidate.path, inbox)
+        if recording is not None and recording.state is RecordingState.WAITING:
+            self._arrivals.let_go(recording)
+            self._on_queued()
+        say = log.info if is_told else log.debug
+        say("file_ignored", inbox=inbox, file=shown_name(candidate.path))
+        self.forget(candidate.path)
 
     def forget(self, path: Path) -> None:
         """Say anew whatever is wrong with that file."""

@@ -33,6 +33,7 @@ from asr_daemon.inboxes.departures import Departures
 from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.scan import is_inside, scan
 from asr_daemon.inboxes.settle import Settler
+from asr_daemon.inboxes.unsure import UnsureFiles
 from asr_daemon.inboxes.watched import WatchedInbox
 from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
 
@@ -88,6 +89,7 @@ class Intake:
             arrivals, deliverer, follower, self._recordings, self._settler, on_queued, self._must_stop
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
+        self._unsure = UnsureFiles(self._admission, shares, self._settler, clock)
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
 
@@ -172,7 +174,8 @@ class Intake:
 
     def step(self, timeout_s: float | None) -> None:
         """Hear what woke, look there, and take in what has settled."""
-        wakes = self._gather(IDLE_S if timeout_s is None else min(IDLE_S, max(0.0, timeout_s)))
+        most_s = 0.0 if self._unsure else IDLE_S
+        wakes = self._gather(most_s if timeout_s is None else min(most_s, max(0.0, timeout_s)))
         with self._lock:
             whole = {name for name, path in wakes if path is None}
             for name in whole:
@@ -182,16 +185,21 @@ class Intake:
                 if path is not None and name in self.inboxes and name not in whole:
                     self._look(self.inboxes[name], path)
             settled = self._settler.take_settled()
+        self._unsure.add(settled)
         for candidate in settled:
             if self._must_stop():
                 return
             watched = self._inbox_of(candidate.path)
-            if watched is None:
-                continue
-            try:
-                self._take_in(watched, candidate)
-            except Exception as error:  # noqa: BLE001 (those behind it go on)
-                self._back_off(watched, candidate, error)
+            if watched is not None and not candidate.needs_look:
+                self._try_to_take_in(watched, candidate)
+        self._unsure.look(self._inbox_of, self._try_to_take_in, self._must_stop)
+
+    def _try_to_take_in(self, watched: WatchedInbox, candidate: Candidate) -> None:
+        """Take a settled recording in; whatever goes wrong, those behind it go on."""
+        try:
+            self._take_in(watched, candidate)
+        except Exception as error:  # noqa: BLE001
+            self._back_off(watched, candidate, error)
 
     def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
         """Return everything that woke, at least one unless the time passed."""
@@ -215,7 +223,7 @@ class Intake:
         if not is_inside(path, section.path, recursive=section.recursive):
             return
         found = look_at(path)
-        watched.seen.forget(path)  # it may have been away in between, its transcript with it
+        watched.forget(path)  # it may have been away in between, its transcript with it
         if found is not None:
             self._settler.observe(found, section.settle_s)
         else:
@@ -228,7 +236,7 @@ class Intake:
         began_s = time.thread_time()
         problems: list[str] = []
         is_whole = False
-        watched.seen.begin_scan()
+        watched.begin_scan()
         try:
             self._check_presence(watched)
             for found in scan(
@@ -244,7 +252,7 @@ class Intake:
         except (ShareUnavailableError, HistoryUnavailableError) as error:
             problems.append(str(error))
         finally:
-            watched.seen.end_scan(is_whole=is_whole)
+            watched.end_scan(is_whole=is_whole)
             watched.scanned_s = self._clock.monotonic_s()
             watched.scan_cpu_s = time.thread_time() - began_s
         if problems:
@@ -254,7 +262,7 @@ class Intake:
 
     def _is_known(self, watched: WatchedInbox, path: str, found: os.stat_result) -> bool:
         self._beat()
-        return watched.seen.is_known(path, found)
+        return watched.is_known(path, found)
 
     def _check_presence(self, watched: WatchedInbox) -> None:
         folder = watched.section.path
@@ -289,6 +297,7 @@ class Intake:
             self._settler.observe(candidate, max(section.settle_s, WHEN_CLEARED_S))  # sooner than by a scan
         else:
             if queued is not None:
+                watched.forget(queued.path)
                 watched.seen.add(queued)
 
     def _back_off(self, watched: WatchedInbox, candidate: Candidate, error: Exception) -> None:
@@ -307,7 +316,8 @@ class Intake:
 
     def _forget(self, watched: WatchedInbox, path: Path) -> None:
         """Take what lies at that path for a new file: it is gone, or somebody asks for another try."""
-        watched.seen.forget(path)
+        watched.forget(path)
+        self._unsure.forget(path)
         self._settler.forget(path)
         self._admission.forget(path)
         if os.path.lexists(path):
@@ -316,7 +326,7 @@ class Intake:
     def forget(self, inbox: str, path: Path) -> None:
         """Look at that path anew: what lay there is gone. From any thread."""
         if watched := self.inboxes.get(inbox):
-            watched.seen.forget(path)
+            watched.forget(path)
 
     def settling(self, folder: Path) -> int:
         """Return how many recordings below that folder wait for quiet."""
