@@ -34,7 +34,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recognisers[].memory_steps.process`` as above
 ``recognisers[].memory_steps.cpu``     as above
 ``in_work[]``                          the recordings in work
-``in_work[].job``, ``.inbox``, ``.file`` which
+``in_work[].job``, ``.inbox``, ``.file`` which; a file is called by its path within its inbox
 ``in_work[].recogniser``               by whom
 ``in_work[].duration_s``               its length, once it is known
 ``in_work[].recognised_s``             how much of it is recognised
@@ -51,7 +51,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``paused``                             whether `pause` holds the queue
 ``errors[]``                           the last problems, newest first
 ``errors[].recording``                 its number in `history`
-``errors[].inbox``, ``.file``          where
+``errors[].inbox``, ``.file``          where (as above)
 ``errors[].state``                     of its work, as in `history`
 ``errors[].code``                      the failure's class, as in `retry --class`
 ``errors[].problem``                   one sentence
@@ -87,6 +87,7 @@ import functools
 import os
 from collections import Counter
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
@@ -229,7 +230,7 @@ def collect(config: Config, now: datetime | None = None) -> dict[str, Any]:
     if config.history_path.exists():
         history = open_history_read_only(config.history_path)
         status["queue"] = _queue_counts(history)
-        status["errors"] = _errors(history)
+        status["errors"] = _errors(config, history)
         status["estimate"] = _estimate(history, status["in_work"], now) if live else None
         counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
         status["paused"] = _setting(history, "paused") == "1"
@@ -290,12 +291,12 @@ def _estimate(history: History, in_work: list[dict[str, Any]], now: datetime) ->
     }
 
 
-def _errors(history: History) -> list[dict[str, Any]]:
+def _errors(config: Config, history: History) -> list[dict[str, Any]]:
     return [
         {
             "recording": row["id"],
             "inbox": inbox_label(row["inbox"]),
-            "file": row["name"],
+            "file": config.shown_path(row["inbox"], Path(os.fsdecode(row["path"]))),
             "state": row["job_state"] or row["state"],
             "code": row["error_code"],
             "problem": row["error_message"] or row["problem"],

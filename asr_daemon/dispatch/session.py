@@ -264,6 +264,7 @@ class Session:
             self._endings.add(Ending(job, None))
             return
         recording, descriptor = opened
+        shown = self._around.opener.shown(recording)
         try:
             if self._keeper.current is None:
                 self.state.phase = Phase.LOADING
@@ -272,7 +273,7 @@ class Session:
             self._block_s = WHEN_CLEARED_S
             self._jobs.begin(job.id, self._receiver.engine)
             now_s = self._clock.monotonic_s()
-            self.state.in_work[job.id] = InWork(job, recording.name, recording.inbox, now_s)
+            self.state.in_work[job.id] = InWork(job, shown, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
             recogniser.send(protocol.Recognise(job.id, recording.name, job.profile, job.done), descriptor)
         finally:
@@ -282,7 +283,7 @@ class Session:
             "recognition_started",
             job=job.id,
             inbox=recording.inbox,
-            file=recording.name,
+            file=shown,
             recogniser=self.state.name,
             sha256=job.sha256,
             attempt=job.attempts,

@@ -15,7 +15,7 @@ from asr_daemon.errors import InternalError
 from asr_daemon.files.formats import looks_like_sound
 from asr_daemon.history.recordings import COMMAND_LINE
 from asr_daemon.history.states import RecordingState
-from asr_daemon.inboxes.candidate import Candidate, candidate_of, shown_name
+from asr_daemon.inboxes.candidate import Candidate, candidate_of
 from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording, read_head
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class Admission:
         settler: Settler,
         on_queued: Callable[[], None],
         must_stop: Callable[[], bool],
+        shown: Callable[[str, Path], str],
     ) -> None:
+        """Take the parts behind it; ``shown(inbox, path)`` is what people call a file."""
         self._arrivals = arrivals
         self._deliverer = deliverer
         self._follower = follower
@@ -54,6 +56,7 @@ class Admission:
         self._settler = settler
         self._on_queued = on_queued
         self._must_stop = must_stop
+        self._shown = shown
         self._complained: dict[Path, str] = {}
         self._strikes: dict[Path, tuple[tuple[int, ...], int]] = {}  # unexpected errors of a file as it is
 
@@ -92,7 +95,7 @@ class Admission:
             self._arrivals.let_go(recording)
             self._on_queued()
         say = log.info if is_told else log.debug
-        say("file_ignored", inbox=inbox, file=shown_name(candidate.path))
+        say("file_ignored", inbox=inbox, file=self._shown(inbox, candidate.path))
         self.forget(candidate.path)
 
     def forget(self, path: Path) -> None:
@@ -121,7 +124,7 @@ class Admission:
             "recording_queued",
             job=queued.job,
             inbox=inbox,
-            file=shown_name(found.path),
+            file=self._shown(inbox, found.path),
             sha256=sha256,
             size_bytes=found.size_bytes,
             known_content=not queued.is_new_work,
@@ -137,7 +140,7 @@ class Admission:
         if not self._is_news(candidate.path, error):
             return
         recording = self._arrivals.put_unreadable(inbox, candidate.look, error)
-        name = shown_name(candidate.path)
+        name = self._shown(inbox, candidate.path)
         log.warning("recording_not_readable", inbox=inbox, file=name, error=error.code, problem=str(error))
         self._deliverer.tell(recording, error)
 
@@ -149,7 +152,7 @@ class Admission:
         signature, strikes = self._strikes.get(candidate.path, (candidate.restless_signature, 0))
         strikes = strikes + 1 if signature == candidate.restless_signature else 1
         self._strikes[candidate.path] = (candidate.restless_signature, strikes)
-        name = shown_name(candidate.path)
+        name = self._shown(inbox, candidate.path)
         log.error("recording_not_taken_in", inbox=inbox, file=name, strikes=strikes, exc_info=error)
         internal = InternalError(f"an unexpected error before it was queued: {type(error).__name__}: {error}")
         try:
@@ -161,7 +164,7 @@ class Admission:
     def complain(self, inbox: str, candidate: Candidate, error: WorkError) -> None:
         """Say once that a file cannot be queued at present."""
         if self._is_news(candidate.path, error):
-            name = shown_name(candidate.path)
+            name = self._shown(inbox, candidate.path)
             log.warning("recording_not_queued", inbox=inbox, file=name, error=error.code, problem=str(error))
 
     def _is_news(self, path: Path, error: WorkError) -> bool:

@@ -28,7 +28,7 @@ from asr_daemon.errors import (
 from asr_daemon.files.temporary import remove_stale_temporary
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.inboxes.admission import Admission
-from asr_daemon.inboxes.candidate import Candidate, look_at, shown_name
+from asr_daemon.inboxes.candidate import Candidate, look_at
 from asr_daemon.inboxes.departures import Departures
 from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.scan import is_inside, scan
@@ -84,9 +84,16 @@ class Intake:
         self._beat = beat
         self._recordings = Recordings(history, clock)
         self._settler = Settler(clock.monotonic_s, look_at)
-        self.departures = Departures(history, arrivals, shares, clock, on_queued)
+        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._shown)
         self._admission = Admission(
-            arrivals, deliverer, follower, self._recordings, self._settler, on_queued, self._must_stop
+            arrivals,
+            deliverer,
+            follower,
+            self._recordings,
+            self._settler,
+            on_queued,
+            self._must_stop,
+            self._shown,
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._unsure = UnsureFiles(self._admission, shares, self._settler, clock)
@@ -139,6 +146,9 @@ class Intake:
         """Whether to end; who asks makes a step."""
         self._beat()
         return self._stopping.is_set()
+
+    def _shown(self, inbox: str, path: Path) -> str:
+        return self.config.shown_path(inbox, path)
 
     def stop(self) -> None:
         """End the loop soon."""
@@ -244,7 +254,7 @@ class Intake:
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),
                 on_problem=lambda path, error: problems.append(f"{path}: {error.strerror}"),
-                on_temporary=self._remove_temporary,
+                on_temporary=functools.partial(self._remove_temporary, section.name),
             ):
                 self._settler.observe(found, section.settle_s)
             self.departures.look(section.name, functools.partial(self._forget, watched))
@@ -271,9 +281,9 @@ class Intake:
             watched.presence = presence
             self._settings.remember_presence(folder, presence.to_json())
 
-    def _remove_temporary(self, path: Path) -> None:
+    def _remove_temporary(self, inbox: str, path: Path) -> None:
         if remove_stale_temporary(path, now_s=self._clock.now().timestamp()):
-            log.info("stale_temporary_removed", file=path.name)
+            log.info("stale_temporary_removed", inbox=inbox, file=self._shown(inbox, path))
 
     # ------------------------------------------------------------------ hashed and queued
 
@@ -290,7 +300,10 @@ class Intake:
             self._admission.tell_unreadable(section.name, candidate, error)
         except RecordingGoneError as error:
             log.debug(
-                "recording_changed", inbox=section.name, file=shown_name(candidate.path), problem=str(error)
+                "recording_changed",
+                inbox=section.name,
+                file=self._shown(section.name, candidate.path),
+                problem=str(error),
             )
         except WorkError as error:
             self._admission.complain(section.name, candidate, error)
