@@ -41,7 +41,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recognisers[].memory_steps.process`` as above
 ``recognisers[].memory_steps.cpu``     as above
 ``in_work[]``                          the recordings in work
-``in_work[].job``, ``.inbox``, ``.file`` which
+``in_work[].job``, ``.inbox``, ``.file`` which; a file is called by its path within its inbox
 ``in_work[].recogniser``               by whom
 ``in_work[].duration_s``               its length, once it is known
 ``in_work[].recognised_s``             how much of it is recognised
@@ -58,7 +58,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``paused``                             whether `pause` holds the queue
 ``errors[]``                           the last problems, newest first
 ``errors[].recording``                 its number in `history`
-``errors[].inbox``, ``.file``          where
+``errors[].inbox``, ``.file``          where (as above)
 ``errors[].state``                     of its work, as in `history`
 ``errors[].code``                      the failure's class, as in `retry --class`
 ``errors[].problem``                   one sentence
@@ -77,6 +77,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].hashing.size_bytes``       its size
 ``inboxes[].hashing.hashed_bytes``     how much of it was read
 ``inboxes[].hashing.elapsed_s``        since it was begun
+``inboxes[].ignored``                  files that are no recordings, by their content (texts are not counted)
 ``inboxes[].waiting``, ``.done``       recordings by state
 ``inboxes[].failed``                   as above
 ``backup.last``                        null where there is none
@@ -99,6 +100,7 @@ import os
 import time
 from collections import Counter
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
@@ -210,15 +212,16 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
         },
         "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
         "settling": parts.intake.settling(watched.section.path),
-        "hashing": _hashing(parts.intake.reading(watched.section.name)),
+        "ignored": len(watched.ignored),
+        "hashing": _hashing(parts, parts.intake.reader.progress(watched.section.name), watched.section.name),
     }
 
 
-def _hashing(progress: Progress | None) -> dict[str, Any] | None:
+def _hashing(parts: Parts, progress: Progress | None, inbox: str) -> dict[str, Any] | None:
     if progress is None:
         return None
     return {
-        "file": shown_name(progress.path),
+        "file": parts.config.shown_path(inbox, progress.path),
         "size_bytes": progress.size_bytes,
         "hashed_bytes": progress.read_bytes,
         "elapsed_s": round(time.monotonic() - progress.began_s, 1),
@@ -231,7 +234,7 @@ def status_line(parts: Parts) -> str:
         f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
         for work in parts.dispatcher.in_work[:2]
     ]
-    for progress in filter(None, map(parts.intake.reading, list(parts.intake.inboxes))):
+    for progress in filter(None, map(parts.intake.reader.progress, list(parts.intake.inboxes))):
         done = _percent(progress.read_bytes, progress.size_bytes) or 0
         told.append(f"reading {shown_name(progress.path)} {done}%")
     together = _together(parts.dispatcher.states)
@@ -276,7 +279,7 @@ def collect(
     if config.history_path.exists():
         history = open_history_read_only(config.history_path)
         status["queue"] = _queue_counts(history)
-        status["errors"] = _errors(history)
+        status["errors"] = _errors(config, history)
         status["estimate"] = _estimate(history, status["in_work"], now) if live else None
         counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
         status["paused"] = _setting(history, "paused") == "1"
@@ -290,6 +293,7 @@ def collect(
             "problem": by_name.get(section.name, {}).get("problem", ""),
             "settling": by_name.get(section.name, {}).get("settling", 0),
             "hashing": by_name.get(section.name, {}).get("hashing"),
+            "ignored": by_name.get(section.name, {}).get("ignored", 0),
             **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
         }
         for section in config.inbox
@@ -337,12 +341,12 @@ def _estimate(history: History, in_work: list[dict[str, Any]], now: datetime) ->
     }
 
 
-def _errors(history: History) -> list[dict[str, Any]]:
+def _errors(config: Config, history: History) -> list[dict[str, Any]]:
     return [
         {
             "recording": row["id"],
             "inbox": inbox_label(row["inbox"]),
-            "file": row["name"],
+            "file": config.shown_path(row["inbox"], Path(os.fsdecode(row["path"]))),
             "state": row["job_state"] or row["state"],
             "code": row["error_code"],
             "problem": row["error_message"] or row["problem"],

@@ -83,6 +83,9 @@ class Deliverer:
         """Put right what an older release left behind."""
         self._recordings.wake_held()
 
+    def _shown(self, recording: Recording) -> str:
+        return self.config.shown_path(recording.inbox, recording.path)
+
     # ------------------------------------------------------------------ which
 
     def deliver_all(self) -> int:
@@ -126,7 +129,7 @@ class Deliverer:
 
     def _attempt(self, filed: Filed) -> Exception | None:
         recording = filed.recording
-        bound = log.bind(job=recording.job, inbox=recording.inbox, file=recording.name)
+        bound = log.bind(job=recording.job, inbox=recording.inbox, file=self._shown(recording))
         inbox = self.config.find_inbox(recording.inbox)
         problem: Exception
         try:
@@ -200,7 +203,7 @@ class Deliverer:
             with self._lock:
                 self._write_failure(inbox, filed, error)
         except WorkError as problem:
-            log.warning("failure_file_not_written", file=filed.recording.name, problem=str(problem))
+            log.warning("failure_file_not_written", file=self._shown(filed.recording), problem=str(problem))
 
     def _write_failure(self, inbox: InboxSection, filed: Filed, error: WorkError) -> None:
         """Tell the people in the share, in a file beside the recording."""

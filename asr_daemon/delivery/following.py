@@ -95,7 +95,7 @@ class Follower:
             "recording_moved",
             job=recording.job,
             inbox=inbox,
-            file=look.name,
+            file=self._deliverer.config.shown_path(inbox, look.path),
             before=os.fsencode(recording.path).decode("utf-8", "replace"),
         )
         if is_other_work:

@@ -104,7 +104,10 @@ class Outputs:
                 except OSError as error:
                     raise write_error(path, error) from None
             elif found is not None and output.written_sha256:
-                log.info("edited_transcript_kept", file=path.name)
+                log.info(
+                    "edited_transcript_kept",
+                    file=os.fsencode(path.relative_to(root)).decode("utf-8", "replace"),
+                )
             forget_output(self._history, path)
 
     def take_back(self, recording: int, fallback_dir: Path) -> None:

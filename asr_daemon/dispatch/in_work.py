@@ -30,7 +30,7 @@ class InWork:
     """A job that a recogniser has in hand."""
 
     job: Job
-    name: str
+    name: str  # its path within the inbox
     inbox: str
     began_s: float
     duration_ms: int = 0

@@ -244,6 +244,7 @@ class Session:
             self._endings.add(Ending(job, None))
             return
         recording, descriptor, profile = opened.recording, opened.descriptor, opened.profile
+        shown = self._around.opener.shown(recording)
         try:
             if self._keeper.current is None:
                 self.state.phase = Phase.LOADING
@@ -253,7 +254,7 @@ class Session:
             self._jobs.begin(job.id, self._receiver.engine, profile)
             now_s = self._clock.monotonic_s()
             order = next(self._orders)
-            self.state.in_work[order] = InWork(job, recording.name, recording.inbox, now_s)
+            self.state.in_work[order] = InWork(job, shown, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
             recogniser.send(protocol.Recognise(order, job.id, recording.name, profile, job.done), descriptor)
         finally:
@@ -263,7 +264,7 @@ class Session:
             "recognition_started",
             job=job.id,
             inbox=recording.inbox,
-            file=recording.name,
+            file=shown,
             recogniser=self.state.name,
             sha256=job.sha256,
             attempt=job.attempts,

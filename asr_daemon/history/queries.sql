@@ -338,7 +338,7 @@ SELECT count(*) AS jobs FROM jobs WHERE state = 'queued'
 SELECT inbox, state, count(*) AS recordings FROM recordings WHERE state <> 'superseded' GROUP BY inbox, state
 
 -- recent_errors: what went wrong last
-SELECT recordings.id, recordings.inbox, recordings.name, recordings.state, recordings.problem,
+SELECT recordings.id, recordings.inbox, recordings.path, recordings.state, recordings.problem,
     jobs.state AS job_state, jobs.error_code, jobs.error_message, jobs.finished_at
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.state <> 'superseded' AND recordings.state <> 'gone'

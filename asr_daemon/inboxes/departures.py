@@ -17,6 +17,7 @@ from asr_daemon.errors import InboxGoneError
 from asr_daemon.history.outputs import FailureFile, failure_files, forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recording, Recordings
 from asr_daemon.history.states import RecordingState
+from asr_daemon.inboxes.candidate import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -31,7 +32,10 @@ log = structlog.get_logger()
 
 
 class Departures:
-    """Notices what is gone; ``on_change`` is called when work was withdrawn or asked for."""
+    """Notices what is gone; ``on_change`` is called when work was withdrawn or asked for.
+
+    ``shown(inbox, path)`` is what people call a file.
+    """
 
     def __init__(
         self,
@@ -40,12 +44,14 @@ class Departures:
         shares: Shares,
         clock: Clock,
         on_change: Callable[[], None] = lambda: None,
+        shown: Callable[[str, Path], str] = lambda _inbox, path: shown_name(path),
     ) -> None:
         self._history = history
         self._recordings = Recordings(history, clock)
         self._arrivals = arrivals
         self._shares = shares
         self._on_change = on_change
+        self._shown = shown
 
     def look(self, inbox: str, forget: Callable[[Path], None]) -> None:
         """Look after every recording of an inbox that waits or failed; its share is there."""
@@ -88,12 +94,22 @@ class Departures:
         """Wait no more for recordings of an inbox that is not configured; if it returns, they are found."""
         for recording in self._recordings.strangers(inboxes):
             self._arrivals.let_go(recording)
-            log.info("recording_given_up", inbox=recording.inbox, file=recording.name, job=recording.job)
+            log.info(
+                "recording_given_up",
+                inbox=recording.inbox,
+                file=self._shown(recording.inbox, recording.path),
+                job=recording.job,
+            )
         self._on_change()
 
     def _let_go(self, recording: Recording) -> None:
         self._arrivals.let_go(recording)
-        log.info("recording_gone", inbox=recording.inbox, file=recording.name, job=recording.job)
+        log.info(
+            "recording_gone",
+            inbox=recording.inbox,
+            file=self._shown(recording.inbox, recording.path),
+            job=recording.job,
+        )
         self._on_change()
 
     def _forget(self, failure: FailureFile, *, is_removed: bool) -> None:
@@ -108,4 +124,5 @@ class Departures:
         if failure.job is not None:
             self._arrivals.retry(failure.recording)
             self._on_change()
-        log.info("retry_asked", inbox=inbox, file=failure.recording_path.name, by="failure file deleted")
+        shown = self._shown(inbox, failure.recording_path)
+        log.info("retry_asked", inbox=inbox, file=shown, by="failure file deleted")

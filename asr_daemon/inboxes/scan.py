@@ -98,14 +98,13 @@ class _Look:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     name = entry.name
-                    if is_candidate(name):
-                        if entry.is_file(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
+                        if is_candidate(name):
                             self._consider(entry, prefix, found)
-                    elif entry.is_dir(follow_symlinks=False):
-                        if not is_junk_folder(name):
-                            folders.append(name)
-                    elif name[0] == "." and is_stale_temporary(name):
-                        self.on_temporary(Path(prefix + name))
+                        elif name[0] == "." and is_stale_temporary(name):
+                            self.on_temporary(Path(prefix + name))
+                    elif entry.is_dir(follow_symlinks=False) and not is_junk_folder(name):
+                        folders.append(name)
         finally:
             os.close(fd)
         return found, folders

@@ -91,6 +91,15 @@ class Figures:
             ),
         )
 
+        yield _gauge(
+            "ignored_files",
+            "Files in an inbox that are no recordings, by their content.",
+            *(
+                (len(watched.ignored), {"inbox": name})
+                for name, watched in list(self._parts.intake.inboxes.items())
+            ),
+        )
+
     def _queue(self) -> Iterator[Metric]:
         history = self._parts.history
         counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}

@@ -88,14 +88,14 @@ def _table(*columns: str) -> Table:
 
 
 def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
-    table = _table("inbox", "done", "waiting", "failed", "settling", "watched by", "folder")
+    table = _table("inbox", "done", "waiting", "failed", "settling", "ignored", "watched by", "folder")
     for inbox in inboxes:
         watched = (inbox["watch"] or {}).get("mode", "-")
         folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "")
         if hashing := inbox.get("hashing"):
             done = hashing["hashed_bytes"] * 100 // max(1, hashing["size_bytes"])
             folder += f"  (reading {hashing['file']}, {done}%)"
-        counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling")]
+        counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling", "ignored")]
         table.add_row(inbox["name"], *counts, watched, folder)
     return table
 

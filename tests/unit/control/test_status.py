@@ -91,7 +91,7 @@ def test_every_key_is_documented_and_every_documented_key_is_there(running: Runn
     parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
-    running.parts.intake._lane("inbox").progress = progress
+    running.parts.intake.reader._lane("inbox").progress = progress
     assert collected(running.config)["estimate"]
     assert keys_of(collected(running.config)) - parents == documented() - parents
 

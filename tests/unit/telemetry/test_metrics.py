@@ -67,6 +67,18 @@ def test_queue_and_the_age_of_its_oldest(watched: Watched) -> None:
     assert watched.figures()["queue_jobs", "running"] == 1
 
 
+def test_files_that_are_no_recordings_are_counted(watched: Watched) -> None:
+    """By inbox: something there is called as nobody expects, or should not lie there."""
+    watched.parts.intake.watch()
+    assert watched.figures()["ignored_files", "inbox"] == 0
+    (watched.inbox / "a.xyz").write_bytes(b"x")
+    for _ in range(2):
+        watched.parts.intake.wake("inbox", None)
+        watched.parts.intake.step(0.0)
+        watched.time.pass_s(60.0)
+    assert watched.figures()["ignored_files", "inbox"] == 1
+
+
 def test_retried_work_waits_from_now_on(watched: Watched) -> None:
     """A recording of last year that somebody tries again is no old queue."""
     recording = watched.put()
