@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
+from asr_daemon.itn.characters import MASK, NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
-from asr_daemon.itn.numerals import cardinal
+from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 from asr_daemon.itn.words import starts_word
 
@@ -56,9 +56,14 @@ _ONE_LIANG_OF = re.compile("[酒白肉茶牛黄银]")
 _WEIGHED = re.compile("斤$")
 _THOUSANDS = re.compile("[一二两三四五六七八九]千(?:瓦|克(?!拉)|卡(?!路里)|赫|帕|伏|焦)")
 _UNIT = re.compile(f"(?P<number>{render.NUMBER})(?P<unit>{MEASURE})")
+_AMOUNT_THEN = re.compile(  # behind 一年: 收入也就二三十万
+    f"[^{NUMERALS}，。、！？,.到至的前后内]{{0,6}}?(?P<few>好?几|数|上)?(?P<run>{N})(?![点几])(?:[到至](?P<last>{N}))?"
+)
 _DURATION = re.compile(
     f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?:(?P<tenth>{D}){NOT_N}(?!几|{CLASSIFIER}|{MEASURE}))?(?![杀懂变])"
 )
+_PACE = re.compile(f"(?P<minute>{N})分(?P<second>{N})(?![{NUMERALS}点秒])(?!{CLASSIFIER}|{MEASURE})")
+_PACE_BEFORE = re.compile("(?:配速|用时|耗时|成绩|跑了|跑出|跑进|游了|游出|时长|计时|还剩)[是在到为]?了?$")
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
 _DEGREES_BEFORE = re.compile(
     "(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|[东西]经|[南北]纬|减|加|烧|用|调|是|在|"
@@ -153,6 +158,15 @@ def duration(seen: Seen, start: int, _end: int) -> Reading | None:
     return written(match.span(), "unit", "minutes_and_seconds", *edits)
 
 
+def pace(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read a runner's time without its 秒, 配速五分三十."""
+    match = _PACE.match(seen.masked, start) if seen.ends(_PACE_BEFORE, start) else None
+    if not match:
+        return None
+    edits = group(match, "minute", render.integer), group(match, "second", render.minute)
+    return written(match.span(), "unit", "minutes_and_seconds", *edits)
+
+
 def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 两 as the weight of 50 g: 五斤三两, 二两酒."""
     match = (_LIANG_AFTER_JIN if seen.ends(_WEIGHED, start) else _LIANG).match(seen.masked, start)
@@ -164,6 +178,19 @@ def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     return written(match.span(), "unit", "liang", group(match, "number", render.label))
 
 
+def then_stays(seen: Seen, place: int) -> bool:
+    """Return whether the amount of 一年收入二三十万 and 一年产量六到七百吨 stays, and the phrase with it."""
+    match = _AMOUNT_THEN.match(seen.text, place)
+    if not match:
+        return False
+    run = match["run"]
+    open_range = match["last"] and match["last"][-1] in "百千万亿" and len(run) == 1
+    about = (
+        cardinal(run) is None and not is_digit_string(run) and MASK not in seen.masked[place : match.end()]
+    )
+    return bool(open_range or about or match["few"])
+
+
 def unit(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read a number with a physical unit, a currency, 年, 岁, 小时, 号线 and the like; 八千瓦 is open."""
     if _THOUSANDS.match(seen.masked, start):
@@ -171,4 +198,6 @@ def unit(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _UNIT.match(seen.masked, start)
     if not match or cardinal(match["number"]) is None:
         return None
+    if match["number"] == "一" and then_stays(seen, match.end()):
+        return stays(start, match.end(), "whole_stays")
     return written(match.span(), "unit", "number_and_unit", group(match, "number", render.number))

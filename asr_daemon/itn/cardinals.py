@@ -14,7 +14,7 @@ from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
 
 _NUMBER = re.compile(render.NUMBER + NOT_N)
 _MINUS_COUNTS = re.compile("[场局球楼层号责重荷载担债盈伤]|于|有")
-_ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N}")
+_ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)第?(?P<last>{N}){NOT_N}")
 _UNTIL = re.compile(f"(?:到|至)(?P<last>{N}){NOT_N}(?!{CLASSIFIER}|点)")
 _SHARED = re.compile(f"(?P<first>{N})(?:到|至|~|—)(?P<last>{N}){NOT_N}")
 _RANKED = re.compile("(?P<digit>[两二三四五六七八九])(?:[百千]万?|[百千万]亿)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
+from asr_daemon.itn.amounts import then_stays
 from asr_daemon.itn.characters import NUMERALS, D, N
 from asr_daemon.itn.context import DAY_AFTER, MONTH_BEFORE
 from asr_daemon.itn.numerals import cardinal, is_digit_string
@@ -110,6 +111,8 @@ def year(seen: Seen, start: int, end: int) -> Reading | None:
     if not match:
         return None
     run = match["year"]
+    if run == "一" and then_stays(seen, match.end()):
+        return stays(start, match.end(), "whole_stays")
     open_pair = len(run) == _PAIR and is_digit_string(run) and _approximate(run)
     told = _YEAR_TELLS.match(seen.text, end) or seen.ends(_BC, start) or seen.ends(_YEAR_BEFORE, start)
     bought = run in _SURELY_YEARS and _YEAR_BOUGHT.match(seen.text, end)

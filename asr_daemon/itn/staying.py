@@ -13,6 +13,7 @@ from asr_daemon.itn.characters import LONGEST_RUN, MASK, NUMERALS, RUN
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.fixed import STAYING
 from asr_daemon.itn.holidays import eleven_is_holiday
+from asr_daemon.itn.names import years_of_eras
 from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.words import begins_word, starts_word
 
@@ -110,6 +111,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
     first, last = max(word[0], start), min(word[1], end)
     left, right = text[start:first], text[last:end]
     whole = text[start:end]
+    if text[word[0] : last] in _PEOPLE and last == end and text[word[0] - 1 : word[0]] in ("老", "小", "大"):
+        return text[end : end + 1] not in ("点", "号")  # 老王|五点
     if word[0] == start and _NUMBER_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]):
         return False
     if not left and not right:
@@ -191,23 +194,41 @@ def mask_staying(text: str, words: ProtectedWords) -> str:
             continue
         for match in pattern.finditer(text):
             mask.hide(*match.span())
+    for place in years_of_eras(text):
+        mask.hide(*place)
     position = 0
     while run := RUN.search(text, position):
-        start, end = run.span()
-        position = end
-        beside = text[start - 1 : start] + text[end : end + 1]
-        if end - start > LONGEST_RUN or any(
-            character.isdecimal() or character in "%‰" for character in beside
-        ):
-            mask.hide(start, end)
-            continue
-        if eleven_is_holiday(text, start, end):
-            mask.hide(start, end)
-            continue
-        start = _weekday(mask, start, end)
-        if _kilo(text, start, end):
-            mask.hide(end - 1, end)
-            end -= 1
-        if start < end:
-            _words(mask, start, end, words)
+        start, position = run.span()
+        _run(mask, start, position, words)
     return str(mask)
+
+
+def _run(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
+    """Mask what stays of a run of numerals."""
+    text = mask.text
+    beside = text[start - 1 : start] + text[end : end + 1]
+    if end - start > LONGEST_RUN or any(character.isdecimal() or character in "%‰" for character in beside):
+        mask.hide(start, end)
+        return
+    if eleven_is_holiday(text, start, end):
+        mask.hide(start, end)
+        return
+    start = _weekday(mask, _eleven_then_word(mask, start, end, words), end)
+    if _kilo(text, start, end):
+        mask.hide(end - 1, end)
+        end -= 1
+    if start < end:
+        _words(mask, start, end, words)
+
+
+def _eleven_then_word(mask: _Mask, start: int, end: int, words: ProtectedWords) -> int:
+    """Mask the holiday of 十一|一直; return where the rest of the run begins."""
+    word = start + 2
+    if not mask.text.startswith("十一", start) or word >= end:
+        return start
+    if not any(first == word for first, _ in words.around(mask.text, word, end)):
+        return start
+    if not eleven_is_holiday(mask.text, start, word):
+        return start
+    mask.hide(start, word)
+    return word

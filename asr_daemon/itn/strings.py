@@ -15,6 +15,7 @@ _PART = re.compile(N)
 _DECIMAL = re.compile(f"{render.NUMBER}(?!{FEW})")
 _HOUR_AND_HOUR = re.compile(f"(?P<hour>{N})点{D}点")
 _AFTER_LETTER = re.compile(f"(?P<major>{D})点(?P<minor>{N})(?![{NUMERALS}点])")
+_NUMBERED_BEFORE = re.compile("(?:内核|版本号?|固件|驱动|安卓|鸿蒙|引擎)(?:是|到|为|升级?到)?$")
 _COURT_BEFORE = re.compile("[京津沪渝冀晋辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新]$")
 _COURT_AFTER = re.compile("[民刑行执知破][初终再申辖特监保破]|[执破](?!行)")
 _COUNTED_FIRST = re.compile("[是来]|首先|方面")
@@ -63,6 +64,7 @@ _UNITS = frozenset(
     ]
 )
 _AFTER_ONE_LETTER_COUNTS = re.compile("[个位名次件天直起定共旦般样致切些大小]")
+_THINGS = re.compile("[个位名次件天起]")
 _AFTER_LETTER_COUNTS = re.compile(
     f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
     f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
@@ -73,7 +75,7 @@ _AFTER_LETTER_COUNTS = re.compile(
 def version(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read two points and more: 二点零点一, 一九二点一六八点一点一."""
     match = _VERSION.match(seen.masked, start)
-    if not match and _LETTER_BEFORE.search(seen.before(start)):
+    if not match and (_LETTER_BEFORE.search(seen.before(start)) or seen.ends(_NUMBERED_BEFORE, start)):
         match = _AFTER_LETTER.match(seen.masked, start)  # Python三点十
     if not match:
         return None
@@ -146,6 +148,8 @@ def _after_letter(seen: Seen, start: int, end: int, run: str) -> bool:
     if run == "一" and (len(before["word"]) > 1 or before["blank"]):
         return False  # APP一打开
     counts = _AFTER_ONE_LETTER_COUNTS if len(before["word"]) == 1 else _AFTER_LETTER_COUNTS
+    if len(before["word"]) == len(run) - 1 == 1:
+        counts = _THINGS  # G四五|大广高速
     return not counts.match(seen.text, end)
 
 
