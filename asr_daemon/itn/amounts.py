@@ -22,7 +22,7 @@ _MONEY = re.compile(
 )
 _JIAO = re.compile(f"(?P<jiao>{N})[毛角](?P<fen>{D}){NOT_N}(?:分(?!钟|之))?(?!{CLASSIFIER})")
 _COINS = re.compile(
-    "(?P<coins>[一二两四五六七八九])毛(?![病巾衣孩发利孔笔重豆坯线绒皮茸遂泽])|"
+    "(?P<coins>[一二两三四五六七八九])毛(?![病巾衣孩发利孔笔重豆坯线绒皮茸遂泽])|"
     "(?P<counted>[一二两三四五六七八九])(?=[毛角分]钱)"
 )
 _YUAN = re.compile(f"(?P<yuan>{D}|两)块(?!钱)")

@@ -14,9 +14,9 @@ _HOW_MANY = {"两": 2, "三": 3, "四": 4, "五": 5}
 _YEARS = re.compile("(?:19|20)[0-9][0-9]")
 _YEARS_AFTER = re.compile("年|这|[两三四五]年|[级届]|财年|年度")
 _COUNTED = re.compile(
-    "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部|周(?![边围一二三四五六日末])|年级|季度|小时|分钟|份)"
+    "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部(?![队门])|周(?![边围一二三四五六日末])|年级|季度|小时|分钟|份)"
 )
-_BITS = re.compile("(?:一二八|二五六|五一二|一九二|三八四)位")
+_KNOWN = re.compile("(?:一二八|二五六|五一二|一九二|三八四)位|三六[五六]天")
 _MODEL_YEAR = re.compile("(?:一九|二零)..款")
 _LISTED = re.compile("[章节条款期届类点组项周季名讲课回集部卷册批轮场]|产业")
 _DIALLED = re.compile("打(?:了|过)?$")
@@ -79,7 +79,7 @@ def counted(seen: Seen, start: int, end: int) -> Reading | None:
         run[-1] in "零〇幺"
         or not (times or seen.follows(_COUNTED, end))
         or _MODEL_YEAR.match(seen.text, start)
-        or _BITS.match(seen.text, start)
+        or _KNOWN.match(seen.text, start)
     ):
         return None
     head = run[:-1]

@@ -32,7 +32,7 @@ _COUNTING = "一二两三四五六七八九"
 _COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)|等[奖座舱品功]")
 _OPEN = re.compile("个(?!月|半月|星期)|[位名家台套款种份手组人]")
 _NUMBERS = re.compile(
-    "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
+    "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|部(?![分门委队位件])|科(?!技|目|学|研)|处(?!理)|中|院|区|店|厂|队|连|标段|档|批|大[类块板任目模核优要问原措]"
 )
 
 
@@ -156,7 +156,8 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
         return
     whole = cardinal(text[start:end])
     is_one = digit == "一" or (whole is None and text[end - 2] in "万亿")  # 一百五十万|三个
-    pattern = _COUNTS_ONE if is_one else _NUMBERS
+    priced = text[start - 1 : start] in ("块", "元", "毛")  # 两块五|两根
+    pattern = _COUNTS_ONE if is_one or priced else _NUMBERS
     if whole and whole.shorthand and starts_word(text, end - 1):
         mask.hide(end - 1, end)  # 三千|二手房
         return

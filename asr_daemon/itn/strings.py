@@ -26,6 +26,7 @@ _AGED = re.compile("岁|的样子|左右|天|年纪")
 _LABELLED = re.compile(
     "(?:[A-Za-z]|码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道|[民刑行][初终]|字第?)是?[：:为]?$"
 )
+_CLASSES = re.compile("班(?![车次机])|年级|单元|季度")
 _LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
 _LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
 _LETTER_AFTER = re.compile(r"(?P<word>[A-Za-z]+)(?![A-Za-z])")
@@ -68,7 +69,7 @@ _THINGS = re.compile("[个位名次件天起]")
 _AFTER_LETTER_COUNTS = re.compile(
     f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
     f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
-    f"分[钟之]?"
+    f"分[钟之]?|价"
 )
 
 
@@ -125,6 +126,8 @@ def digits(seen: Seen, start: int, end: int) -> Reading | None:
         listed = _LISTED.match(seen.text, end)
         if (listed and len(run) <= _STRING + 1) or len(run) == _STRING:
             return stays(start, end, "list_of_digits")
+    if _CLASSES.match(seen.text, end) and list(run) == sorted(set(run), key=_RISING.find) and "零" not in run:
+        return stays(start, end, "list_of_digits")  # 三五七班
     return written((start, end), "digits", "digit_string", Edit(start, end, digit_string(run)))
 
 
