@@ -46,6 +46,7 @@ _DAYTIME_BEFORE = re.compile(f"{DAYTIME}的?$")
 _MIDNIGHT_AFTER = re.compile(
     "点(?:准时|开抢|开售|开卖|开始|上线|发布|更新|生效|截止|起(?![点义])|到|过后|抢购|[之以][前后]|左右|前|后|一过)"
 )
+_MIDNIGHT_HOUR = re.compile("[零〇]时(?:起|至|到|整|前|后|许|开始|[，。]|$)")
 _AT_LAST = re.compile("最[早晚]$")
 _EARLY_OR_LATE = re.compile("[早晚快]$")  # 早八点, 快九点; but 晚两点 is by two
 _LAST_HOUR = 24
@@ -188,6 +189,7 @@ def o_clock(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 时 as an hour after a daytime, or where the hour has two figures."""
     match = _HOUR.match(seen.masked, start)
     number = cardinal(match["hour"]) if match else None
-    if not match or number is None or not (number.several or _daytime(seen, start)):
+    midnight = number is not None and number.value == 0 and _MIDNIGHT_HOUR.match(seen.text, start)
+    if not match or number is None or not (number.several or _daytime(seen, start) or midnight):
         return None
     return written(match.span(), "clock", "hour", group(match, "hour", render.hour))

@@ -8,6 +8,7 @@ import re
 from asr_daemon.itn.characters import DIGIT_VALUES, NUMERALS, D
 from asr_daemon.itn.numerals import cardinal, digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
+from asr_daemon.itn.words import begins_word
 
 _YEAR_CHARS = 4
 _HOW_MANY = {"两": 2, "三": 3, "四": 4, "五": 5}
@@ -69,6 +70,13 @@ def years(seen: Seen, start: int, end: int) -> Reading | None:
     return written((start, end), "date", "years_in_a_row", Edit(start, end, "、".join(found)))
 
 
+def _counts(seen: Seen, place: int) -> bool:
+    """Return whether something is counted at ``place``: 三个人, but 三|只要."""
+    return bool(seen.follows(_COUNTED, place)) and (
+        (spoken := seen.spoken or seen.text).startswith("周年", place) or not begins_word(spoken, place)
+    )
+
+
 def counted(seen: Seen, start: int, end: int) -> Reading | None:
     """Leave 五六七三个月 and 一三五三天, which are lists; part 三零六|三个人."""
     run = seen.masked[start:end]
@@ -77,7 +85,7 @@ def counted(seen: Seen, start: int, end: int) -> Reading | None:
     times = seen.text[end : end + 1] == "次" and seen.ends(_DIALLED, start)
     if (
         run[-1] in "零〇幺"
-        or not (times or seen.follows(_COUNTED, end))
+        or not (times or _counts(seen, end))
         or _MODEL_YEAR.match(seen.text, start)
         or _KNOWN.match(seen.text, start)
     ):

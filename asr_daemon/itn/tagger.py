@@ -30,7 +30,7 @@ _FIRST: tuple[tuple[Rule, str], ...] = (
     (phrases.address, "号栋幢座"),
     (amounts.duration, "分"),
     (amounts.pace, "分"),
-    (phrases.lasting, "年周岁小分天个公米吨斤升"),
+    (phrases.lasting, "年周岁小分天个公米吨斤升亩"),
     (ratios.percent, "分"),
     (ratios.fraction, "分又"),
     (cardinals.negative, ""),
