@@ -37,7 +37,7 @@ _VALUE_BEFORE = re.compile(
 _EVENT_AFTER = re.compile(
     "集合|集中|开(?![方根尔元])|签|报到|报道|打卡|上班|下班|上课|下课|上车|下车|上机|出发|出门|发车|起飞|降落|落地|抵达|到(?!"
     f"[{NUMERALS}底处了头手])|进站|出站|进场|入场|登机|起床|睡|吃饭|碰|会合|汇合|见|准时|关门|关店|接[我你他她人]|送[我你他她人]|结束|"
-    "打的?卡|检票|停检|开检|停止|放学|放行|到校|到岗|到位|到站|到家|换班|交班|交接|换岗|查房|点名|熄灯|闭馆|闭园|收摊|收工|"
+    "打的?卡|剪彩|发的?车|开的?车|首班|末班|头班|检票|停检|开检|停止|放学|放行|到校|到岗|到位|到站|到家|换班|交班|交接|换岗|查房|点名|熄灯|闭馆|闭园|收摊|收工|"
     "收盘|开盘|打烊|出摊|动身|启程|停机|首播|播出|直播|发布|更新|生效|截止|接班|接站|接机|接亲|吃|叫|醒|"
     "之前|以前|的(?:车|火车|高铁|动车|飞机|航班|电影|课|会|闹钟|班车|船|场|票)|这趟|那趟|那班|走(?!势)|过来|来接|叫我|叫醒|闹钟"
 )
@@ -58,7 +58,8 @@ _POINTS_AFTER = re.compile(f"点{POINTS_AFTER}")
 _TIME_AFTER = re.compile(f"点(?:{TIME_AFTER})")
 _RANGE_AFTER = re.compile(f"点(?:半|钟|整)?(?:到|至|—|-|~){N}点")
 _COUNTED_AFTER = re.compile(f"{CLASSIFIER}|{MEASURE}|[块元倍度]")
-_ONE_AFTER = re.compile("点(?:左右|之前|以前|之后|以后|前后|多(?![了一])|前(?![面途端台景期]))")
+_UNTIL_ONE = re.compile("(?:等|忙|睡|玩|聊|拖|改|推|排|熬|干|开|学|闹|吵|谈|喝|打|站|坐|守)到了?$")
+_ONE_AFTER = re.compile("点(?:开会|集合|出发|上课|上班|下课|下班|开始(?!怀|就不|不)|发车|起飞|开车|碰头|见面|开庭|签到|报到|准时|左右|之前|以前|之后|以后|前后|多(?![了一])|前(?![面途端台景期]))")
 _ONE = ("一", "零", "〇")
 
 
@@ -77,6 +78,7 @@ def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
         or (hour in ("零", "〇") and _MIDNIGHT_AFTER.match(seen.text, end))
         or seen.ends(_AT_LAST, start)
         or (hour not in _ONE and hour != "两" and seen.ends(_EARLY_OR_LATE, start))
+        or (hour == "一" and seen.ends(_UNTIL_ONE, start) and not seen.text.startswith("点点", end))
         or (hour == "一" and _ONE_AFTER.match(seen.text, end) and not counts)
     ):
         return True

@@ -6,6 +6,7 @@ import re
 
 from asr_daemon.itn.characters import NUMERALS
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
+from asr_daemon.itn.lists import words_of
 from asr_daemon.itn.words import begins_word
 
 _ROW = "三八|五一|五四|六一|七一|八一"
@@ -67,6 +68,6 @@ def eleven_is_holiday(text: str, start: int, end: int) -> bool:
         return True
     if _COUNTS_BEFORE.search(before):
         return bool(_SOON_BEFORE.search(before) and _SOON_AFTER.match(text, end))
-    if _SURELY.match(text, end) or begins_word(text, end):
+    if _SURELY.match(text, end) or begins_word(text, end) or text.startswith(words_of("holiday_words.txt"), end):
         return True
     return not _COUNTS_AFTER.match(text, end)

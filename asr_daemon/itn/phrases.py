@@ -44,7 +44,10 @@ _NUMBER = re.compile(N)
 def address(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 五号楼三单元六零二 whole; beside 十八号楼 the style keeps 三单元."""
     match = _ADDRESS.match(seen.masked, start)
-    if not match or not (match["entrance"] or match["floor"] or (match["yard"] and match["sign"] == "号楼")):
+    if not match:
+        return None
+    room = is_digit_string(match["room"] or "-") and match["sign"] in ("栋", "幢")  # 三栋五零一
+    if not (match["entrance"] or match["floor"] or room or (match["yard"] and match["sign"] == "号楼")):
         return None
     if match["sign"] != "号楼" and len(match["room"] or "") < _ROOM_CHARS:
         return None

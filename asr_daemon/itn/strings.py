@@ -27,6 +27,8 @@ _LABELLED = re.compile(
     "(?:[A-Za-z]|码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道|[民刑行][初终]|字第?)是?[：:为]?$"
 )
 _CLASSES = re.compile("班(?![车次机])|年级|单元|季度")
+_EVERY_OTHER = ("一三五", "二四六", "一三五七", "一三五七九", "二四六八", "三五七", "三五七九", "四六八")
+_ON_DAYS = re.compile("单号|双号|限行|晚上|早上|上午|下午|上课|休息|上班|有课|值班|单日|双日|跑步|健身|游泳|练")
 _LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
 _LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
 _LETTER_AFTER = re.compile(r"(?P<word>[A-Za-z]+)(?![A-Za-z])")
@@ -126,6 +128,8 @@ def digits(seen: Seen, start: int, end: int) -> Reading | None:
         listed = _LISTED.match(seen.text, end)
         if (listed and len(run) <= _STRING + 1) or len(run) == _STRING:
             return stays(start, end, "list_of_digits")
+    if run in _EVERY_OTHER and _ON_DAYS.match(seen.text, end):
+        return stays(start, end, "list_of_digits")
     if _CLASSES.match(seen.text, end) and list(run) == sorted(set(run), key=_RISING.find) and "零" not in run:
         return stays(start, end, "list_of_digits")  # 三五七班
     return written((start, end), "digits", "digit_string", Edit(start, end, digit_string(run)))

@@ -36,6 +36,7 @@ _FIRST: tuple[tuple[Rule, str], ...] = (
     (cardinals.negative, ""),
     (ratios.arithmetic, ""),
     (ratios.ratio, "比点"),
+    (dates.short_years, "到至年"),
     (dates.months, "到至"),
     (dates.date, "年月"),
     (dates.year, "年"),
