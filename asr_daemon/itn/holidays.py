@@ -68,6 +68,10 @@ def eleven_is_holiday(text: str, start: int, end: int) -> bool:
         return True
     if _COUNTS_BEFORE.search(before):
         return bool(_SOON_BEFORE.search(before) and _SOON_AFTER.match(text, end))
-    if _SURELY.match(text, end) or begins_word(text, end) or text.startswith(words_of("holiday_words.txt"), end):
+    if (
+        _SURELY.match(text, end)
+        or begins_word(text, end)
+        or text.startswith(words_of("holiday_words.txt"), end)
+    ):
         return True
     return not _COUNTS_AFTER.match(text, end)

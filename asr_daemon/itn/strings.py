@@ -28,7 +28,9 @@ _LABELLED = re.compile(
 )
 _CLASSES = re.compile("班(?![车次机])|年级|单元|季度")
 _EVERY_OTHER = ("一三五", "二四六", "一三五七", "一三五七九", "二四六八", "三五七", "三五七九", "四六八")
-_ON_DAYS = re.compile("单号|双号|限行|晚上|早上|上午|下午|上课|休息|上班|有课|值班|单日|双日|跑步|健身|游泳|练")
+_ON_DAYS = re.compile(
+    "单号|双号|限行|晚上|早上|上午|下午|上课|休息|上班|有课|值班|单日|双日|跑步|健身|游泳|练"
+)
 _LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
 _LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
 _LETTER_AFTER = re.compile(r"(?P<word>[A-Za-z]+)(?![A-Za-z])")
