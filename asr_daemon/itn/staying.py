@@ -157,7 +157,7 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
     whole = cardinal(text[start:end])
     is_one = digit == "一" or (whole is None and text[end - 2] in "万亿")  # 一百五十万|三个
     priced = text[start - 1 : start] in ("块", "元", "毛")  # 两块五|两根
-    pattern = _COUNTS_ONE if is_one or priced else _NUMBERS
+    pattern = _COUNTS_ONE if is_one or priced or digit == "两" else _NUMBERS  # 四百八十|两张
     if whole and whole.shorthand and starts_word(text, end - 1):
         mask.hide(end - 1, end)  # 三千|二手房
         return
