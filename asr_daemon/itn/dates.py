@@ -23,7 +23,7 @@ _YEAR_BOUGHT = re.compile(  # 一二年交的房; but 三四年买的房 is open
     "年(?:(?:[买交建盖装结参当退调考搬立开]|入职|上映)的(?!人|都|不|也|那)|(?:交|买|盖|建)[的了]?房)"
 )
 _SURELY_YEARS = ("一二", "二三", "五六", "六七", "七八", "八九")
-_SPOKEN_RANGE = re.compile("三五|一三|二四")
+_SPOKEN_RANGE = re.compile("三五")
 _DECADE = re.compile(
     "(?P<year>(?:[五六七八九]零|[六七八九]五|零零|零五|一零|一五))(?:后(?![面来天续者退卫])|年代|前后)"
 )
