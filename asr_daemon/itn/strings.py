@@ -69,7 +69,7 @@ _UNITS = frozenset(
     ]
 )
 _AFTER_ONE_LETTER_COUNTS = re.compile("[个位名次件天直起定共旦般样致切些大小]")
-_THINGS = re.compile("[个位名次件天起]")
+_THINGS = re.compile("[个位名件天起]")
 _AFTER_LETTER_COUNTS = re.compile(
     f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
     f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
