@@ -22,7 +22,7 @@ from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.reading import Which, attempts_of, each, newest, places
 from asr_daemon.history.recordings import Recordings, inbox_label
-from asr_daemon.history.search import match_query
+from asr_daemon.history.search import match_terms
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
 from asr_daemon.transcripts.writers.document import clock_time
@@ -45,6 +45,7 @@ STATES = (
 )
 REFRESH_S = 0.5
 SHOWN = 50  # without --limit
+MOST_TERMS = 20  # of a search; each is looked up by itself
 
 
 @click.command()
@@ -122,15 +123,18 @@ def history(
 def search(context: Context, text: str, inbox: str | None, limit: int, as_json: bool) -> int:
     """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found.
 
-    Words parted by blanks are all to be in one passage; "in quotation marks" they follow one another.
+    Words parted by blanks are all to be in one recording; the passages that hold them all are shown, or the
+    best for each word. "In quotation marks" they follow one another.
     Traditional and simplified, full-width and ordinary characters, large and small letters are the same;
     numbers are found as they are written and as they are said.
     """
-    phrase = match_query(text)
-    if not phrase:
+    terms = match_terms(text)
+    if not terms:
         raise UsageError("search for at least one letter, digit or Chinese character")
+    if len(terms) > MOST_TERMS:
+        raise UsageError(f"search for at most {MOST_TERMS} words at once, these are {len(terms)}")
     past, lie = open_history_read_only(context.config().history_path), Places(context.config())
-    found = places(past, phrase, inbox, limit=limit + 1)
+    found = places(past, terms, inbox, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if as_json:
         listed = [

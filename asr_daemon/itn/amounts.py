@@ -63,7 +63,9 @@ _DURATION = re.compile(
     f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?:(?P<tenth>{D}){NOT_N}(?!几|{CLASSIFIER}|{MEASURE}))?(?![杀懂变])"
 )
 _PACE = re.compile(f"(?P<minute>{N})分(?P<second>{N})(?![{NUMERALS}点秒])(?!{CLASSIFIER}|{MEASURE})")
-_PACE_BEFORE = re.compile("(?:配速|用时|耗时|成绩|跑了|跑出|跑进|游了|游出|时长|计时|还剩|公里|[米圈跑游骑走])[是在到为]?了?$")
+_PACE_BEFORE = re.compile(
+    "(?:配速|用时|耗时|成绩|跑了|跑出|跑进|游了|游出|时长|计时|还剩|公里|[米圈跑游骑走])[是在到为]?了?$"
+)
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
 _DEGREES_BEFORE = re.compile(
     "(?:温|零下|零上|升|降|高|低|差|摄氏|华氏|角|转|倾斜?|偏|到|约|[东西]经|[南北]纬|减|加|烧|用|调|是|在|"
