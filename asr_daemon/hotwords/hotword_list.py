@@ -77,12 +77,14 @@ def read_lines(path: Path) -> tuple[SourceLine, ...]:
     try:
         real = path.resolve()
     except (OSError, RuntimeError):  # a ring of links
-        raise HotwordFileError(path, "cannot be read: its links lead nowhere") from None
+        raise HotwordFileError(
+            path, "cannot be read: its links lead nowhere", "文件无法读取：链接没有指向任何文件"
+        ) from None
     reader = _Reader(root=real.parent.parent)
     try:
         reader.read(real)
     except HotwordFileError as error:
-        raise HotwordFileError(path, error.reason) from None
+        raise HotwordFileError(path, error.reason, error.chinese) from None
     return tuple(reader.lines)
 
 
@@ -131,7 +133,7 @@ class _Reader:
         except _RefusedError as error:
             return Problem(number, path, f"@include {include.target}: {error}.", error.chinese)
         except HotwordFileError as error:
-            chinese = "@include 引用的文件不存在或无法读取。"
+            chinese = f"@include 引用的文件读不了：{error.chinese}。"
             return Problem(number, path, f"@include {include.target}: the file {error.reason}.", chinese)
         return None
 
