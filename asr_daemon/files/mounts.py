@@ -43,14 +43,15 @@ class Mount:
 
 def parse_mountinfo(text: str) -> list[Mount]:
     """Return the mounts in the kernel's order: of two at one point, the later one is seen."""
-    mounts = []
-    for line in text.split("\n"):
-        before, _, after = line.partition(" - ")  # the optional fields before it vary in number
-        fields, kinds = before.split(" "), after.split(" ")
-        if len(fields) >= 6 and len(kinds) >= 2:  # noqa: PLR2004
-            point = Path(_unescape(fields[4]))
-            mounts.append(Mount(int(fields[0]), point, kinds[0], _unescape(kinds[1])))
-    return mounts
+    return [mount for line in text.split("\n") if (mount := _mount(line)) is not None]
+
+
+def _mount(line: str) -> Mount | None:
+    before, _, after = line.partition(" - ")  # the optional fields before it vary in number
+    fields, kinds = before.split(" "), after.split(" ")
+    if len(fields) < 6 or len(kinds) < 2:  # noqa: PLR2004
+        return None
+    return Mount(int(fields[0]), Path(_unescape(fields[4])), kinds[0], _unescape(kinds[1]))
 
 
 def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
@@ -59,13 +60,14 @@ def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
     None where the system does not say (no ``/proc``).
     """
     try:
-        mounts = parse_mountinfo(os.fsdecode(mountinfo.read_bytes()))
+        told = os.fsdecode(mountinfo.read_bytes())
     except OSError:
         return None
     number = _mount_number(path)
-    for mount in mounts:
-        if mount.number == number:
+    for line in told.split("\n"):  # most of the time the others need not be understood
+        if line.startswith(f"{number} ") and (mount := _mount(line)) is not None:
             return mount
+    mounts = parse_mountinfo(told)
     real = Path(os.path.realpath(path))
     found = None
     for mount in mounts:

@@ -147,7 +147,7 @@ def test_int8_segment_is_the_same_in_any_company() -> None:
     with torch.inference_mode():
         heard = family.network.encoder(*pad_features([speech[0].features], "cpu"))[0][0]
         among = family.network.encoder(*pad_features([one.features for one in everybody], "cpu"))[0][0]
-    assert (among[: len(heard)] - heard).norm() < 0.001 * heard.norm()
+    assert (among[: len(heard)] - heard).norm() < 0.004 * heard.norm()
 
 
 def test_int8_lstm_is_near() -> None:
