@@ -6,6 +6,7 @@ Fails with :class:`~asr_daemon.errors.ModelMissingError` or ``DeviceMissingError
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.segmenter.detector import Detector
     from asr_daemon.transcripts.profile import Profile
 
+KEPT_PROFILES = 8  # an inbox has one
+
 
 class Engine:
     """All models, loaded."""
@@ -73,6 +76,8 @@ class Engine:
         self._punctuator = (
             CtPunctuator(Path(setup.punctuation_folder), self.threads) if setup.punctuation_folder else None
         )
+        # Word lists are turned into tables there: for a short recording, that would be most of its cost.
+        self._postprocessors = functools.lru_cache(KEPT_PROFILES)(self._make_postprocessor)
         torch.set_num_threads(self.threads)
         memory.give_back()
         free_bytes = memory.free_bytes(self.device)
@@ -108,7 +113,10 @@ class Engine:
         return SileroDetector(self._silero, profile.max_end_silence_ms)
 
     def postprocessor(self, profile: Profile) -> Postprocessor:
-        """Return the steps after recognition for that profile."""
+        """Return the steps after recognition for a recording of that profile."""
+        return self._postprocessors(profile).for_another()
+
+    def _make_postprocessor(self, profile: Profile) -> Postprocessor:
         is_punctuated = self._abilities.is_punctuated(itn=profile.itn)
         return Postprocessor(
             profile,
