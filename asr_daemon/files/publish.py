@@ -32,12 +32,15 @@ _GONE = frozenset(
 )
 
 
-def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool = True) -> None:
+def publish(
+    path: Path, data: bytes, *, root: Path | None = None, replace: bool = True, mode: int | None = None
+) -> None:
     """Write the file, durably and at once.
 
     Whoever may list the folder may read the file, and who may add to the folder may write to it: the mode is
-    the folder's without x, and the group is the folder's, as far as the service may give it. ``root``: no
-    link is followed below that folder. ``replace=False`` raises ``FileExistsError`` where the name is taken.
+    the folder's without x, and the group is the folder's, as far as the service may give it; ``mode`` says
+    otherwise. ``root``: no link is followed below that folder. ``replace=False`` raises ``FileExistsError``
+    where the name is taken.
 
     Raises :class:`DiskFullError`, :class:`InboxReadOnlyError`, :class:`InboxGoneError` or
     :class:`WriteFailedError`, with nothing left behind.
@@ -45,7 +48,7 @@ def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool 
     try:
         folder_fd = open_folder(path.parent, root)
         try:
-            _publish_in(folder_fd, path.name, data, replace)
+            _publish_in(folder_fd, path.name, data, replace, mode)
         finally:
             os.close(folder_fd)
     except FileExistsError:
@@ -54,7 +57,7 @@ def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool 
         raise write_error(path, error) from None
 
 
-def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
+def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool, mode: int | None) -> None:
     temporary = new_temporary_name()
     fd = os.open(
         temporary,
@@ -65,7 +68,10 @@ def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
     try:
         try:
             hold(fd)
-            _let_people_read(fd, os.fstat(folder_fd))
+            if mode is None:
+                _let_people_read(fd, os.fstat(folder_fd))
+            else:
+                os.fchmod(fd, mode)
             left = memoryview(data)
             while left:
                 left = left[os.write(fd, left) :]

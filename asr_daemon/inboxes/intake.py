@@ -86,7 +86,7 @@ class Intake:
         self._beat = beat
         self._recordings = Recordings(history, clock)
         self._settler = Settler(clock.monotonic_s, look_at)
-        self.departures = Departures(history, arrivals, shares, clock, on_queued)
+        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._root_of)
         self._admission = Admission(arrivals, deliverer, follower, on_queued)
         self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
         self._lanes: dict[str, Lane] = {}
@@ -144,6 +144,9 @@ class Intake:
                 self.step(self._settler.next_due_s())
             except Exception:
                 log.exception("intake_failed")
+
+    def _root_of(self, path: Path) -> Path:
+        return self.config.root_of(path)
 
     def _must_stop(self) -> bool:
         """Whether to end; who asks makes a step."""
@@ -274,8 +277,8 @@ class Intake:
             self._settings.remember_presence(folder, presence.to_json())
 
     def _remove_temporary(self, path: Path) -> None:
-        root = next((s.path for s in self.config.inbox if s.path in path.parents), None)
-        if remove_stale_temporary(path, now_s=self._clock.now().timestamp(), root=root):
+        now_s = self._clock.now().timestamp()
+        if remove_stale_temporary(path, now_s=now_s, root=self.config.root_of(path)):
             log.info("stale_temporary_removed", file=path.name)
 
     # ------------------------------------------------------------------ hashed and queued
