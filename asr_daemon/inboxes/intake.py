@@ -33,7 +33,7 @@ from asr_daemon.inboxes.candidate import Candidate, look_at, shown_name
 from asr_daemon.inboxes.departures import Departures
 from asr_daemon.inboxes.lane import Lane, Order, Read, begin_here, begin_in_a_thread
 from asr_daemon.inboxes.presence import check_presence
-from asr_daemon.inboxes.scan import is_inside, scan
+from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watched import WatchedInbox
 from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+MOST_SHOWN_CHARS = 200  # of a path
 IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
@@ -218,7 +219,7 @@ class Intake:
     def _look(self, watched: WatchedInbox, path: Path) -> None:
         """Look at one path that an event named: a recording, or a folder that came with recordings in it."""
         section = watched.section
-        if not self._answers(watched):
+        if is_too_deep(path.parent) or not self._answers(watched):
             return
         if path.is_dir() and not path.is_symlink():
             self._scan(watched)
@@ -247,7 +248,7 @@ class Intake:
                 section.path,
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),
-                on_problem=lambda path, error: problems.append(f"{path}: {error.strerror}"),
+                on_problem=lambda path, error: problems.append(f"{_shortened(path)}: {error.strerror}"),
                 on_temporary=self._remove_temporary,
             ):
                 self._settler.observe(found, section.settle_s)
@@ -377,3 +378,9 @@ class Intake:
 
     def _inbox_of(self, path: Path) -> WatchedInbox | None:
         return next((w for w in list(self.inboxes.values()) if w.section.path in path.parents), None)
+
+
+def _shortened(path: Path) -> str:
+    """Return a path as a sentence can bear it: those in a share may be pages long."""
+    text = str(path)
+    return text if len(text) <= MOST_SHOWN_CHARS else f"{text[: MOST_SHOWN_CHARS - 40]}…{text[-39:]}"
