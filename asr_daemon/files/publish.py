@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ASTRAY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _GONE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ELOOP}
@@ -46,7 +47,7 @@ def publish(
     :class:`WriteFailedError`, with nothing left behind.
     """
     try:
-        folder_fd = open_folder(path.parent, root)
+        folder_fd = _open_for(path, root)
         try:
             _publish_in(folder_fd, path.name, data, replace, mode)
         finally:
@@ -55,6 +56,18 @@ def publish(
         raise
     except OSError as error:
         raise write_error(path, error) from None
+
+
+def _open_for(path: Path, root: Path | None) -> int:
+    """Open the folder that a file is to be written into."""
+    try:
+        return open_folder(path.parent, root)
+    except OSError as error:
+        if root is not None and error.errno in _ASTRAY and root.is_dir() and root != path.parent:
+            raise WriteFailedError(  # that of this file alone: the others of its inbox need not wait
+                f"{path.name!r} cannot be written: its folder is gone, or behind a link, which is not followed"
+            ) from None
+        raise
 
 
 def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool, mode: int | None) -> None:

@@ -94,6 +94,25 @@ def test_another_departments_file_stays_when_a_recording_was_moved(swapped: Swap
     assert swapped.theirs.read_text(encoding="utf-8") == "hr's own"
 
 
+def test_one_swapped_folder_holds_up_no_other_transcript(swapped: Swapped) -> None:
+    """Of the same inbox, in the same round: it alone waits, and goes on once the folder is back."""
+    (swapped.mine / "b.wav").write_bytes(b"behind the link")
+    swapped.settle()
+    (swapped.inbox / "c.wav").write_bytes(b"beside it")
+    swapped.settle()
+    for text in ("b", "c"):
+        swapped.finish(swapped.claim().id, text)
+    (swapped.others / "b.wav").write_bytes(b"hr's")
+    swapped.swap()
+    assert swapped.parts.deliverer.deliver_all() == 1
+    assert (swapped.inbox / "c.txt").exists()
+    assert not (swapped.others / "b.txt").exists()
+    swapped.mine.unlink()
+    (swapped.folder / "away").rename(swapped.mine)
+    assert swapped.parts.deliverer.deliver_all() == 1
+    assert (swapped.mine / "b.txt").exists()
+
+
 def test_half_written_file_of_another_folder_stays(tmp_path: Path) -> None:
     """A scan found it in the inbox; until it is removed, its folder has become a link."""
     inbox, others = tmp_path / "inbox", tmp_path / "others"
