@@ -65,7 +65,7 @@ def _open_for(path: Path, root: Path | None) -> int:
     except OSError as error:
         if root is not None and error.errno in _ASTRAY and root.is_dir() and root != path.parent:
             raise WriteFailedError(  # that of this file alone: the others of its inbox need not wait
-                f"{path.name!r} cannot be written: its folder is gone, or behind a link, which is not followed"
+                f"{path.name!r} cannot be written: its folder is gone, or is behind a link (not followed)"
             ) from None
         raise
 
