@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.errors import NotReadableError, RecordingGoneError
+from asr_daemon.files.folders import remove
 from asr_daemon.files.publish import write_error
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
@@ -100,7 +101,7 @@ class Outputs:
             found = None if output.format == FAILURE else digest_of(path, root, output.sizes)
             if output.format == FAILURE or (found is not None and output.is_as_written(found)):
                 try:
-                    path.unlink(missing_ok=True)
+                    remove(path, root if root in path.parents else path.parent)  # else: the fall-back's
                 except OSError as error:
                     raise write_error(path, error) from None
             elif found is not None and output.written_sha256:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.errors import InboxGoneError
+from asr_daemon.files.folders import remove
 from asr_daemon.history.outputs import FailureFile, failure_files, forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recording, Recordings
 from asr_daemon.history.states import RecordingState
@@ -34,7 +35,8 @@ log = structlog.get_logger()
 class Departures:
     """Notices what is gone; ``on_change`` is called when work was withdrawn or asked for.
 
-    ``shown(inbox, path)`` is what people call a file.
+    ``shown(inbox, path)`` is what people call a file; ``root_of`` returns the folder below which no link is
+    followed to a path.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Departures:
         clock: Clock,
         on_change: Callable[[], None] = lambda: None,
         shown: Callable[[str, Path], str] = lambda _inbox, path: shown_name(path),
+        root_of: Callable[[Path], Path] = lambda path: path.parent,
     ) -> None:
+        self._root_of = root_of
         self._history = history
         self._recordings = Recordings(history, clock)
         self._arrivals = arrivals
@@ -74,8 +78,8 @@ class Departures:
         for failure in failure_files(self._history, inbox):
             if not os.path.lexists(failure.recording_path):
                 was_there = os.path.lexists(failure.path)  # else it may have been moved with its recording
-                with contextlib.suppress(OSError):  # a folder that may not be written
-                    failure.path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a folder that may not be written, or is a link by now
+                    remove(failure.path, self._root_of(failure.path))
                 self._forget(failure, is_removed=was_there)
                 forget(failure.recording_path)
             elif not os.path.lexists(failure.path):

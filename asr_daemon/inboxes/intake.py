@@ -35,7 +35,7 @@ from asr_daemon.inboxes.departures import Departures
 from asr_daemon.inboxes.lane import NoRecording, Order
 from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.reader import Reader
-from asr_daemon.inboxes.scan import is_inside, scan
+from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watched import WatchedInbox
 from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
@@ -61,6 +61,7 @@ log = structlog.get_logger()
 
 WITH_PROBLEM_S = 10.0
 TOLD_IGNORED = 20  # of an inbox's files that are no recordings, those by name in the log at its usual level
+MOST_SHOWN_CHARS = 200  # of a path
 IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
@@ -93,7 +94,7 @@ class Intake:
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
-        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._shown)
+        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._shown, self._root_of)
         self._admission = Admission(arrivals, deliverer, follower, on_queued, self._recordings, self._shown)
         self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
         self.reader = Reader(
@@ -151,6 +152,9 @@ class Intake:
                 self.step(self._settler.next_due_s())
             except Exception:
                 log.exception("intake_failed")
+
+    def _root_of(self, path: Path) -> Path:
+        return self.config.root_of(path)
 
     def _must_stop(self) -> bool:
         """Whether to end; who asks makes a step."""
@@ -229,7 +233,7 @@ class Intake:
     def _look(self, watched: WatchedInbox, path: Path) -> None:
         """Look at one path that an event named: a recording, or a folder that came with recordings in it."""
         section = watched.section
-        if not self._answers(watched):
+        if is_too_deep(path.parent) or not self._answers(watched):
             return
         if path.is_dir() and not path.is_symlink():
             self._scan(watched)
@@ -258,7 +262,7 @@ class Intake:
                 section.path,
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),
-                on_problem=lambda path, error: problems.append(f"{path}: {error.strerror}"),
+                on_problem=lambda path, error: problems.append(f"{_shortened(path)}: {error.strerror}"),
                 on_temporary=functools.partial(self._remove_temporary, section.name),
             ):
                 self._settler.observe(found, section.settle_s)
@@ -288,8 +292,8 @@ class Intake:
             self._settings.remember_presence(folder, presence.to_json())
 
     def _remove_temporary(self, inbox: str, path: Path) -> None:
-        section = self.config.require_inbox(inbox)
-        if remove_stale_temporary(path, now_s=self._clock.now().timestamp(), root=section.path):
+        now_s = self._clock.now().timestamp()
+        if remove_stale_temporary(path, now_s=now_s, root=self.config.root_of(path)):
             log.info("stale_temporary_removed", inbox=inbox, file=self._shown(inbox, path))
 
     # ------------------------------------------------------------------ hashed and queued
@@ -376,3 +380,9 @@ class Intake:
 
     def _inbox_of(self, path: Path) -> WatchedInbox | None:
         return next((w for w in list(self.inboxes.values()) if w.section.path in path.parents), None)
+
+
+def _shortened(path: Path) -> str:
+    """Return a path as a sentence can bear it: those in a share may be pages long."""
+    text = str(path)
+    return text if len(text) <= MOST_SHOWN_CHARS else f"{text[: MOST_SHOWN_CHARS - 40]}…{text[-39:]}"

@@ -7,6 +7,7 @@ passed over.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -22,7 +23,14 @@ from asr_daemon.inboxes.presence import gone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Of a folder's path: beyond, what lies in it, or is written there, may have a path that the kernel refuses.
+MOST_PATH_BYTES = 4095 - 256
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def is_too_deep(folder: str | Path) -> bool:
+    """Return whether a folder's path is too long for what may lie in it."""
+    return len(os.fsencode(folder)) > MOST_PATH_BYTES
 
 
 def is_inside(path: Path, folder: Path, *, recursive: bool) -> bool:
@@ -30,6 +38,8 @@ def is_inside(path: Path, folder: Path, *, recursive: bool) -> bool:
     try:
         parents = path.relative_to(folder).parts[:-1]
     except ValueError:
+        return False
+    if is_too_deep(path.parent):
         return False
     return (recursive or not parents) and not any(is_junk_folder(part) for part in parents)
 
@@ -59,6 +69,9 @@ def scan(
         while pending:
             relative = pending.pop()
             prefix = f"{folder}/{relative}/" if relative else f"{folder}/"
+            if is_too_deep(prefix):
+                look.on_problem(folder / relative, OSError(errno.ENAMETOOLONG, "the folder lies too deep"))
+                continue
             try:
                 found, sub_folders = look.into(root_fd, relative or ".", prefix)
             except OSError as error:

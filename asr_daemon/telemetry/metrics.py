@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from asr_daemon import __version__
 from asr_daemon.clock import from_stamp
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, InboxGoneError
+from asr_daemon.files.publish import publish
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.telemetry.metrics_port import MetricsPort
 
@@ -208,17 +208,10 @@ class Metrics:
     def write(self, path: Path) -> None:
         """Write the figures to a file, whole or not at all, readable for node_exporter's user.
 
-        Raises :class:`OSError`.
+        Its folder may be one that everybody writes into. Raises
+        :class:`~asr_daemon.errors.ShareUnavailableError`.
         """
-        part = path.with_name(
-            f"{path.name}.{os.getpid()}"
-        )  # node_exporter reads names that end in .prom only
-        try:
-            part.write_bytes(generate_latest(self._registry))
-            part.chmod(0o644)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        publish(path, generate_latest(self._registry), mode=0o644)
 
 
 def _gauge(name: str, text: str, *values: Any) -> Metric:

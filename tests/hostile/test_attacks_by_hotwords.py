@@ -106,6 +106,17 @@ def test_link_in_place_of_a_list_is_not_read(
         share.read()
 
 
+def test_link_in_an_inbox_that_is_named_by_a_link_is_not_followed(share: Share, tmp_path: Path) -> None:
+    """However an administrator writes the inbox's path."""
+    (tmp_path / "inbox").symlink_to(share.finance)
+    share.finance.chmod(0o700)
+    share.places = Places((tmp_path / "inbox",))
+    share.list.symlink_to(share.salary)
+    for path in (share.list, tmp_path / "inbox" / "hotwords.txt"):
+        with pytest.raises(HotwordFileError, match="link"):
+            read_hotwords(path, share.places)
+
+
 def test_link_of_an_administrator_is_followed(share: Share) -> None:
     """In a folder where nobody else may write it points where it should."""
     share.write(share.finance / "real.txt", "顾清源")
