@@ -273,7 +273,7 @@ class Daemon:
         self._control = ControlServer(config.socket_path, self.commands.answer)
         parts.dispatcher.start()
         if watch:
-            parts.intake.watch()
+            self._watch()
         self._run_thread("intake", parts.intake.run)
         self._schedule()
         self._run_thread("schedule", self.schedule.run)
@@ -282,6 +282,13 @@ class Daemon:
             inboxes=[inbox.name for inbox in config.inbox] if watch else [],
             state_dir=str(config.state_dir),
         )
+
+    def _watch(self) -> None:
+        """Begin to watch; a history that fails now is said, and the rescans try again."""
+        try:
+            self.parts.intake.watch()
+        except HistoryUnavailableError as error:
+            log.error("inboxes_not_watched", error=error.code, problem=str(error))
 
     def run(self) -> None:
         """Run in the foreground until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
@@ -380,6 +387,7 @@ class Daemon:
             ("retention", parts.upkeep.look_after_history),
         ):
             self.schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
+        self.schedule.every(TICK_S, "state folder", parts.upkeep.look_after_state_folder)
         self.schedule.every(METRICS_S, "metrics", self._exposition.show)
         self._schedule_backup()
 

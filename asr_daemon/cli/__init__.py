@@ -16,7 +16,7 @@ from asr_daemon.cli import check, hotwords, itn, look, models, run, service, ste
 from asr_daemon.cli.context import Context
 from asr_daemon.cli.versions import version_text
 from asr_daemon.config import Config
-from asr_daemon.errors import ConfigurationError, OperatorError
+from asr_daemon.errors import ConfigurationError, OperatorError, WorkError
 from asr_daemon.printable import printable
 
 
@@ -77,9 +77,9 @@ def main() -> None:
     except BrokenPipeError:  # `asr-daemon history | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OperatorError as error:
+    except (OperatorError, WorkError) as error:
         if debug:
             raise
         click.echo(f"asr-daemon: {printable(str(error), lines=True)}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(error.exit_code if isinstance(error, OperatorError) else 1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+PAUSE_S = 1.0  # after a round that failed
 IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
@@ -89,12 +90,15 @@ class Intake:
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._failure = ""  # of the last round
+        self._is_watching = False
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
 
     # ------------------------------------------------------------------ life
 
     def watch(self) -> None:
-        """Begin to watch the inboxes of the configuration."""
+        """Begin to watch the inboxes of the configuration; where that fails, the next tick tries it again."""
+        self._is_watching = True
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
         for section in self.config.inbox:
             watched = WatchedInbox.of(section, self._settings, self._recordings, self._clock, self.wake)
@@ -130,8 +134,20 @@ class Intake:
         while not self._must_stop():
             try:
                 self.step(self._settler.next_due_s())
-            except Exception:
-                log.exception("intake_failed")
+                self._failure = ""
+            except HistoryUnavailableError as error:
+                if self._is_news(error):
+                    log.warning("intake_failed", error=error.code, problem=str(error))
+            except Exception as error:
+                if self._is_news(error):
+                    log.exception("intake_failed")
+            if self._failure:
+                self._stopping.wait(PAUSE_S)
+
+    def _is_news(self, error: Exception) -> bool:
+        said = f"{type(error).__name__}: {error}"
+        is_news, self._failure = said != self._failure, said
+        return is_news
 
     def _must_stop(self) -> bool:
         """Whether to end; who asks makes a step."""
@@ -140,6 +156,7 @@ class Intake:
 
     def stop(self) -> None:
         """End the loop soon."""
+        self._is_watching = False
         self._stopping.set()
         self._wakes.put(("", None))
         self._stop_watching()
@@ -158,6 +175,10 @@ class Intake:
     def tick(self) -> None:
         """Wake for the rescans that are due, and look after the observers; the scheduler calls it."""
         now = self._clock.monotonic_s()
+        if self._is_watching and len(self.inboxes) < len(self.config.inbox):
+            with self._lock:
+                self._stop_watching()
+                self.watch()
         for name, watched in list(self.inboxes.items()):
             if watched.watch.state.mode == "stopped":
                 with self._lock:  # it may have been stopped for good this very moment

@@ -21,6 +21,8 @@ def status_view(status: dict[str, Any]) -> Group:
     """Return what ``asr-daemon status`` shows of :func:`asr_daemon.control.status.collect`."""
     status = printable_tree(status)
     parts: list[RenderableType] = [_headline(status)]
+    if status["state_problem"]:
+        parts.append(Text(status["state_problem"], style="red"))
     if status["model"]["problem"]:
         parts.append(Text(status["model"]["problem"], style="red"))
     elif status["model"]["trial_only"]:
