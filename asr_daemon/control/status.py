@@ -15,6 +15,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``configuration.path``                 the file, or null: the defaults
 ``configuration.problem``              why the file as it is now would be refused, at a start too; or ""
 ``configuration.pending``              whether the file says something else than what is in force
+``state_problem``                      why nothing can be recorded there (full, damaged ...), or ""
 ``pid``, ``version``                   of the running daemon; without one: null, and the command's own release
 ``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
 ``model.trial_only``                   whether it is the built-in one
@@ -95,6 +96,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -109,11 +111,13 @@ from asr_daemon.clock import from_stamp, to_stamp
 from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
-from asr_daemon.errors import AsrDaemonError
+from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.connection import HistoryError
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.inboxes.candidate import shown_name
 from asr_daemon.models.catalogue import resolve
+from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,6 +146,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
         "pid": os.getpid(),
         "version": __version__,
         "configuration": _configuration(parts.configuration),
+        "state_problem": parts.upkeep.state_problem,
         "recogniser": _together(states),
         "recognisers": [
             {"name": state.name, "precision": state.precision, **_recogniser(state)} for state in states
@@ -242,6 +247,8 @@ def status_line(parts: Parts) -> str:
         told.append(
             f"{together['state']}: {together['problem']}" if together["problem"] else together["state"]
         )
+    if problem := parts.upkeep.state_problem:
+        return problem
     told.append(f"{parts.jobs.count_queued()} waiting")  # not those that are done: there are thousands
     return " · ".join(told)
 
@@ -265,6 +272,7 @@ def collect(
         "problem": problem,
         "service": service and {"active": service.active, "enabled": service.enabled},
         "state_dir": os.fspath(config.state_dir),
+        "state_problem": live.get("state_problem", "") or folder_problem(config.state_dir),
     }
     status["configuration"] = live.get("configuration")
     status["pid"], status["version"] = live.get("pid"), live.get("version", __version__)
@@ -277,14 +285,16 @@ def collect(
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
     status["backup"] = _backup(backup_health(config, lambda _key: "", now))
     if config.history_path.exists():
-        history = open_history_read_only(config.history_path)
-        status["queue"] = _queue_counts(history)
-        status["errors"] = _errors(config, history)
-        status["estimate"] = _estimate(history, status["in_work"], now) if live else None
-        counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
-        status["paused"] = _setting(history, "paused") == "1"
-        status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
-        history.close()
+        try:
+            with contextlib.closing(open_history_read_only(config.history_path)) as history:
+                status["queue"] = _queue_counts(history)
+                status["errors"] = _errors(config, history)
+                status["estimate"] = _estimate(history, status["in_work"], now) if live else None
+                counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
+                status["paused"] = _setting(history, "paused") == "1"
+                status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
+        except (HistoryError, HistoryUnavailableError) as error:  # what is known besides is shown
+            status["state_problem"] = status["state_problem"] or str(error)
     status["inboxes"] = [
         {
             "name": section.name,

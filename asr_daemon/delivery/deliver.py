@@ -73,6 +73,7 @@ class Deliverer:
         self._recordings = Recordings(history, clock)
         self._outputs = Outputs(history, clock)
         self.held = HeldTranscripts(history, shares.ask)
+        self._history_problem = ""  # the last that was said
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
 
     def reload(self, config: Config) -> None:
@@ -107,6 +108,8 @@ class Deliverer:
                 continue
             problem = self._deliver(recording.id)
             served += problem is None
+            if isinstance(problem, HistoryUnavailableError):
+                break  # it is the same for all of them
             if isinstance(problem, (DiskFullError, InboxGoneError)):
                 closed.add(recording.inbox)
         return served
@@ -122,10 +125,14 @@ class Deliverer:
                 filed = self._recordings.get(recording)
                 if filed is None or filed.recording.state is not RecordingState.WAITING:
                     return None
-                return self._attempt(filed)
+                problem = self._attempt(filed)
         except HistoryUnavailableError as error:
-            log.warning("transcript_waits", recording=recording, error=error.code, problem=str(error))
+            if self._history_problem != str(error):
+                log.warning("transcript_waits", recording=recording, error=error.code, problem=str(error))
+            self._history_problem = str(error)
             return error
+        self._history_problem = ""
+        return problem
 
     def _attempt(self, filed: Filed) -> Exception | None:
         recording = filed.recording

@@ -16,6 +16,7 @@ from asr_daemon.hotwords import HotwordFileError, Places, read_hotwords
 from asr_daemon.inboxes.share import Shares
 from asr_daemon.install.access import shared_group
 from asr_daemon.queue.inbox_profiles import hotword_places
+from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,13 @@ def _state(config: Config, user: ServiceUser) -> Iterator[Finding]:
             f"{config.state_dir} lies on a network file system ({filesystem_type(existing)})",
             "put it on a local disk: SQLite's locks do not hold there",
         )
-    yield space(key, existing)
+    if problem := folder_problem(existing):
+        yield Finding("error", key, problem, "make room, or mount it for writing")
+    else:
+        yield space(key, existing)
+    if config.state_dir.is_dir() and config.state_dir.stat().st_mode & 0o007:
+        text = f"everybody on this machine may look into {config.state_dir}"
+        yield Finding("warning", key, text, f"chmod o-rwx {shlex.quote(str(config.state_dir))}")
     if config.daemon.fallback_dir is not None:
         yield from _own_folder("daemon.fallback_dir", config.daemon.fallback_dir, user)
 

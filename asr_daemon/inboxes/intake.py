@@ -35,7 +35,7 @@ from asr_daemon.inboxes.departures import Departures
 from asr_daemon.inboxes.lane import NoRecording, Order
 from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.reader import Reader
-from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan
+from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan, shortened
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watched import WatchedInbox
 from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
@@ -61,7 +61,7 @@ log = structlog.get_logger()
 
 WITH_PROBLEM_S = 10.0
 TOLD_IGNORED = 20  # of an inbox's files that are no recordings, those by name in the log at its usual level
-MOST_SHOWN_CHARS = 200  # of a path
+PAUSE_S = 1.0  # after a round that failed
 IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
@@ -93,23 +93,25 @@ class Intake:
         self._settler = Settler(clock.monotonic_s, look_at)
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._failure = ""  # of the last round
+        self._is_watching = False
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
-        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._shown, self._root_of)
+
+        def root_of(path: Path) -> Path:
+            return self.config.root_of(path)
+
+        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._shown, root_of)
         self._admission = Admission(arrivals, deliverer, follower, on_queued, self._recordings, self._shown)
         self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
         self.reader = Reader(
-            lambda: self.config,
-            shares,
-            profiles,
-            clock,
-            self._stopping.is_set,
-            lambda: self._wakes.put(("", None)),
+            lambda: self.config, shares, profiles, clock, self._stopping.is_set, lambda: self.wake("", None)
         )
 
     # ------------------------------------------------------------------ life
 
     def watch(self) -> None:
-        """Begin to watch the inboxes of the configuration."""
+        """Begin to watch the inboxes of the configuration; where that fails, the next tick tries it again."""
+        self._is_watching = True
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
         found = self.config.overlaps(self._shares.real_path)
         self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
@@ -129,9 +131,7 @@ class Intake:
     def _answers(self, watched: WatchedInbox) -> bool:
         folder = watched.section.path
         try:
-            self._shares.ask(
-                folder, functools.partial(os.path.lexists, folder)
-            )  # asked as itself: see Shares
+            self._shares.ask(folder, functools.partial(os.path.lexists, folder))  # as itself: see Shares
         except InboxGoneError as error:
             watched.complain(str(error))
             return False
@@ -150,11 +150,20 @@ class Intake:
         while not self._must_stop():
             try:
                 self.step(self._settler.next_due_s())
-            except Exception:
-                log.exception("intake_failed")
+                self._failure = ""
+            except HistoryUnavailableError as error:
+                if self._is_news(error):
+                    log.warning("intake_failed", error=error.code, problem=str(error))
+            except Exception as error:
+                if self._is_news(error):
+                    log.exception("intake_failed")
+            if self._failure:
+                self._stopping.wait(PAUSE_S)
 
-    def _root_of(self, path: Path) -> Path:
-        return self.config.root_of(path)
+    def _is_news(self, error: Exception) -> bool:
+        said = f"{type(error).__name__}: {error}"
+        is_news, self._failure = said != self._failure, said
+        return is_news
 
     def _must_stop(self) -> bool:
         """Whether to end; who asks makes a step."""
@@ -166,6 +175,7 @@ class Intake:
 
     def stop(self) -> None:
         """End the loop soon."""
+        self._is_watching = False
         self._stopping.set()
         self._wakes.put(("", None))
         self._stop_watching()
@@ -184,6 +194,10 @@ class Intake:
     def tick(self) -> None:
         """Wake for the rescans that are due, and look after the observers; the scheduler calls it."""
         now = self._clock.monotonic_s()
+        if self._is_watching and len(self.inboxes) < len(self.config.inbox):
+            with self._lock:
+                self._stop_watching()
+                self.watch()
         for name, watched in list(self.inboxes.items()):
             if watched.watch.state.mode == "stopped":
                 with self._lock:  # it may have been stopped for good this very moment
@@ -262,7 +276,7 @@ class Intake:
                 section.path,
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),
-                on_problem=lambda path, error: problems.append(f"{_shortened(path)}: {error.strerror}"),
+                on_problem=lambda path, error: problems.append(f"{shortened(path)}: {error.strerror}"),
                 on_temporary=functools.partial(self._remove_temporary, section.name),
             ):
                 self._settler.observe(found, section.settle_s)
@@ -380,9 +394,3 @@ class Intake:
 
     def _inbox_of(self, path: Path) -> WatchedInbox | None:
         return next((w for w in list(self.inboxes.values()) if w.section.path in path.parents), None)
-
-
-def _shortened(path: Path) -> str:
-    """Return a path as a sentence can bear it: those in a share may be pages long."""
-    text = str(path)
-    return text if len(text) <= MOST_SHOWN_CHARS else f"{text[: MOST_SHOWN_CHARS - 40]}…{text[-39:]}"

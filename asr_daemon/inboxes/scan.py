@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Of a folder's path: beyond, what lies in it, or is written there, may have a path that the kernel refuses.
 MOST_PATH_BYTES = 4095 - 256
+MOST_SHOWN_CHARS = 200  # of a path in a sentence
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -133,3 +134,9 @@ class _Look:
             return
         if (self.is_known is None or not self.is_known(path, seen)) and stat.S_ISREG(seen.st_mode):
             found.append(candidate_of(Path(path), seen))
+
+
+def shortened(path: Path) -> str:
+    """Return a path as a sentence can bear it: those in a share may be pages long."""
+    text = str(path)
+    return text if len(text) <= MOST_SHOWN_CHARS else f"{text[: MOST_SHOWN_CHARS - 40]}…{text[-39:]}"

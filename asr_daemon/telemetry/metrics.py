@@ -74,14 +74,18 @@ class Figures:
         yield _gauge(
             "blocked",
             "1 while the queue waits for a model, a device or room.",
-            all(state.phase is Phase.BLOCKED for state in states),
+            all(state.phase is Phase.BLOCKED for state in states) or bool(self._parts.upkeep.state_problem),
+        )
+        yield _gauge(
+            "state_problem",
+            "1 while the state folder is full, read-only, or its history damaged: nothing can be recorded.",
+            bool(self._parts.upkeep.state_problem),
         )
         yield _gauge(
             "configuration_problem",
             "1 while the configuration file is invalid: the next start would fail.",
             bool(self._parts.configuration.look().problem),
         )
-        yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         yield _gauge(
             "inbox_problem",
             "1 while an inbox cannot be watched, read, found or written.",
@@ -102,6 +106,7 @@ class Figures:
 
     def _queue(self) -> Iterator[Metric]:
         history = self._parts.history
+        yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
         yield _gauge(
             "queue_jobs",

@@ -153,7 +153,7 @@ def test_systemd_hears_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     monkeypatch.setattr(Notifier, "_send", lambda _self, text: sent.append(text))
     Notifier("/nowhere").status("x\nMAINPID=1\x85STOPPING=1\u2028WATCHDOG=1.wav")
-    assert sent == [r"STATUS=x\nMAINPID=1\x85STOPPING=1\u2028WATCHDOG=1.wav"]
+    assert sent == ["STATUS=x MAINPID=1 STOPPING=1 WATCHDOG=1.wav"]
 
 
 def test_printable_keeps_what_people_write() -> None:
