@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError
     from asr_daemon.history.recordings import Recordings
+    from asr_daemon.inboxes.handed import HandedFiles
     from asr_daemon.inboxes.settle import Settler
     from asr_daemon.queue.arrivals import Arrivals
     from asr_daemon.queue.job import Enqueued
@@ -44,7 +45,9 @@ class Admission:
         settler: Settler,
         on_queued: Callable[[], None],
         must_stop: Callable[[], bool],
+        handed: HandedFiles,
     ) -> None:
+        self._handed = handed
         self._arrivals = arrivals
         self._deliverer = deliverer
         self._follower = follower
@@ -79,7 +82,9 @@ class Admission:
 
     def submit(self, path: Path, profile: Profile, *, priority: int) -> Enqueued:
         """Queue a file named on the command line."""
-        descriptor = open_recording(path, path.parent)
+        descriptor = self._handed.open(path)
+        if descriptor is None:
+            descriptor = open_recording(path, path.parent)
         try:
             sha256 = fingerprint(descriptor, self._must_stop).sha256
             found = candidate_of(path, os.fstat(descriptor))

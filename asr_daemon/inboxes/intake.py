@@ -87,7 +87,14 @@ class Intake:
         self._settler = Settler(clock.monotonic_s, look_at)
         self.departures = Departures(history, arrivals, shares, clock, on_queued)
         self._admission = Admission(
-            arrivals, deliverer, follower, self._recordings, self._settler, on_queued, self._must_stop
+            arrivals,
+            deliverer,
+            follower,
+            self._recordings,
+            self._settler,
+            on_queued,
+            self._must_stop,
+            shares.handed,
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()

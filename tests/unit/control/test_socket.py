@@ -74,6 +74,33 @@ def refuse(error: Exception) -> Callable[[], dict[str, Any]]:
 # ------------------------------------------------------------------ what is asked and answered
 
 
+def test_open_files_come_along(answering: Answering, tmp_path: Path) -> None:
+    """Each is the very file, also beside a long question; the daemon keeps none, and nobody can only name one."""
+    files = [tmp_path / name for name in ("a.wav", "b.wav")]
+    read: list[bytes] = []
+
+    def answer() -> dict[str, Any]:
+        request = answering.asked[-1]
+        read.extend(os.pread(descriptor, 100, 0) for descriptor in request.get("descriptors", ()))
+        return {}
+
+    answering.answer = answer
+    descriptors = []
+    for file in files:
+        file.write_bytes(file.name.encode())
+        descriptors.append(os.open(file, os.O_RDONLY))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        ask(answering.path, "submit", descriptors=descriptors, paths=["x" * 300_000])
+    assert set(read) == {b"a.wav", b"b.wav"}
+    assert len(read) == 100
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+    ask(answering.path, "submit", **{"descriptors": ()}, paths=["a.wav"])
+    assert "descriptors" not in answering.asked[-1]
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def test_question_and_answer_come_through(answering: Answering) -> None:
     """Names that are no UTF-8 (surrogates), and any other JSON."""
     answering.answer = lambda: {"paths": ["会议.wav", "\udcff.wav"]}
