@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,6 @@ from asr_daemon.errors import OperatorError, RecordingGoneError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 STRANGER = 65534
 AS_A_STRANGER = """
@@ -75,7 +75,7 @@ def refuse(error: Exception) -> Callable[[], dict[str, Any]]:
 
 
 def test_open_files_come_along(answering: Answering, tmp_path: Path) -> None:
-    """Each is the very file, also beside a long question; the daemon keeps none, and nobody can only name one."""
+    """Each is the very file, also beside a long question; none is kept, nor believed by its number."""
     files = [tmp_path / name for name in ("a.wav", "b.wav")]
     read: list[bytes] = []
 
@@ -89,13 +89,13 @@ def test_open_files_come_along(answering: Answering, tmp_path: Path) -> None:
     for file in files:
         file.write_bytes(file.name.encode())
         descriptors.append(os.open(file, os.O_RDONLY))
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(50):
         ask(answering.path, "submit", descriptors=descriptors, paths=["x" * 300_000])
     assert set(read) == {b"a.wav", b"b.wav"}
     assert len(read) == 100
-    assert len(os.listdir("/proc/self/fd")) <= before + 2
-    ask(answering.path, "submit", **{"descriptors": ()}, paths=["a.wav"])
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+    ask(answering.path, "submit", descriptors=(), paths=["a.wav"])
     assert "descriptors" not in answering.asked[-1]
     for descriptor in descriptors:
         os.close(descriptor)
