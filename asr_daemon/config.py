@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import (
@@ -25,7 +25,11 @@ from pydantic import (
 )
 
 from asr_daemon.errors import ConfigurationError, UsageError
+from asr_daemon.files.overlap import Department, Overlap, overlaps
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -108,6 +112,12 @@ class ItnSection(Section):
     protect: tuple[str, ...] = ()
 
 
+class HotwordsSection(Section):
+    """``[hotwords]``: for every department's list."""
+
+    common_dir: Path | None = None  # None: a list includes what lies in its own folder only
+
+
 class BackupSection(Section):
     """``[backup]``: copies of the history."""
 
@@ -158,6 +168,7 @@ class InboxSection(Section):
     formats: Annotated[tuple[Format, ...], Field(min_length=1)] = ("txt", "srt")
     watch: Literal["auto", "events", "polling"] = "auto"
     settle_s: Positive = 5.0
+    max_size_gb: NotNegative = 100.0  # 0: any size
     recursive: bool = True
     max_segment_s: Annotated[float, Field(ge=1, le=120)] = 30.0
     max_end_silence_ms: Annotated[SilenceMs | None, BeforeValidator(_none_for_0)] = None  # None: the model's
@@ -172,40 +183,35 @@ class Config(Section):
     engine: EngineSection = Field(default_factory=EngineSection)
     models: ModelsSection = Field(default_factory=ModelsSection)
     itn: ItnSection = Field(default_factory=ItnSection)
+    hotwords: HotwordsSection = Field(default_factory=HotwordsSection)
     backup: BackupSection = Field(default_factory=BackupSection)
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     inbox: tuple[InboxSection, ...] = ()
 
     @model_validator(mode="after")
-    def _inboxes_do_not_overlap(self) -> Config:
-        seen: dict[str, InboxSection] = {}
-        for inbox in self.inbox:
-            if inbox.name in seen:
-                raise ValueError(f"two inboxes are called {inbox.name!r}: give each its own name")
-            for other in seen.values():
-                if (
-                    inbox.path == other.path
-                    or inbox.path in other.path.parents
-                    or other.path in inbox.path.parents
-                ):
-                    raise ValueError(
-                        f"the folders of inboxes {other.name!r} and {inbox.name!r} lie in one another: "
-                        "a recording would belong to both"
-                    )
-            seen[inbox.name] = inbox
+    def _folders_do_not_overlap(self) -> Config:
+        names = [inbox.name for inbox in self.inbox]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two inboxes are called {twice!r}: give each its own name")
+        if found := self.overlaps():
+            raise ValueError("; ".join(overlap.sentence for overlap in found))
         return self
 
-    @model_validator(mode="after")
-    def _archives_lie_outside(self) -> Config:
-        for inbox in self.inbox:
-            for other in self.inbox:
-                if inbox.archive and (inbox.archive == other.path or other.path in inbox.archive.parents):
-                    raise ValueError(
-                        f"the archive of inbox {inbox.name!r} lies in the folder of inbox {other.name!r}: "
-                        "what is archived would be found again; put it beside the inboxes"
-                    )
-        return self
+    def overlaps(self, real: Callable[[Path], Path] = lambda path: path) -> list[Overlap]:
+        """Return which folders lie in one another; ``real`` resolves links (not here: a share may hang)."""
+        departments = [
+            Department(inbox.name, real(inbox.path), real(inbox.archive) if inbox.archive else None)
+            for inbox in self.inbox
+        ]
+        own = {
+            "daemon.state_dir": self.state_dir,
+            "backup.dir": self.backup_dir,
+            "backup.second_dir": self.backup.second_dir,
+            "daemon.fallback_dir": self.fallback_dir,
+            "models.dir": self.models_dir,
+        }
+        return list(overlaps(departments, {key: real(path) for key, path in own.items() if path}))
 
     @property
     def state_dir(self) -> Path:
@@ -297,6 +303,7 @@ def _closed(path: Path) -> str:
 _PATH_KEYS = {
     "daemon": ("state_dir", "fallback_dir"),
     "models": ("dir",),
+    "hotwords": ("common_dir",),
     "backup": ("dir", "second_dir"),
     "metrics": ("textfile",),
     "inbox": ("path", "hotwords", "archive"),

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 8.0  # systemd gives ten
+RELOAD_ENDS_WITHIN_S = 3.0  # of that
 TICK_S = 5.0
 DELIVER_AGAIN_S = 15.0
 ARCHIVE_S = 2.0
@@ -248,12 +249,12 @@ class Daemon:
         self._watchdog = Watchdog(self._notifier, self.parts.heartbeats)
         self._exposition = Exposition(self.parts)
 
-    def _back_up_before_migrating(self, steps: list[str]) -> None:
+    def _back_up_before_migrating(self, steps: list[str]) -> str:
         def must_stop() -> bool:
             self._ask_for_time()
             return self._wants_stop
 
-        back_up_before_migrating(self._configuration.now, self._clock, steps, must_stop)
+        return back_up_before_migrating(self._configuration.now, self._clock, steps, must_stop)
 
     def _ask_for_time(self) -> None:
         """Starting may take longer as long as there is progress."""
@@ -317,11 +318,13 @@ class Daemon:
     def stop(self) -> None:
         """End within ten seconds: what is in work returns to the queue, its finished segments stay."""
         began = time.monotonic()
+        until_s = began + STOP_WITHIN_S
         self._ending.set()
+        if self._reloading.acquire(timeout=RELOAD_ENDS_WITHIN_S):  # what one under way starts is ended, too
+            self._reloading.release()
         self.schedule.stop()
         self.parts.intake.stop()
         self.parts.dispatcher.stop()
-        until_s = began + STOP_WITHIN_S
         self.parts.dispatcher.join(until_s)
         for thread in self._threads:
             thread.join(max(0.1, until_s - time.monotonic()))
@@ -339,6 +342,8 @@ class Daemon:
     def reload(self) -> list[str]:
         """Take up a changed configuration; an invalid one changes nothing, and its problems are returned."""
         with self._reloading:
+            if self._ending.is_set():
+                return []
             self._notifier.reloading()
             problems: list[str] = []
             try:

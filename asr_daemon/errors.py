@@ -127,6 +127,15 @@ class TooLongError(JobError):
     remedy = "请把录音剪成几段后重新放进这个文件夹，或请管理员调高上限。"
 
 
+class TooLargeError(JobError):
+    """The file is larger than the configured limit."""
+
+    code = "too_large"
+    retry = Retry.NEVER
+    chinese = "这个文件太大，超过了这个文件夹允许的大小。"
+    remedy = "请把录音剪成几段，或另存为 MP3 后重新放进这个文件夹，或请管理员调高上限。"
+
+
 class NotReadableError(JobError):
     """The service has no right to read the file."""
 

@@ -66,8 +66,8 @@ class FakeRecogniser:
         match message:
             case protocol.Recognise() if fd is not None:
                 self.begin(message, fd)
-            case protocol.Cancel(job):
-                self.works = collections.deque(work for work in self.works if work.order.job != job)
+            case protocol.Cancel(number):
+                self.works = collections.deque(work for work in self.works if work.order.order != number)
             case protocol.Stop():
                 self.is_stopping = True
 
@@ -77,29 +77,29 @@ class FakeRecogniser:
             content = recording.read()
         head, _, _ = content.partition(b"\n")
         if not head.startswith(b"FAKE "):
-            self.channel.send(protocol.Failed(order.job, "not_decodable", "no fake recording"))
+            self.channel.send(protocol.Failed(order.order, "not_decodable", "no fake recording"))
             return
         orders = json.loads(head[5:])
         if code := orders.get("fail"):
-            self.channel.send(protocol.Failed(order.job, code, f"told to fail as {code}", "its last words"))
+            self.channel.send(protocol.Failed(order.order, code, f"told to fail as {code}", "its last words"))
             return
         self.works.append(Work(order, orders, hashlib.sha256(content).hexdigest()))
 
     def advance(self, work: Work) -> None:
         """Find and recognise the next segment, or finish."""
-        job, count = work.order.job, work.orders.get("segments", 1)
+        order, count = work.order.order, work.orders.get("segments", 1)
         if work.number == count:
             self.works.remove(work)
-            self.channel.send(protocol.Segmented(job, ()))
-            self.channel.send(protocol.Finished(job, count * SEGMENT_MS, count, (), {"asr": 1}))
+            self.channel.send(protocol.Segmented(order, ()))
+            self.channel.send(protocol.Finished(order, count * SEGMENT_MS, count, (), {"asr": 1}))
             return
         number = work.number
         place = (number, number * SEGMENT_MS, (number + 1) * SEGMENT_MS)
-        self.channel.send(protocol.Segmented(job, (place,)))
+        self.channel.send(protocol.Segmented(order, (place,)))
         work.number += 1
         if place not in set(work.order.done):
             self.recognise(work, place)
-        self.channel.send(protocol.Progress(job, count * SEGMENT_MS, place[2], place[2]))
+        self.channel.send(protocol.Progress(order, count * SEGMENT_MS, place[2], place[2]))
 
     def recognise(self, work: Work, place: tuple[int, int, int]) -> None:
         """Say a segment, unless the recording has something else in mind."""
@@ -107,7 +107,9 @@ class FakeRecogniser:
         orders = work.orders
         if number >= orders.get("fits_at", 0) and not self.fits(orders.get("fits")):
             self.works.remove(work)
-            self.channel.send(protocol.Failed(work.order.job, "out_of_memory", "too little", f"at {number}"))
+            self.channel.send(
+                protocol.Failed(work.order.order, "out_of_memory", "too little", f"at {number}")
+            )
             return
         if orders.get("hang_at") == number:
             print("about to hang", file=sys.stderr, flush=True)
@@ -125,7 +127,7 @@ class FakeRecogniser:
             with open(self.trace, "a", encoding="utf-8") as trace:  # noqa: PTH123 (one write, appended)
                 trace.write(f"{work.sha256} {number}\n")
         self.channel.send(
-            protocol.Recognised(work.order.job, (Segment(number, start_ms, end_ms, text, text, tokens),))
+            protocol.Recognised(work.order.order, (Segment(number, start_ms, end_ms, text, text, tokens),))
         )
         if orders.get("crash_after_each"):
             self.crash(orders)

@@ -11,6 +11,7 @@ from way import RECOGNISER, Way, segment
 
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.claims import MOST_AT_ONCE
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.opening import Opener
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
@@ -83,7 +84,7 @@ class Scripted:
         if not self.is_alive:
             raise RecogniserCrashedError
         if isinstance(message, protocol.Cancel):
-            self.cancelled.append(message.job)
+            self.cancelled.append(message.order)
             return
         assert isinstance(message, protocol.Recognise)
         assert fd is not None
@@ -122,9 +123,9 @@ def well(order: protocol.Recognise, content: bytes) -> list[object]:
     texts = tuple(segment(number, f"{content.decode()}{number}") for number in range(2) if number not in done)
     places = tuple((number, number * 1000, number * 1000 + 1000) for number in range(2))
     return [
-        protocol.Segmented(order.job, places),
-        protocol.Recognised(order.job, texts),
-        protocol.Finished(order.job, 2000, 2),
+        protocol.Segmented(order.order, places),
+        protocol.Recognised(order.order, texts),
+        protocol.Finished(order.order, 2000, 2),
     ]
 
 
@@ -165,6 +166,7 @@ class Room:
 
     def begin_session(self, name: str, device: str = "auto", **sharing: Any) -> Session:
         """Return a session that is stepped by the test and never sleeps."""
+        sharing.setdefault("fair_share", lambda: MOST_AT_ONCE)
         session = Session(name, device, self.way.config.engine, self.around, **sharing)
         session.wake.set = session.wake.clear = lambda: None  # type: ignore[method-assign]
         session.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]

@@ -21,9 +21,12 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+from pydantic import Field, TypeAdapter
 
 from asr_daemon.errors import OperatorError
+from asr_daemon.files.owner import open_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +36,9 @@ LEVEL = 6
 CHUNK_BYTES = 1024 * 1024
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
+DATABASE_MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat2.html#the_database_header
+
+_YEARS = range(2000, 9000)  # of a name: others are somebody's joke, and break calendars
 _NAME = re.compile(r"history-(\d{8}T\d{6}Z)\.db\.gz")
 _MAGIC = b"\x1f\x8b\x08"
 _FLAG_NAME, _FLAG_COMMENT = 8, 16
@@ -75,32 +81,41 @@ def taken_at_by_name(path: Path) -> datetime | None:
     if not found:
         return None
     try:
-        return datetime.strptime(found[1], TIME_FORMAT).replace(tzinfo=timezone.utc)
+        taken_at = datetime.strptime(found[1], TIME_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
+    return taken_at if taken_at.year in _YEARS else None
 
 
 def list_backups(folder: Path) -> list[BackupInfo]:
     """Return the folder's backups, newest first; reads the head of each file only.
 
-    A file whose head is damaged is listed without row counts. Raises :class:`BackupError` where the folder
-    cannot be read; a folder that is not there holds none.
+    A file whose head is damaged is listed without row counts; what cannot be opened, or is no regular file,
+    is passed over: one bad file hides none of the others. Raises :class:`BackupError` where the folder cannot
+    be read; a folder that is not there holds none.
     """
     try:
         paths = [path for path in folder.iterdir() if taken_at_by_name(path)]
-        return sorted(map(describe, paths), key=lambda info: (info.taken_at, info.path.name), reverse=True)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise BackupError(f"{folder}: the backups cannot be listed: {error.strerror}") from error
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError), open_named(path) as file:
+            found.append(describe(path, file))
+    return sorted(found, key=lambda info: (info.taken_at, info.path.name), reverse=True)
 
 
-def describe(path: Path) -> BackupInfo:
-    """Return what name and head of the file say. Raises :class:`OSError` where it cannot be read."""
-    head = _read_head(path)
-    stat = path.stat()
-    taken_at = taken_at_by_name(path) or datetime.fromtimestamp(stat.st_mtime, timezone.utc)
-    return BackupInfo(path, taken_at, stat.st_size, int(head.get("database_bytes", 0)), head.get("rows", {}))
+def describe(path: Path, file: BinaryIO) -> BackupInfo:
+    """Return what name and head of the open file say. Raises :class:`OSError` where it cannot be read."""
+    head = _read_head(file)
+    stat = os.fstat(file.fileno())
+    try:
+        taken_at = taken_at_by_name(path) or datetime.fromtimestamp(stat.st_mtime, timezone.utc)
+    except (ValueError, OverflowError):  # a date that no calendar has
+        taken_at = datetime.fromtimestamp(0, timezone.utc)
+    return BackupInfo(path, taken_at, stat.st_size, head.database_bytes, head.rows)
 
 
 def pack(
@@ -139,22 +154,31 @@ def pack(
         raise BackupError(f"{target}: the backup reads back differently than it was written: check the disk")
 
 
-def unpack(path: Path, target: Path) -> None:
-    """Decompress the backup into ``target``; a database that is not compressed is copied.
+def unpack(path: Path, file: BinaryIO, target: Path, *, most_bytes: int) -> None:
+    """Decompress the open backup into ``target``; a database that is not compressed is copied.
 
-    Raises :class:`BackupError` for a file that is damaged, cut short or no backup.
+    Raises :class:`BackupError` for a file that is damaged, cut short or no database, or that unpacks to more
+    than ``most_bytes``.
     """
     try:
-        with path.open("rb") as file:
-            is_packed = file.read(len(_MAGIC)) == _MAGIC
-        source = gzip.open(path, "rb") if is_packed else path.open("rb")  # noqa: SIM115 (entered below)
-        with source, target.open("xb") as out:
+        file.seek(0)
+        is_packed = file.read(len(_MAGIC)) == _MAGIC
+        file.seek(0)
+        source = gzip.GzipFile(fileobj=file) if is_packed else file
+        with target.open("xb") as out:
             make_private(out.fileno())
             while chunk := source.read(CHUNK_BYTES):
+                if out.tell() == 0 and not chunk.startswith(DATABASE_MAGIC):
+                    raise BackupError(f"{path}: this is no backup: there is no database in it")
+                if out.tell() + len(chunk) > most_bytes:
+                    raise BackupError(
+                        f"{path}: it unpacks to more than {most_bytes // 2**20} MiB: it is no sound backup, "
+                        "or the disk has too little room for it"
+                    )
                 out.write(chunk)
             out.flush()
             os.fsync(out.fileno())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, struct.error) as error:
         raise BackupError(f"{path}: the backup is damaged or cut short ({error})") from error
     except OSError as error:
         raise BackupError(
@@ -185,15 +209,24 @@ def _raise_if(stop: Callable[[], bool]) -> None:
         raise BackupError("the backup was interrupted because the daemon stops")
 
 
-def _read_head(path: Path) -> dict[str, Any]:
-    """Return what the comment in the file's head says, or nothing where it is none of ours."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES_MAX)
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the comment in a file's head says; as anybody may have written it."""
+
+    database_bytes: Annotated[int, Field(ge=0, le=1 << 48)] = 0
+    rows: dict[str, Annotated[int, Field(ge=0)]] = field(default_factory=dict)
+
+
+def _read_head(file: BinaryIO) -> _Head:
+    """Return what the file's head says, or nothing where it is none of ours."""
+    head = file.read(_HEAD_BYTES_MAX)
     if head[:3] != _MAGIC or head[3:4] != bytes([_FLAG_NAME | _FLAG_COMMENT]):
-        return {}
+        return _Head()
     try:
         _, comment, _ = head[_FIXED_HEAD_BYTES:].split(b"\0", 2)
-        said = json.loads(comment)
+        return _HEAD.validate_json(comment, strict=True)
     except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+        return _Head()
+
+
+_HEAD: TypeAdapter[_Head] = TypeAdapter(_Head)

@@ -78,27 +78,42 @@ def scratch_folder(history_path: Path) -> Iterator[Path]:
     """
     scratch = history_path.parent / SCRATCH
     scratch.mkdir(mode=0o700, exist_ok=True)
-    own_like(scratch, history_path.parent)
-    holder = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        holder = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except NotADirectoryError:
+        raise BackupError(f"{scratch} is no folder of asr-daemon's own: remove it") from None
+    try:
+        _own_like(holder, history_path.parent)
         try:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BackupError("another backup, or a restore, is at work: wait until it is done") from None
-        _empty(scratch)  # a killed one leaves its files
+        _empty(holder)  # a killed one leaves its files
         yield scratch
     finally:
         with contextlib.suppress(OSError):
-            _empty(scratch)
+            _empty(holder)
         os.close(holder)
 
 
 def own_like(path: Path, model: Path) -> None:
-    """Give the file to the model's owner: root's work must stay usable by the service's user."""
+    """Give the file to the model's owner: root's work must stay usable by the service's user.
+
+    Where the command line became that user first, nothing is left to do. No link is followed.
+    """
+    if os.geteuid() == 0:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _own_like(fd, model)
+        finally:
+            os.close(fd)
+
+
+def _own_like(fd: int, model: Path) -> None:
     if os.geteuid() == 0:
         stat = model.stat()
         with contextlib.suppress(PermissionError):  # a share that knows no owners
-            os.chown(path, stat.st_uid, stat.st_gid)
+            os.fchown(fd, stat.st_uid, stat.st_gid)
 
 
 def sync_folder(folder: Path) -> None:
@@ -196,6 +211,7 @@ def _require_room(scratch: Path, history_path: Path) -> None:
         )
 
 
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        entry.unlink()
+def _empty(folder: int) -> None:
+    """Remove the files of a folder, by its descriptor: whatever its name leads to by now."""
+    for name in os.listdir(folder):
+        os.unlink(name, dir_fd=folder)

@@ -11,11 +11,13 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from asr_daemon.backup.archive import BackupError
+from asr_daemon.history.shape import what_is_foreign
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT_S = 30.0
+_UNREADABLE = (sqlite3.Error, UnicodeError, OverflowError)  # what a foreign file may raise
 _PROBLEMS_SHOWN = 3
 
 # Virtual tables are left out: what they hold lies in ordinary tables beside them, which are counted.
@@ -31,9 +33,11 @@ def open_existing(path: Path) -> sqlite3.Connection:
 
     Raises :class:`sqlite3.OperationalError` where it cannot be opened.
     """
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
     )
+    connection.execute("PRAGMA trusted_schema = OFF")  # what it may call is not the file's to say
+    return connection
 
 
 def count_rows(connection: sqlite3.Connection) -> dict[str, int]:
@@ -53,13 +57,27 @@ def check_database(path: Path, *, called: Path | None = None) -> dict[str, int]:
         with contextlib.closing(open_existing(path)) as connection:
             found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
             rows = count_rows(connection)
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         raise BackupError(f"{name}: not a whole database ({error})") from error
     if found != ["ok"]:
         raise BackupError(f"{name}: the database is damaged: {'; '.join(found[:_PROBLEMS_SHOWN])}")
     if not rows:
         raise BackupError(f"{name}: the database holds no tables: this is no history")
     return rows
+
+
+def require_history(path: Path, *, called: Path) -> None:
+    """Raise :class:`~asr_daemon.backup.archive.BackupError` for what this release cannot open, or must not.
+
+    Another program's database, a newer release's history, one with triggers or views.
+    """
+    try:
+        with contextlib.closing(open_existing(path)) as connection:
+            foreign = what_is_foreign(connection)
+    except _UNREADABLE as error:
+        raise BackupError(f"{called}: not a whole database ({error})") from error
+    if foreign:
+        raise BackupError(f"{called}: {foreign}")
 
 
 def compare_rows(expected: dict[str, int], found: dict[str, int], *, called: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.backup.archive import BackupError, BackupInfo, list_backups
 from asr_daemon.backup.drill import Drill
+from asr_daemon.backup.rotation import FUTURE
 from asr_daemon.clock import from_stamp, next_time
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class BackupHealth:
     overdue_since: datetime | None = None  # aware; when one should have been made
     drill: Drill | None = None
     folder_problem: str = ""  # why the backups cannot be listed
+    of_the_future: BackupInfo | None = None  # one that cannot have been made yet: it counts for nothing
 
     @property
     def problems(self) -> list[str]:
@@ -58,14 +60,17 @@ class BackupHealth:
 
 
 def backup_health(config: Config, setting: Callable[[str], str], now: datetime) -> BackupHealth:
-    """Return how the backups are; ``setting`` gives what the history remembers ("": nothing)."""
+    """Return how the backups are; ``setting`` gives what the history remembers ("": nothing).
+
+    What only has a backup's name is none, and one of the future (a wrong clock, or a joke) is not the last.
+    """
     backups: list[BackupInfo] = []
     folder_problem = ""
     try:
         backups = list_backups(config.backup_dir)
     except BackupError as error:
         folder_problem = str(error)
-    last = backups[0] if backups else None
+    last = next((backup for backup in backups if backup.rows and backup.taken_at <= now + FUTURE), None)
     return BackupHealth(
         last=last,
         error=setting(ERROR),
@@ -73,6 +78,7 @@ def backup_health(config: Config, setting: Callable[[str], str], now: datetime) 
         overdue_since=None if folder_problem else _overdue_since(config, last, setting(SINCE), now),
         drill=Drill.from_json(setting(DRILL)),
         folder_problem=folder_problem,
+        of_the_future=next((backup for backup in backups if backup.taken_at > now + FUTURE), None),
     )
 
 

@@ -16,13 +16,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from asr_daemon.backup.archive import TIME_FORMAT, BackupError, BackupInfo, describe, unpack
-from asr_daemon.backup.copy import own_like, scratch_folder, sync_folder
-from asr_daemon.backup.database import check_database, compare_rows, open_existing
+from asr_daemon.backup.archive import DATABASE_MAGIC, TIME_FORMAT, BackupError, BackupInfo, describe, unpack
+from asr_daemon.backup.copy import SPARE_BYTES, own_like, scratch_folder, sync_folder
+from asr_daemon.backup.database import check_database, compare_rows, open_existing, require_history
+from asr_daemon.files.owner import open_named
 
 # The database header: https://www.sqlite.org/fileformat2.html#the_database_header
 _HEADER_BYTES = 100
-_MAGIC = b"SQLite format 3\0"
 _READ_VERSION_AT, _WAL = 19, b"\x02"
 _LOG_SUFFIXES = ("-wal", "-shm", "-journal")
 
@@ -63,19 +63,26 @@ def restore_backup(path: Path, history_path: Path, *, now: datetime | None = Non
 
 def _unpack_checked(path: Path, target: Path) -> BackupInfo:
     try:
-        info = describe(path)
+        with open_named(path) as file:
+            info = describe(path, file)
+            unpack(path, file, target, most_bytes=_room_for(info, target.parent))
     except OSError as error:
         raise BackupError(f"{path}: the backup cannot be read: {error.strerror}") from error
-    free = shutil.disk_usage(target.parent).free
-    if free < info.database_bytes:
-        raise BackupError(
-            f"{target.parent}: {free // 2**20} MiB free, unpacking needs {info.database_bytes // 2**20} MiB"
-        )
-    unpack(path, target)
     rows = check_database(target, called=path)
+    require_history(target, called=path)
     if info.rows:
         compare_rows(info.rows, rows, called=path)
     return replace(info, rows=rows, database_bytes=target.stat().st_size)
+
+
+def _room_for(info: BackupInfo, folder: Path) -> int:
+    """Return how many bytes the backup may unpack to: what its head says, else what the disk can spare."""
+    free = shutil.disk_usage(folder).free
+    if free < info.database_bytes:
+        raise BackupError(
+            f"{folder}: {free // 2**20} MiB free, unpacking needs {info.database_bytes // 2**20} MiB"
+        )
+    return info.database_bytes or max(0, free - SPARE_BYTES)
 
 
 def _keep_replaced(history_path: Path, now: datetime) -> Path:
@@ -97,7 +104,7 @@ def _fold_log(history_path: Path) -> None:
     """Fold the write-ahead log into the database, where there is still one to fold it into."""
     with history_path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
-    if not head.startswith(_MAGIC) or head[_READ_VERSION_AT : _READ_VERSION_AT + 1] != _WAL:
+    if not head.startswith(DATABASE_MAGIC) or head[_READ_VERSION_AT : _READ_VERSION_AT + 1] != _WAL:
         return  # SQLite would throw the log of such a file away
     with (
         contextlib.suppress(sqlite3.DatabaseError),  # broken: both files are kept as they are

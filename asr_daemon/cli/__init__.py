@@ -17,6 +17,7 @@ from asr_daemon.cli.context import Context
 from asr_daemon.cli.versions import version_text
 from asr_daemon.config import Config
 from asr_daemon.errors import AsrDaemonError, ConfigurationError, OperatorError
+from asr_daemon.printable import printable
 
 
 def _show_versions(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -26,9 +27,9 @@ def _show_versions(context: click.Context, _parameter: click.Parameter, wanted: 
     try:
         config = Context(context.params.get("config_path")).config()
     except ConfigurationError as error:
-        click.echo(f"asr-daemon: {error}", err=True)
+        click.echo(f"asr-daemon: {printable(str(error), lines=True)}", err=True)
         config = Config()
-    click.echo(version_text(config))
+    click.echo(printable(version_text(config), lines=True))
     context.exit()
 
 
@@ -79,6 +80,6 @@ def main() -> None:
     except AsrDaemonError as error:
         if debug:
             raise
-        click.echo(f"asr-daemon: {error}", err=True)
+        click.echo(f"asr-daemon: {printable(str(error), lines=True)}", err=True)
         sys.exit(error.exit_code if isinstance(error, OperatorError) else 1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.in_force import config_in_force
 from asr_daemon.errors import ConfigurationError
+from asr_daemon.printable import json_text, printable
 
 if TYPE_CHECKING:
     from asr_daemon.doctor import Finding
@@ -30,19 +30,19 @@ def check(context: Context, as_json: bool) -> int:
     from asr_daemon.doctor import Finding, examine  # noqa: PLC0415
 
     try:
-        findings = examine(context.config(), context.found_path and context.found_path.absolute())
+        findings = examine(context.config_as_caller(), context.found_path and context.found_path.absolute())
         code = 1 if any(finding.level == "error" for finding in findings) else 0
     except ConfigurationError as error:
         findings = [Finding("error", "configuration", problem) for problem in error.problems]
         findings += _running(context)
         code = 2
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        click.echo(json_text([asdict(finding) for finding in findings], indent=2))
         return code
     click.echo(f"configuration: {context.found_path or 'none, the defaults hold'}")
     for finding in findings:
         fix = f" -> {finding.fix}" if finding.fix else ""
-        click.echo(f"{MARKS[finding.level]} {finding.key}: {finding.text}{fix}")
+        click.echo(MARKS[finding.level] + printable(f" {finding.key}: {finding.text}{fix}"))
     return code
 
 

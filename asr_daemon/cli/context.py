@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
+import os
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+import asr_daemon
 from asr_daemon.cli.in_force import config_in_force
 from asr_daemon.config import Config, find_config, load_config
 from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.errors import ConfigurationError
+from asr_daemon.files.owner import as_caller, become_for_good, become_owner_of, owner_of
 from asr_daemon.telemetry import log
 
 if TYPE_CHECKING:
@@ -23,6 +28,27 @@ if TYPE_CHECKING:
     from asr_daemon.control.socket import Answer
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _state_folder(config: Config) -> Path:
+    return config.state_dir
+
+
+def _may_import() -> bool:
+    """Return whether the effective user may read this program and its libraries, as the service's must."""
+    places = (os.__file__, click.__file__, asr_daemon.__file__)
+    return all(os.access(place, os.R_OK, effective_ids=True) for place in places)
+
+
+def _import_everything() -> None:
+    """Import what commands would import on their way; the recogniser's part is its own process's."""
+    for module in pkgutil.walk_packages(asr_daemon.__path__, "asr_daemon."):
+        if not module.name.startswith(
+            ("asr_daemon.recogniser", "asr_daemon.hotwords.seaco", "asr_daemon.__")
+        ):
+            importlib.import_module(module.name)
+    for name in ("encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "_strptime"):
+        importlib.import_module(name)
 
 
 @dataclass(slots=True)
@@ -38,9 +64,34 @@ class Context:
         """The configuration file in force; None: the defaults."""
         return find_config(self.config_path)
 
-    def config(self) -> Config:
-        """Return the configuration; raises :class:`~asr_daemon.errors.ConfigurationError`."""
-        return load_config(self.found_path)
+    def config(self, place: Callable[[Config], Path] = _state_folder) -> Config:
+        """Return the configuration; from now on the command is the user who rules in the folder it needs.
+
+        Only root's commands change: whoever may write into the service's folder must not have root follow its
+        links there, nor root make files that the service could not use. What the caller named is opened
+        :func:`~asr_daemon.files.owner.as_caller`. Raises :class:`~asr_daemon.errors.ConfigurationError`.
+        """
+        config = self.config_as_caller()
+        self.act_for_owner_of(place(config))
+        return config
+
+    def config_as_caller(self) -> Config:
+        """Return the configuration, for what does nothing in the service's folders or goes on as root."""
+        with as_caller():
+            return load_config(self.found_path)
+
+    def act_for_owner_of(self, folder: Path) -> None:
+        """Be the user who rules in that folder from now on, where the caller is root."""
+        if os.geteuid() != 0 or (owner := owner_of(folder)) is None:
+            return
+        from asr_daemon.doctor.finding import Machine  # noqa: PLC0415 (rarely wanted)
+        from asr_daemon.doctor.service import service_user  # noqa: PLC0415
+
+        service = service_user(self.found_path and self.found_path.absolute(), Machine())
+        groups = service.group_numbers() if service.name == owner.name else ()
+        if become_owner_of(folder, groups) is not None and not _may_import():
+            with as_caller():
+                _import_everything()
 
     def config_in_force(self) -> Config:
         """Return the same for looking and steering: where it has problems, that of the running daemon."""
@@ -51,6 +102,7 @@ class Context:
                 self.known = config_in_force(self.found_path)
                 if self.known is None:
                     raise
+                self.act_for_owner_of(self.known.state_dir)
                 click.echo(
                     f"asr-daemon: {error}\nasr-daemon: the running daemon goes on with what it read before; "
                     "it would not start again",
@@ -72,6 +124,7 @@ class Context:
         """Hold the state folder for the length of a command, without watching or recognising."""
         from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
 
+        become_for_good()
         log.configure("console", "warning")
         daemon = Daemon(config, self.found_path)
         daemon.open()

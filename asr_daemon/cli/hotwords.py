@@ -18,6 +18,7 @@ from asr_daemon.cli.one_off import one_off
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
 from asr_daemon.history.segments import transcript_of
 from asr_daemon.models.catalogue import resolve
+from asr_daemon.printable import printable
 from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def check(context: Context, file: Path | None, inbox: str | None, language: Lang
     from asr_daemon.hotwords.check import check_hotwords  # noqa: PLC0415
     from asr_daemon.hotwords.remark import Remark  # noqa: PLC0415
     from asr_daemon.hotwords.report import render_report  # noqa: PLC0415
+    from asr_daemon.queue.inbox_profiles import hotword_places  # noqa: PLC0415
 
     config = context.config()
     section = None if inbox is None else config.require_inbox(inbox)
@@ -66,9 +68,12 @@ def check(context: Context, file: Path | None, inbox: str | None, language: Lang
     except ModelMissingError as error:
         raise OperatorError(str(error)) from None
     phonetic = section is None or section.phonetic_correction
-    report = check_hotwords(file, model.family, Path(model.folder), phonetic=phonetic)
+    report = check_hotwords(
+        file, model.family, Path(model.folder), phonetic=phonetic, places=hotword_places(config)
+    )
     called = Remark(model.label, model.chinese_label)
-    click.echo(render_report(report, file, called, language or language_of(os.environ)), nl=False)
+    text = render_report(report, file, called, language or language_of(os.environ))
+    click.echo(printable(text, lines=True), nl=False)
     return 0 if report.is_good else 1
 
 
@@ -83,14 +88,15 @@ def try_(context: Context, file: Path, audio: Path, inbox: str, language: Langua
     from asr_daemon.hotwords import read_hotwords  # noqa: PLC0415
     from asr_daemon.hotwords.difference import find_changes  # noqa: PLC0415
     from asr_daemon.hotwords.report import problem_remark, render_trial  # noqa: PLC0415
+    from asr_daemon.queue.inbox_profiles import hotword_places  # noqa: PLC0415
 
     language = language or language_of(os.environ)
 
-    words = read_hotwords(file)
+    words = read_hotwords(file, hotword_places(context.config()))
     if not words.words and not words.replacements:
         raise UsageError(f"{file} holds no hotword")
     for problem in words.problems:
-        click.echo("\n".join(problem_remark(problem).lines(language)), err=True)
+        click.echo(printable("\n".join(problem_remark(problem).lines(language)), lines=True), err=True)
     segments = []
     with one_off(context) as way:
         for listed in ("", os.path.abspath(file)):
@@ -104,7 +110,7 @@ def try_(context: Context, file: Path, audio: Path, inbox: str, language: Langua
     changes = find_changes(without, with_list, words.words)
     found = dict.fromkeys(word for segment in with_list for word in segment.hotwords_hit)
     text = render_trial(changes, tuple(found), len(words.words), language)
-    console().print(text, markup=False, highlight=False, end="")
+    console().print(printable(text, lines=True), markup=False, highlight=False, end="")
 
 
 COMMANDS = (hotwords,)

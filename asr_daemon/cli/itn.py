@@ -29,7 +29,7 @@ def itn(context: Context, texts: tuple[str, ...], explained: bool) -> None:
     for text in texts:
         if not _is_utf8(text):
             raise OperatorError("TEXT is not UTF-8: set the terminal to UTF-8, or convert it first")
-    normaliser = Normaliser(context.config().itn.protect)
+    normaliser = Normaliser(context.config_as_caller().itn.protect)
     for line in texts or _lines_of(sys.stdin.buffer):
         normalised = normaliser.normalise(line)
         click.echo(normalised.text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -27,8 +26,9 @@ from asr_daemon.history.search import match_query
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
 from asr_daemon.install.running import service_of
+from asr_daemon.printable import json_text, printable
 from asr_daemon.transcripts.writers.document import clock_time
-from asr_daemon.views.console import console
+from asr_daemon.views.console import console, echo_transcript
 from asr_daemon.views.places import Places
 from asr_daemon.views.recordings import FIELDS, as_cells, as_fields, history_table, listed_hits
 from asr_daemon.views.spreadsheet import csv_chunks
@@ -70,7 +70,7 @@ def status(context: Context, as_json: bool, watch: bool) -> int:
                 live.update(status_view(found()))
     told = found()
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json_text(told, indent=2))
     else:
         console().print(status_view(told))
     return 0 if told["running"] else 1
@@ -117,7 +117,7 @@ def history(
     entries = newest(past, which, limit=most + 1)
     if as_json:
         found = [as_fields(entry, lie) for entry in entries[:most]]
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        click.echo(json_text(found, indent=2))
     else:
         console().print(history_table(entries[:most], lie))
     if len(entries) > most:
@@ -158,11 +158,11 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
             }
             for place in found
         ]
-        click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
+        click.echo(json_text(listed, indent=2))
     for place in () if as_json else found:
         at = clock_time(place.start_ms)  # as the transcript beside the recording has it
         shown = f"{inbox_label(place.inbox)}/{lie.shown(place.inbox, place.path)}"
-        click.echo(f"{place.recording:>6}  {at}  {shown}: {place.text}")
+        click.echo(f"{place.recording:>6}  {at}  {printable(f'{shown}: {place.text}')}")
     if more:
         click.echo(f"the newest {limit} places are shown, there are more: --limit says how many", err=True)
     if not found:
@@ -185,20 +185,23 @@ def show(context: Context, recording: int, kind: str) -> int:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")
     work = filed.work
     if work is not None and work.state is JobState.DONE:
-        click.echo(render(past, filed, kind), nl=False)
+        echo_transcript(render(past, filed, kind))
         if digest := work.profile.hotwords_digest:
             hits = listed_hits(hotwords_of(past, work.id))
-            click.echo(f"hotwords: list {digest[:12]}, {hits or 'none of it was said'}", err=True)
+            hits = printable(hits or "none of it was said")
+            click.echo(f"hotwords: list {digest[:12]}, {hits}", err=True)
         return 0
     shown = lie.shown(filed.recording.inbox, filed.recording.path)
-    click.echo(f"{inbox_label(filed.recording.inbox)}/{shown}: {filed.state}", err=True)
-    click.echo(filed.problem or "not transcribed yet", err=True)
+    click.echo(printable(f"{inbox_label(filed.recording.inbox)}/{shown}: {filed.state}"), err=True)
+    click.echo(printable(filed.problem or "not transcribed yet"), err=True)
     for attempt in attempts_of(past, work.id) if work else ():
         click.echo(
-            f"attempt {attempt.number} at {attempt.started_at}: {attempt.error_message or '-'}", err=True
+            printable(f"attempt {attempt.number} at {attempt.started_at}: {attempt.error_message or '-'}"),
+            err=True,
         )
         if attempt.evidence:
-            click.echo("    " + attempt.evidence.strip().replace("\n", "\n    "), err=True)
+            evidence = printable(attempt.evidence.strip(), lines=True)
+            click.echo("    " + evidence.replace("\n", "\n    "), err=True)
     return 1
 
 

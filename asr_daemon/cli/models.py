@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +14,13 @@ from rich.table import Table
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
+from asr_daemon.files.owner import for_caller
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, BUILTIN_NAME, find_folder
 from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.known import HUBS, KNOWN, find_known, pull_command
 from asr_daemon.models.manifest import Manifest, read_manifest
 from asr_daemon.models.soundness import faults, way_out
+from asr_daemon.printable import json_text, printable
 from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ _path = click.Path(path_type=Path)
 _force = click.option("--force", is_flag=True, help="Replace what is there, also what was placed by hand.")
 
 
+def _models_folder(config: Config) -> Path:
+    return config.models_dir
+
+
 @click.group()
 def models() -> None:
     """See, fetch, verify and carry models. The daemon itself never asks a hub."""
@@ -48,19 +53,20 @@ def list_(context: Context, as_json: bool) -> None:
     """List the models that are here, and those that could be pulled. Contents are not read: see `verify`."""
     from asr_daemon.models.overview import overview  # noqa: PLC0415
 
-    config = context.config()
+    config = context.config(_models_folder)
     entries = overview(config)
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
+        click.echo(json_text([asdict(entry) for entry in entries], indent=2))
         return
     table = Table(box=None, pad_edge=False)
     for column in ("model", "family", "size", "state", "in use for", "good at"):
         table.add_column(column, overflow="fold")
     for entry in entries:
         size = f"{'about ' if entry.state == 'absent' else ''}{entry.size_bytes / 1e6:,.0f} MB"
-        table.add_row(entry.name, entry.family, size, _shown_state(entry), entry.used_for, entry.good_at)
+        row = (entry.name, entry.family, size, _shown_state(entry), entry.used_for, entry.good_at)
+        table.add_row(*map(printable, row))
     console().print(table, markup=False)
-    click.echo(f"models folder: {config.models_dir}")
+    _echo(f"models folder: {config.models_dir}")
 
 
 def _shown_state(entry: Entry) -> str:
@@ -93,7 +99,7 @@ def pull(
     """
     if (source or revision) and len(names) > 1:
         raise UsageError("--from and --revision belong to one model")
-    config = context.config()
+    config = context.config(_models_folder)
     for name in names:
         with _bringer(config, name, force=force) as bringer:
             if source is not None:
@@ -129,7 +135,7 @@ def _is_fetching(error: OperatorError) -> bool:
 @with_config
 def import_(context: Context, paths: tuple[Path, ...], force: bool) -> None:
     """Take models from archives that `export` wrote, or from folders. Each keeps its name."""
-    config = context.config()
+    config = context.config(_models_folder)
     for path in paths:
         with _bringer(config, path.name, force=force) as bringer:
             brought = bringer.bring(path)
@@ -145,7 +151,7 @@ def export(context: Context, name: str, file: Path) -> None:
     from asr_daemon.models.archives import pack  # noqa: PLC0415
     from asr_daemon.models.store import disk_sentences  # noqa: PLC0415
 
-    folder = _there(context.config(), name)
+    folder = _there(context.config(_models_folder), name)
     manifest = _manifest(folder)
     if manifest is None:
         raise OperatorError(f"{folder} was placed by hand: `asr-daemon models adopt {name}` first")
@@ -153,7 +159,9 @@ def export(context: Context, name: str, file: Path) -> None:
         raise OperatorError(f"the model in {folder} is damaged: {fault}. {way_out(folder)}")
     with disk_sentences(file.absolute().parent):
         pack(folder, manifest, file.absolute())
-    click.echo(f"{file} ({file.stat().st_size / 1e6:,.0f} MB): there, `asr-daemon models import {file.name}`")
+    with for_caller(file):
+        size_bytes = file.stat().st_size
+    _echo(f"{file} ({size_bytes / 1e6:,.0f} MB): there, `asr-daemon models import {file.name}`")
 
 
 @models.command()
@@ -163,7 +171,7 @@ def verify(context: Context, names: tuple[str, ...]) -> int:
     """Compare every byte of models with their manifests (of all). Ends with 1 where one differs."""
     from asr_daemon.models.overview import overview  # noqa: PLC0415
 
-    config = context.config()
+    config = context.config(_models_folder)
     here = [Path(entry.folder) for entry in overview(config) if entry.state != "absent"]
     results = [_verify(_there(config, name)) for name in names] if names else [_verify(path) for path in here]
     return 0 if all(results) else 1
@@ -174,20 +182,20 @@ def _verify(folder: Path) -> bool:
         asked = code_asked_for(folder)
         manifest = read_manifest(folder)
     except ModelMissingError as error:
-        click.echo(f"{folder.name}: DAMAGED: {error} {way_out(folder)}")
+        _echo(f"{folder.name}: DAMAGED: {error} {way_out(folder)}")
         return False
     if asked:
-        click.echo(f"{folder.name}: REFUSED: {asked}")
+        _echo(f"{folder.name}: REFUSED: {asked}")
         return False
     if manifest is None:
-        click.echo(f"{folder.name}: unverified, placed by hand: asr-daemon models adopt {folder.name}")
+        _echo(f"{folder.name}: unverified, placed by hand: asr-daemon models adopt {folder.name}")
         return True
     found = list(faults(folder, manifest))
     if found:
-        click.echo(f"{folder.name}: DAMAGED: {'; '.join(map(str, found))}. {way_out(folder)}")
+        _echo(f"{folder.name}: DAMAGED: {'; '.join(map(str, found))}. {way_out(folder)}")
         return False
     size = f"{manifest.size_bytes / 1e6:,.0f} MB"
-    click.echo(
+    _echo(
         f"{folder.name}: sound: {len(manifest.files)} files, {size}, as in the manifest ({manifest.origin})"
     )
     return True
@@ -199,11 +207,12 @@ def _verify(folder: Path) -> bool:
 @with_config
 def adopt(context: Context, name: str, force: bool) -> None:
     """Write a manifest of a model that was placed by hand: from now on it is held to that."""
-    config = context.config()
-    folder = Path(name).expanduser().absolute() if "/" in name else _there(config, name)
+    named = Path(name).expanduser().absolute() if "/" in name else None
+    config = context.config(_models_folder if named is None else lambda _config: named)
+    folder = named or _there(config, name)
     with _bringer(config, folder.name, force=force) as bringer:
         brought = bringer.adopt(folder)
-    click.echo(f"{brought.folder}: {len(brought.manifest.files)} files are recorded in its manifest.")
+    _echo(f"{brought.folder}: {len(brought.manifest.files)} files are recorded in its manifest.")
 
 
 def _there(config: Config, name: str) -> Path:
@@ -226,7 +235,7 @@ class _Bar:
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
-        self._task: TaskID = progress.add_task(name, total=None)
+        self._task: TaskID = progress.add_task(printable(name), total=None)
 
     def begin(self, total_bytes: int) -> None:
         self._progress.update(self._task, total=total_bytes)
@@ -240,15 +249,25 @@ def _bringer(config: Config, name: str, *, force: bool) -> Iterator[Bringer]:
     from asr_daemon.models.bringing import Bringer  # noqa: PLC0415 (requests: a tenth of a second)
 
     shown_on = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns, console=shown_on, transient=True, disable=not shown_on.is_terminal) as progress:
         yield Bringer(config.models_dir, Clock().now, _Bar(progress, name), force=force)
+
+
+def _echo(sentence: str) -> None:
+    """Print a sentence that tells of a folder: its name, and what its files say, may be anybody's."""
+    click.echo(printable(sentence))
 
 
 def _say(brought: Brought) -> None:
     manifest = brought.manifest
     done = "is here already" if brought.was_there else "is here"
-    click.echo(f"{manifest.name} {done}, verified: {manifest.size_bytes / 1e6:,.0f} MB in {brought.folder}")
+    _echo(f"{manifest.name} {done}, verified: {manifest.size_bytes / 1e6:,.0f} MB in {brought.folder}")
 
 
 COMMANDS = (models,)

@@ -17,6 +17,7 @@ from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.printable import printable
 from asr_daemon.telemetry import log
 from asr_daemon.views.console import console
 
@@ -72,7 +73,7 @@ class OneOff:
                 if "error" in result:
                     yield Outcome(None, result["error"])
                     continue
-                task = progress.add_task(Path(result["path"]).name, total=100)
+                task = progress.add_task(printable(Path(result["path"]).name), total=100)
                 filed = self._await(result["recording"], result["job"], progress, task)
                 progress.remove_task(task)
                 yield _outcome(filed)

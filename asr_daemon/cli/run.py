@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from asr_daemon.cli.context import Context, with_config
+from asr_daemon.files.owner import become_for_good
 from asr_daemon.telemetry import log
 
 
@@ -15,11 +16,13 @@ from asr_daemon.telemetry import log
 def run(context: Context) -> int:
     """Run the daemon in the foreground; what the systemd unit starts.
 
-    SIGTERM ends it within ten seconds, SIGHUP reads the configuration anew.
+    SIGTERM ends it within ten seconds, SIGHUP reads the configuration anew. Started by root on the folder of
+    another user, it becomes that user.
     """
     from asr_daemon.daemon import Daemon  # noqa: PLC0415
 
     config = context.config()
+    become_for_good()
     log.configure(config.daemon.log, config.daemon.log_level)
     Daemon(config, context.found_path).run()
     return 0

@@ -5,7 +5,6 @@ A running daemon is asked; with none running they take its lock and do it themse
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.in_force import likely_socket
 from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.errors import ConfigurationError, OperatorError, UsageError
+from asr_daemon.printable import json_text, printable
 
 if TYPE_CHECKING:
     from asr_daemon.control.socket import Answer
@@ -68,7 +68,7 @@ def retry(
 
 
 def _say_count(answer: Answer, *, as_json: bool) -> None:
-    click.echo(json.dumps(answer) if as_json else f"{answer['count']} recordings go back to the queue.")
+    click.echo(json_text(answer) if as_json else f"{answer['count']} recordings go back to the queue.")
 
 
 @click.command()
@@ -132,11 +132,9 @@ def backup() -> None:
 def backup_now(context: Context, as_json: bool) -> None:
     """Take a checked backup now."""
     made = context.steer("backup")
-    click.echo(
-        json.dumps(made, ensure_ascii=False) if as_json else f"{made['path']} ({made['size_bytes']} bytes)"
-    )
+    click.echo(json_text(made) if as_json else printable(f"{made['path']} ({made['size_bytes']} bytes)"))
     if made["second_problem"]:
-        click.echo(f"asr-daemon: no copy in the second folder: {made['second_problem']}", err=True)
+        click.echo(f"asr-daemon: no copy in the second folder: {printable(made['second_problem'])}", err=True)
 
 
 @backup.command("list")
@@ -152,10 +150,11 @@ def backup_list(context: Context, as_json: bool) -> None:
             {"path": str(b.path), "taken_at": b.taken_at.isoformat(), "size_bytes": b.size_bytes}
             for b in backups
         ]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        click.echo(json_text(rows))
         return
     for each in backups:
-        click.echo(f"{each.taken_at.astimezone():%Y-%m-%d %H:%M:%S}  {each.size_bytes:>12,}  {each.path}")
+        taken = f"{each.taken_at.astimezone():%Y-%m-%d %H:%M:%S}"
+        click.echo(f"{taken}  {each.size_bytes:>12,}  {printable(str(each.path))}")
     if not backups:
         click.echo("There is no backup yet; `asr-daemon backup now` takes one.")
 
@@ -169,7 +168,7 @@ def backup_verify(_context: Context, file: Path) -> None:
 
     checked = verify_backup(file)
     rows = ", ".join(f"{count} {table}" for table, count in sorted(checked.rows.items()) if count)
-    click.echo(f"{file} is sound: {rows or 'no rows'}.")
+    click.echo(printable(f"{file} is sound: {rows or 'no rows'}."))
 
 
 @backup.command("restore")
@@ -186,7 +185,7 @@ def backup_restore(context: Context, file: Path) -> None:
     replaced = (
         f"The history that it replaced is kept as {kept}." if kept else "There was no history to replace."
     )
-    click.echo(f"Restored {file}. {replaced}")
+    click.echo(printable(f"Restored {file}. {replaced}"))
 
 
 COMMANDS = (retry, cancel, pause, resume, reload_configuration, backup)

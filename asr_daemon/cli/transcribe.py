@@ -10,6 +10,8 @@ from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.delivery.rendering import render
+from asr_daemon.printable import printable
+from asr_daemon.views.console import echo_transcript
 
 
 @click.command()
@@ -35,18 +37,18 @@ def transcribe(context: Context, files: tuple[Path, ...], inbox: str, kind: str)
     present = [path for path in files if path.is_file()]
     for path in files:
         if path not in present:
-            click.echo(f"asr-daemon: {path}: there is no such file", err=True)
+            click.echo(f"asr-daemon: {printable(str(path))}: there is no such file", err=True)
     if not present:
         return 1
     failures = len(files) - len(present)
     with one_off(context) as way:
         for outcome in way.recognise(present, inbox=inbox):
             if outcome.filed is None:
-                click.echo(f"asr-daemon: {outcome.problem}", err=True)
+                click.echo(f"asr-daemon: {printable(outcome.problem)}", err=True)
                 failures += 1
                 continue
             history = way.history
-            click.echo(render(history, outcome.filed, kind), nl=False)
+            echo_transcript(render(history, outcome.filed, kind))
             history.close()
     return 1 if failures else 0
 

@@ -24,7 +24,7 @@ from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState
 from asr_daemon.hotwords import read_hotwords
 from asr_daemon.queue.arrivals import NotFoundError
-from asr_daemon.queue.inbox_profiles import with_hotwords
+from asr_daemon.queue.inbox_profiles import hotword_places, with_hotwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +162,8 @@ class Commands:
         return {"count": count}
 
     def _read_hotwords(self, path: Path) -> Any:
-        return self._parts.shares.ask(path.parent, lambda: read_hotwords(path))
+        parts = self._parts
+        return read_hotwords(path, hotword_places(parts.config), parts.shares.ask)
 
     def pause(self) -> Answer:
         """Begin no further recording; what is in work is finished."""

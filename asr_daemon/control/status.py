@@ -72,6 +72,11 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].watch.problem``            the last one, or ""
 ``inboxes[].problem``                  why it cannot be scanned or written, or ""
 ``inboxes[].settling``                 recordings that are still being written
+``inboxes[].hashing``                  the recording that is being read to know its content; null: none is
+``inboxes[].hashing.file``             which
+``inboxes[].hashing.size_bytes``       its size
+``inboxes[].hashing.hashed_bytes``     how much of it was read
+``inboxes[].hashing.elapsed_s``        since it was begun
 ``inboxes[].waiting``, ``.done``       recordings by state
 ``inboxes[].failed``                   as above
 ``backup.last``                        null where there is none
@@ -91,6 +96,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -104,6 +110,7 @@ from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.recordings import inbox_label
+from asr_daemon.inboxes.candidate import shown_name
 from asr_daemon.models.catalogue import resolve
 
 if TYPE_CHECKING:
@@ -114,6 +121,7 @@ if TYPE_CHECKING:
     from asr_daemon.daemon import Parts
     from asr_daemon.dispatch.in_work import SessionState
     from asr_daemon.history import History
+    from asr_daemon.inboxes.lane import Progress
     from asr_daemon.inboxes.watched import WatchedInbox
     from asr_daemon.install.running import ServiceState
     from asr_daemon.service.configuration import Configuration
@@ -202,6 +210,18 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
         },
         "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
         "settling": parts.intake.settling(watched.section.path),
+        "hashing": _hashing(parts.intake.reading(watched.section.name)),
+    }
+
+
+def _hashing(progress: Progress | None) -> dict[str, Any] | None:
+    if progress is None:
+        return None
+    return {
+        "file": shown_name(progress.path),
+        "size_bytes": progress.size_bytes,
+        "hashed_bytes": progress.read_bytes,
+        "elapsed_s": round(time.monotonic() - progress.began_s, 1),
     }
 
 
@@ -211,6 +231,9 @@ def status_line(parts: Parts) -> str:
         f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
         for work in parts.dispatcher.in_work[:2]
     ]
+    for progress in filter(None, map(parts.intake.reading, list(parts.intake.inboxes))):
+        done = _percent(progress.read_bytes, progress.size_bytes) or 0
+        told.append(f"reading {shown_name(progress.path)} {done}%")
     together = _together(parts.dispatcher.states)
     if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.LOADING):
         told.append(
@@ -266,6 +289,7 @@ def collect(
             "watch": by_name.get(section.name, {}).get("watch"),
             "problem": by_name.get(section.name, {}).get("problem", ""),
             "settling": by_name.get(section.name, {}).get("settling", 0),
+            "hashing": by_name.get(section.name, {}).get("hashing"),
             **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
         }
         for section in config.inbox

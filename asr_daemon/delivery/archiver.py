@@ -13,6 +13,7 @@ import structlog
 
 from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.moving import archive
+from asr_daemon.delivery.outputs import MOST_BYTES
 from asr_daemon.errors import InboxGoneError, RecordingGoneError, WorkError
 from asr_daemon.files.temporary import sweep
 from asr_daemon.history.outputs import outputs_of
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config, InboxSection
+    from asr_daemon.files.overlap import Overlap
     from asr_daemon.history import History
+    from asr_daemon.history.outputs import Output
     from asr_daemon.history.recordings import Recording
     from asr_daemon.inboxes.share import Shares
 
@@ -52,11 +55,13 @@ class Archiver:
         self._shares = shares
         self._on_gone = on_gone
         self._problems: dict[str, str] = {}
+        self._overlaps: list[Overlap] | None = None  # looked for once a configuration
         self._swept_s: dict[Path, float] = {}
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
         self.config = config
+        self._overlaps = None
 
     def archive_all(self) -> int:
         """Move every finished recording of an inbox that has an archive; return how many."""
@@ -82,12 +87,13 @@ class Archiver:
 
     def _archive(self, inbox: InboxSection, recording: Recording) -> None:
         assert inbox.archive is not None  # noqa: S101 (only such inboxes are asked for)
+        self._refuse_overlap(inbox)
+        self._shares.require(inbox)
         outputs = [
             output.path
             for output in outputs_of(self._history, recording.id)
-            if inbox.path in output.path.parents
+            if inbox.path in output.path.parents and _may_be_a_transcript(output)
         ]
-        self._shares.require(inbox)
         if _has_changed(recording):
             return  # another version: it is found, transcribed and archived in its turn
         when = from_stamp(recording.written_at).astimezone()
@@ -100,7 +106,7 @@ class Archiver:
         self._recordings.archive(recording.id)
         self._on_gone(inbox.name, recording.path)
         for folder in {path.parent for path in moved}:
-            self._sweep(folder)
+            self._sweep(folder, inbox.archive)
         log.info(
             "recording_archived",
             job=recording.job,
@@ -109,18 +115,38 @@ class Archiver:
             files=[path.name for path in moved],
         )
 
-    def _sweep(self, folder: Path) -> None:
+    def _refuse_overlap(self, inbox: InboxSection) -> None:
+        """Raise where the archive really lies in an inbox, links resolved: all would be found again."""
+        if self._overlaps is None:
+            self._overlaps = self.config.overlaps(self._shares.real_path)
+        for overlap in self._overlaps:
+            if overlap.inbox == inbox.name and overlap.key == "archive":
+                raise InboxGoneError(overlap.sentence)
+
+    def _sweep(self, folder: Path, root: Path) -> None:
         """Remove the half copy that a kill left: what is archived again goes to the same month's folder."""
         now_s = self._clock.monotonic_s()
         if now_s >= self._swept_s.get(folder, -SWEEP_S) + SWEEP_S:
             self._swept_s[folder] = now_s
-            for name in sweep(folder, now_s=self._clock.now().timestamp()):
+            for name in sweep(folder, now_s=self._clock.now().timestamp(), root=root):
                 log.info("stale_temporary_removed", file=name)
 
     def _complain(self, inbox: str, error: WorkError) -> None:
         if self._problems.get(inbox) != str(error):
             self._problems[inbox] = str(error)
             log.warning("archive_waits", inbox=inbox, error=error.code, problem=str(error))
+
+
+def _may_be_a_transcript(output: Output) -> bool:
+    """Whether what lies there may go along: what somebody made huge in its place would fill the archive."""
+    try:
+        size_bytes = output.path.lstat().st_size
+    except OSError:
+        return False
+    if size_bytes <= MOST_BYTES or size_bytes in output.sizes:
+        return True
+    log.warning("output_not_archived", file=output.path.name, size_bytes=size_bytes)
+    return False
 
 
 def _has_changed(recording: Recording) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.history import History
+    from asr_daemon.history.outputs import Output
     from asr_daemon.history.recordings import Filed, Look, Recording
     from asr_daemon.inboxes.share import Shares
     from asr_daemon.queue.arrivals import Arrivals
@@ -141,7 +142,7 @@ class Follower:
                 there = next(self._moved_along(recording.path, output.path, path), None)
                 if there is not None:
                     moved[output.path] = there
-            elif output.format == FAILURE or output.is_as_written(self._digest(output.path) or ""):
+            elif output.format == FAILURE or output.is_as_written(self._digest(output) or ""):
                 left.append(output.path)
             else:
                 has_edited = True
@@ -155,18 +156,18 @@ class Follower:
             if owner is None and self._shares.exists(there):
                 yield there
 
-    def _digest(self, path: Path) -> str | None:
+    def _digest(self, output: Output) -> str | None:
         config = self._deliverer.config
         roots = (*(section.path for section in config.inbox), config.fallback_dir)
-        root = next((root for root in roots if root in path.parents), path.parent)
-        return digest_of(path, root)
+        root = next((root for root in roots if root in output.path.parents), output.path.parent)
+        return digest_of(output.path, root, output.sizes)
 
     def _take_back(self, recording: Recording, left: tuple[Path, ...]) -> None:
         """Remove what lies under the old name still and is as we wrote it."""
         for output in outputs_of(self._history, recording.id):
             if output.path not in left:
                 continue
-            if output.format == FAILURE or output.is_as_written(self._digest(output.path) or ""):
+            if output.format == FAILURE or output.is_as_written(self._digest(output) or ""):
                 try:
                     output.path.unlink(missing_ok=True)
                 except OSError as error:

@@ -23,7 +23,7 @@ from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
 from asr_daemon.transcripts.names import FAILURE_SUFFIX, output_paths, same_name_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from asr_daemon.clock import Clock
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FAILURE = "failure"  # beside "txt", "srt" ...: the file that says why there is none
-_NO_FILE_OF_OURS = "-"  # what lies there is a link, a folder, or may not be read
+MOST_BYTES = 64 << 20  # of a transcript whose size is not known: an older release wrote it
+_NO_FILE_OF_OURS = "-"  # what lies there is a link, a folder, has another size, or may not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,15 @@ class Outputs:
         """
         own = {(output.format, output.path): output for output in outputs_of(self._history, recording)}
         digests = {kind: hashlib.sha256(content).hexdigest() for kind, content in data.items()}
+        sizes = {kind: len(content) for kind, content in data.items()}
         there: dict[Path, str | None] = {}
 
         def is_free(kind: str, target: Path) -> bool:
             ours = own.get((kind, target))
             if ours is None and self._history.one("output_owner", same_name=same_name(target)) is not None:
                 return False
-            there[target] = found = digest_of(target, root)
+            own_sizes = () if ours is None else ours.sizes
+            there[target] = found = digest_of(target, root, (sizes[kind], *own_sizes))
             return found is None or found == digests[kind] or (ours is not None and ours.is_as_written(found))
 
         suffixes = {kind: FAILURE_SUFFIX if kind == FAILURE else f".{kind}" for kind in data}
@@ -77,6 +80,7 @@ class Outputs:
                     recording=recording,
                     format=kind,
                     sha256=digests[kind],
+                    size_bytes=sizes[kind],
                 )
         return {kind: Planned(target, there[target] is not None) for kind, target in targets.items()}
 
@@ -93,7 +97,7 @@ class Outputs:
             path = output.path
             if output.format not in kinds or path in kept or (folders and path.parent not in folders):
                 continue
-            found = None if output.format == FAILURE else digest_of(path, root)
+            found = None if output.format == FAILURE else digest_of(path, root, output.sizes)
             if output.format == FAILURE or (found is not None and output.is_as_written(found)):
                 try:
                     path.unlink(missing_ok=True)
@@ -109,7 +113,7 @@ class Outputs:
             path = output.path
             if fallback_dir not in path.parents:
                 continue
-            found = digest_of(path, fallback_dir)
+            found = digest_of(path, fallback_dir, output.sizes)
             if found is not None and output.is_as_written(found):
                 try:
                     path.unlink(missing_ok=True)
@@ -127,8 +131,12 @@ def _remove_empty(folder: Path, root: Path) -> None:
             folder = folder.parent
 
 
-def digest_of(path: Path, root: Path) -> str | None:
-    """Return the SHA-256 of what lies there, in hexadecimal; None where nothing does."""
+def digest_of(path: Path, root: Path, sizes: Collection[int | None]) -> str | None:
+    """Return the SHA-256 of what lies there, in hexadecimal; None where nothing does.
+
+    ``sizes``, in bytes, are those of the contents that it is compared with (None: one that is not known). A
+    file of another size is none of them, and is not read: in a share it may have 8 TB.
+    """
     try:
         descriptor = open_recording(path, root)
     except NotReadableError:
@@ -136,6 +144,9 @@ def digest_of(path: Path, root: Path) -> str | None:
     except RecordingGoneError:
         return _NO_FILE_OF_OURS if os.path.lexists(path) else None
     try:
+        size_bytes = os.fstat(descriptor).st_size
+        if size_bytes not in sizes and (None not in sizes or size_bytes > MOST_BYTES):
+            return _NO_FILE_OF_OURS
         return fingerprint(descriptor).sha256
     except RecordingGoneError:  # somebody writes to it this very moment
         return _NO_FILE_OF_OURS

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.dispatch.claims import MOST_AT_ONCE
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
-from asr_daemon.dispatch.session import PLACES, Session
+from asr_daemon.dispatch.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ class Dispatcher:
     def _fair_share(self) -> int:
         """Return how many recordings at once are a recogniser's part: a few are spread over all."""
         if len(self.sessions) == 1:
-            return PLACES[-1][0]
+            return MOST_AT_ONCE
         states = self.states
         able = [state for state in states if state.phase is not Phase.BLOCKED] or states
         wanted = self._around.jobs.count_queued() + sum(len(state.in_work) for state in states)

@@ -115,8 +115,8 @@ class RecogniserProcess:
         Who asks for the next has committed the last: the child is told so, and goes on with that recording.
         """
         if self._unconfirmed is not None:
-            job, self._unconfirmed = self._unconfirmed, None
-            self.send(Saved(job))
+            order, self._unconfirmed = self._unconfirmed, None
+            self.send(Saved(order))
         try:
             received = self._channel.receive(timeout_s)
         except (EOFError, OSError):
@@ -126,7 +126,7 @@ class RecogniserProcess:
             raise RecogniserCrashedError(f"The recogniser sent what is no message: {error}") from None
         message = received[0] if received else None
         if isinstance(message, Recognised):
-            self._unconfirmed = message.job
+            self._unconfirmed = message.order
         return message
 
     def kill(self) -> None:

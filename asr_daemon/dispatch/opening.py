@@ -7,7 +7,7 @@ now. Fails with the reason why it cannot be begun: the recording's, or its share
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A recording that can be recognised."""
+
+    recording: Recording
+    descriptor: int  # the caller's to close
+    profile: Profile  # the job's, with its hotword list
+
+
 class Opener:
     """Opens recordings for every recogniser; its shares' troubles hold up nobody else."""
 
@@ -51,8 +60,8 @@ class Opener:
         self._away = {inbox: until_s for inbox, until_s in list(self._away.items()) if until_s > now_s}
         return list(self._away)
 
-    def open(self, job: Job) -> tuple[Recording, int] | None:
-        """Return a recording of the job and its descriptor, which the caller closes.
+    def open(self, job: Job) -> Opened | None:
+        """Return a recording of the job, open, and the whole profile.
 
         None where every file that waits for it now asks for another profile: they were given to that work.
         """
@@ -73,8 +82,9 @@ class Opener:
             self._arrivals.rebind(job.sha256, others)
             if len(others) == len(wanted):
                 return None
-        moved = {recording.id for recording, _ in others}
-        return self.open_first([recording for recording, _ in wanted if recording.id not in moved])
+        stayed = [(recording, profile) for recording, profile in wanted if (recording, profile) not in others]
+        recording, descriptor = self.open_first([recording for recording, _ in stayed])
+        return Opened(recording, descriptor, stayed[0][1])
 
     def open_first(self, copies: list[Recording]) -> tuple[Recording, int]:
         """Open the first copy of the content that is still what was hashed; those that are gone are let go.
@@ -119,7 +129,9 @@ class Opener:
 
     def _profile_of_now(self, recording: Recording, job: Job) -> Profile:
         """Return what the file's inbox asks for now; work that was begun is finished as it was begun."""
-        if recording.inbox == COMMAND_LINE or job.done:  # asked for with one inbox's profile, and for that
+        if recording.inbox == COMMAND_LINE or (job.done and job.profile.is_whole):
+            # asked for with one inbox's profile, and for that; a list that is gone is none
             model = self._profiles.identity
-            return replace(job.profile, model=model) if job.profile.model != model else job.profile
+            whole = job.profile if job.profile.is_whole else replace(job.profile, list_sha256="")
+            return replace(whole, model=model) if whole.model != model else whole
         return self._profiles.profile(recording.inbox)

@@ -6,8 +6,11 @@ what was hashed, whatever happens to the path. The child never opens a recording
 
 Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be under way; all of one
 profile's model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Stop`. Child to
-daemon: :class:`Ready` or :class:`Broken` once, then for each job :class:`Segmented`, :class:`Recognised`,
+daemon: :class:`Ready` or :class:`Broken` once, then for each order :class:`Segmented`, :class:`Recognised`,
 :class:`Progress` and at last one :class:`Finished` or :class:`Failed`; :class:`Note` at any time.
+
+Every :class:`Recognise` has a number of its own, and all that is said of it carries that number: a job that
+is cancelled and given out again is another order, and late words about the first are not taken for it.
 """
 
 from __future__ import annotations
@@ -51,10 +54,11 @@ class Setup:
 class Recognise:
     """Recognise the recording whose descriptor comes with this line.
 
-    ``done`` are the (index, start_ms, end_ms) of segments committed by an earlier try; they are not
-    recognised again.
+    ``order`` is never used twice in the life of a child; ``job`` is for its log. ``done`` are the (index,
+    start_ms, end_ms) of segments committed by an earlier try; they are not recognised again.
     """
 
+    order: int
     job: int
     name: str
     profile: Profile
@@ -63,16 +67,16 @@ class Recognise:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One :class:`Recognised` of that job is committed."""
+    """One :class:`Recognised` of that order is committed."""
 
-    job: int
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Forget that job; nothing more is said of it."""
+    """Forget that order; nothing more is said of it."""
 
-    job: int
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +110,23 @@ class Broken:
 class Segmented:
     """Stretches of speech found so far: (index, start_ms, end_ms)."""
 
-    job: int
+    order: int
     segments: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Finished segments of one job, to be committed together."""
+    """Finished segments of one order, to be committed together."""
 
-    job: int
+    order: int
     segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is; said only when something moved (its absence is how a hang is known)."""
+    """How far an order is; said only when something moved (its absence is how a hang is known)."""
 
-    job: int
+    order: int
     duration_ms: int  # 0 while unknown
     decoded_ms: int
     recognised_ms: int
@@ -130,9 +134,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every segment of the job was said."""
+    """Every segment was said."""
 
-    job: int
+    order: int
     duration_ms: int
     segment_count: int
     flags: tuple[str, ...] = ()
@@ -141,9 +145,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job cannot be finished."""
+    """The recording cannot be finished."""
 
-    job: int
+    order: int
     code: str  # as in errors.py
     message: str
     evidence: str = ""

@@ -58,7 +58,7 @@ class Receiver:
             self.take(self._unsaved)
 
     def take(self, message: protocol.Message) -> None:
-        """Commit what was said; of a job that is in work no more, nothing is.
+        """Commit what was said; of an order that is in work no more, nothing is.
 
         Raises :class:`~asr_daemon.errors.HistoryUnavailableError`.
         """
@@ -69,35 +69,35 @@ class Receiver:
                 write_note(message, self._state.name)
                 if message.event == "batch_out_of_memory":
                     self._state.count_memory_step(str(message.fields.get("step", "batch")))
-            case protocol.Segmented(job, found) if job in in_work:
-                self._segments.save_places(job, found)
-            case protocol.Recognised(job, segments) if job in in_work:
-                self._segments.save(job, segments)
-            case protocol.Progress(job, duration_ms, decoded_ms, recognised_ms) if job in in_work:
-                work = in_work[job]
+            case protocol.Segmented(order, found) if order in in_work:
+                self._segments.save_places(in_work[order].job.id, found)
+            case protocol.Recognised(order, segments) if order in in_work:
+                self._segments.save(in_work[order].job.id, segments)
+            case protocol.Progress(order, duration_ms, decoded_ms, recognised_ms) if order in in_work:
+                work = in_work[order]
                 work.duration_ms, work.decoded_ms, work.recognised_ms = duration_ms, decoded_ms, recognised_ms
-            case protocol.Finished(job) if job in in_work:
-                self._finish(message, in_work[job])
-            case protocol.Failed(job, code, text, evidence) if job in in_work:
+            case protocol.Finished(order) if order in in_work:
+                self._finish(message, in_work[order])
+            case protocol.Failed(order, code, text, evidence) if order in in_work:
                 last_rung = Rung.FRESH_PROCESS if self._state.device == "cpu" else Rung.CPU
                 error = work_error(code, text, evidence)
-                self._endings.add(Ending(in_work.pop(job).job, error, last_rung=last_rung))
+                self._endings.add(Ending(in_work.pop(order).job, error, last_rung=last_rung))
         self._unsaved = None
 
     def _finish(self, message: protocol.Finished, work: InWork) -> None:
         result = Result(message.segment_count, message.duration_ms, message.flags, message.timings_ms)
         try:
-            self._jobs.finish(message.job, result, self.engine)
+            self._jobs.finish(work.job.id, result, self.engine)
         except InternalError as error:
-            self._endings.add(Ending(self._state.in_work.pop(message.job).job, error))
+            self._endings.add(Ending(self._state.in_work.pop(message.order).job, error))
             return
-        del self._state.in_work[message.job]
+        del self._state.in_work[message.order]
         self._unsaved = None  # what follows is tried again by the deliverer's own tick
         self._state.audio_ms += message.duration_ms
         took_s = self._clock.monotonic_s() - work.began_s
         log.info(
             "recognition_finished",
-            job=message.job,
+            job=work.job.id,
             inbox=work.inbox,
             file=work.name,
             recogniser=self._state.name,
@@ -106,4 +106,4 @@ class Receiver:
             took_s=round(took_s, 2),
             rtfx=round(message.duration_ms / 1000 / took_s, 1) if took_s else None,
         )
-        self._deliverer.deliver_job(message.job)
+        self._deliverer.deliver_job(work.job.id)

@@ -8,6 +8,7 @@ be written (disk full) at any moment, too: what could not be committed is kept a
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.claims import Claims
 from asr_daemon.dispatch.endings import Endings
 from asr_daemon.dispatch.in_work import Ending, InWork, Phase, SessionState
 from asr_daemon.dispatch.keeper import RecogniserKeeper, Wanted
@@ -51,14 +53,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Recordings given to a recogniser at once, so that short ones share its batches, and how large the file may
-# be that takes the next place: long ones leave places free for short ones, which never wait for their end.
-PLACES: tuple[tuple[int, int | None], ...] = ((4, None), (8, 64 << 20), (12, 8 << 20))
 POLL_S = 0.5  # how soon a new job is noticed while others are in work
 IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the session
 HISTORY_AGAIN_S = 2.0  # how soon a history that could not be written is tried again
 LONGEST_BLOCK_S = 300.0
-SUSPECT_PATIENCE_S = 600.0  # a suspect waits for a recogniser to be free; after that, one is set free for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +87,10 @@ class Session:
         around: Surroundings,
         *,
         sharers: int = 1,
-        fair_share: Callable[[], int] = lambda: PLACES[-1][0],
+        fair_share: Callable[[], int],
         beat: Callable[[], None] = lambda: None,
     ) -> None:
         """Work on ``device``; ``fair_share`` says how many recordings at once are this recogniser's part."""
-        self._fair_share = fair_share
         self.device = device
         self.state = SessionState(name)
         self.wake = threading.Event()
@@ -113,6 +110,8 @@ class Session:
         self._receiver = Receiver(
             around.jobs, around.segments, around.deliverer, around.clock, self.state, self._endings
         )
+        self._claims = Claims(around.jobs, around.opener, self.state, fair_share)
+        self._orders = itertools.count(1)
         self._history_again_s = 0.0
         self._blocked_until_s = 0.0
         self._block_s = WHEN_CLEARED_S
@@ -194,36 +193,17 @@ class Session:
             self.state.phase = Phase.WORKING if self.state.in_work else Phase.PAUSED
             return
         while not self._stopping.is_set() and not self._endings:
-            if self._clock.monotonic_s() < self._blocked_until_s or not self._has_place():
+            if self._clock.monotonic_s() < self._blocked_until_s or not self._claims.has_place():
                 return
             if not self._is_prepared():
                 return
-            job = self._claim()
+            job = self._claims.next(self.state.name)
             if job is None:
                 if self.state.phase in (Phase.BLOCKED, Phase.PAUSED) and not self.state.in_work:
                     self.state.phase, self.state.reason = Phase.IDLE, ""
                 return
             self._begin(job)
             self._say_endings()
-
-    def _has_place(self) -> bool:
-        in_work = self.state.in_work
-        if not in_work:
-            return True
-        if len(in_work) >= PLACES[-1][0] or any(work.job.is_suspect for work in in_work.values()):
-            return False  # a suspect has the recogniser to itself
-        if self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._around.opener.away()):
-            return False  # in a long queue, no recogniser would be free for it for days
-        return len(in_work) < self._fair_share()
-
-    def _claim(self) -> Job | None:
-        taken = len(self.state.in_work)
-        return self._jobs.claim(
-            self.state.name,
-            fresh_only=taken > 0,
-            away=self._around.opener.away(),
-            most_bytes=next(most_bytes for places, most_bytes in PLACES if taken < places),
-        )
 
     def _is_prepared(self) -> bool:
         """Return whether a job may be claimed: where others could serve it, the model is loaded first."""
@@ -245,14 +225,14 @@ class Session:
         try:
             self._give(job)
         except WorkError as error:
-            if job.id in self.state.in_work:  # the recogniser was lost while it was told: see _lose
+            if self._is_in_work(job):  # the recogniser was lost while it was told: see _lose
                 raise
             is_untried = self._stopping.is_set() or isinstance(error, HistoryUnavailableError)
             self._endings.add(Ending(job, None if is_untried else error))
             if isinstance(error, HistoryUnavailableError):
                 raise
         except BaseException:
-            if job.id not in self.state.in_work:
+            if not self._is_in_work(job):
                 self._endings.add(Ending(job, InternalError("the recording could not be begun")))
             raise
 
@@ -263,18 +243,19 @@ class Session:
         if opened is None:
             self._endings.add(Ending(job, None))
             return
-        recording, descriptor = opened
+        recording, descriptor, profile = opened.recording, opened.descriptor, opened.profile
         try:
             if self._keeper.current is None:
                 self.state.phase = Phase.LOADING
             recogniser = self._recogniser_for(wanted)
             self._show_recogniser()
             self._block_s = WHEN_CLEARED_S
-            self._jobs.begin(job.id, self._receiver.engine)
+            self._jobs.begin(job.id, self._receiver.engine, profile)
             now_s = self._clock.monotonic_s()
-            self.state.in_work[job.id] = InWork(job, recording.name, recording.inbox, now_s)
+            order = next(self._orders)
+            self.state.in_work[order] = InWork(job, recording.name, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
-            recogniser.send(protocol.Recognise(job.id, recording.name, job.profile, job.done), descriptor)
+            recogniser.send(protocol.Recognise(order, job.id, recording.name, profile, job.done), descriptor)
         finally:
             os.close(descriptor)
         self.state.phase, self.state.reason = Phase.WORKING, ""
@@ -289,6 +270,9 @@ class Session:
             segments_kept=len(job.done),
             **({"memory_rung": job.rung.name.lower()} if job.rung else {}),
         )
+
+    def _is_in_work(self, job: Job) -> bool:
+        return any(work.job.id == job.id for work in self.state.in_work.values())
 
     def _recogniser_for(self, wanted: Wanted) -> Recogniser:
         """Return a child as the job wants it; what another one has in work goes back untried."""
@@ -309,9 +293,10 @@ class Session:
     def _drop_unwanted(self) -> None:
         """Stop what nobody waits for any more."""
         in_work = self.state.in_work
-        for job in self._jobs.unwanted(in_work) if in_work else ():
+        orders = {work.job.id: order for order, work in in_work.items()}
+        for job in self._jobs.unwanted(orders) if orders else ():
             self._jobs.put_back(job)
-            work = in_work.pop(job)
+            work = in_work.pop(orders[job])
             log.info(
                 "recognition_cancelled",
                 job=job,
@@ -321,7 +306,7 @@ class Session:
                 recognised_ms=work.recognised_ms,
             )
             if self._keeper.current is not None:
-                self._keeper.current.send(protocol.Cancel(job))
+                self._keeper.current.send(protocol.Cancel(orders[job]))
 
     def _show_recogniser(self) -> None:
         keeper, said = self._keeper, self._keeper.ready_said

@@ -58,7 +58,7 @@ def _ffmpeg(config: Config) -> Iterator[Finding]:
             "error", "engine.ffmpeg", f"ffmpeg does not run: {error}", "install ffmpeg or imageio-ffmpeg"
         )
     else:
-        yield Finding("ok", "engine.ffmpeg", f"{said.stdout.splitlines()[0]} ({ffmpeg})")
+        yield Finding("ok", "engine.ffmpeg", f"{said.stdout.partition(chr(10))[0]} ({ffmpeg})")
 
 
 def _device(key: str, device: str, machine: Machine) -> Iterator[Finding]:

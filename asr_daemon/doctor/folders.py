@@ -12,9 +12,10 @@ from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.files.mounts import events_are_reliable, filesystem_type, is_network
-from asr_daemon.hotwords import HotwordFileError, read_hotwords
+from asr_daemon.hotwords import HotwordFileError, Places, read_hotwords
 from asr_daemon.inboxes.share import Shares
 from asr_daemon.install.access import shared_group
+from asr_daemon.queue.inbox_profiles import hotword_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,11 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
             )
         else:
             there.append(inbox)
-            yield from _inbox(inbox, user)
+            yield from _inbox(inbox, hotword_places(config), user)
+    for overlap in config.overlaps(answering.real_path):
+        yield Finding(
+            "error", f"inbox {overlap.inbox!r}: {overlap.key}", overlap.sentence, "look where its links lead"
+        )
     yield from _watches(there, machine)
 
 
@@ -82,7 +87,7 @@ def _backups(config: Config, user: ServiceUser) -> Iterator[Finding]:
         )
 
 
-def _inbox(inbox: InboxSection, user: ServiceUser) -> Iterator[Finding]:
+def _inbox(inbox: InboxSection, places: Places, user: ServiceUser) -> Iterator[Finding]:
     key = f"inbox {inbox.name!r}: "
     yield from _usable(key + "path", inbox.path, "write", user)
     if inbox.path.is_dir():
@@ -98,12 +103,12 @@ def _inbox(inbox: InboxSection, user: ServiceUser) -> Iterator[Finding]:
     if inbox.archive is not None:
         yield from _usable(key + "archive", inbox.archive, "write", user)
     if inbox.hotwords is not None:
-        yield from _hotwords(key + "hotwords", inbox.hotwords, user)
+        yield from _hotwords(key + "hotwords", inbox.hotwords, places, user)
 
 
-def _hotwords(key: str, path: Path, user: ServiceUser) -> Iterator[Finding]:
+def _hotwords(key: str, path: Path, places: Places, user: ServiceUser) -> Iterator[Finding]:
     try:
-        words = read_hotwords(path)
+        words = read_hotwords(path, places)
     except HotwordFileError as error:
         yield Finding("error", key, str(error), "create the file, or leave the key out")
         return

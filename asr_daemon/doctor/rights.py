@@ -6,6 +6,7 @@ file can be made. Enters: folders and files. Leaves: for each, why not, or "".
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
@@ -44,6 +45,14 @@ class ServiceUser:
             return self.name is None or bool(pwd.getpwnam(self.name))
         except KeyError:
             return False
+
+    def group_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of its further groups, of those that are there."""
+        numbers = []
+        for name in self.groups:
+            with contextlib.suppress(KeyError):
+                numbers.append(grp.getgrnam(name).gr_gid)
+        return tuple(numbers)
 
     @property
     def called(self) -> str:

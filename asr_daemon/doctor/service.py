@@ -10,6 +10,7 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.files.owner import as_owner_of
 from asr_daemon.history import open_history_read_only
 from asr_daemon.install.running import UNIT, is_by, service_state
 from asr_daemon.install.service import (
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from asr_daemon.doctor.finding import Machine
     from asr_daemon.install.running import ServiceState
 
-CLOCK_WAS_WRONG_S = 86_400.0
 _WHY_DIFFERENT = {
     UNIT: "it was installed by another release or environment",
     SOCKET: "metrics.port changed",
@@ -96,7 +96,12 @@ def look_at_service(
 
 
 def look_at_backups(config: Config, machine: Machine) -> Iterator[Finding]:
-    """Say what is wrong with the backups."""
+    """Say what is wrong with the backups; looked at as their folder's owner, and by nobody else's links."""
+    with as_owner_of(config.state_dir):
+        yield from list(_look_at_backups(config, machine))
+
+
+def _look_at_backups(config: Config, machine: Machine) -> Iterator[Finding]:
     if not config.backup.schedule:
         yield Finding("warning", "backup.schedule", "no backups are taken", "set a cron expression")
     remembered: dict[str, str] = {}
@@ -110,13 +115,11 @@ def look_at_backups(config: Config, machine: Machine) -> Iterator[Finding]:
     health = backup_health(config, lambda key: remembered.get(key, ""), machine.now())
     for problem in health.problems:
         yield Finding("error", "backup.schedule", problem, "asr-daemon backup now; journalctl -u asr-daemon")
-    if health.last is None:
-        return
-    taken_at = health.last.taken_at
-    if (taken_at - machine.now()).total_seconds() > CLOCK_WAS_WRONG_S:
-        text = f"the newest backup is of {to_stamp(taken_at)}, in the future"
-        yield Finding("warning", "clock", text, "look at the clock, then take a backup")
-    elif not health.problems:
+    if health.of_the_future is not None:
+        text = f"the newest backup is of {to_stamp(health.of_the_future.taken_at)}, in the future"
+        yield Finding("warning", "clock", text, "look at the clock, then remove it and take a backup")
+    elif health.last is not None and not health.problems:
+        taken_at = health.last.taken_at
         yield Finding("ok", "backup.schedule", f"last backup {taken_at.astimezone():%Y-%m-%d %H:%M}")
 
 

@@ -18,7 +18,8 @@ from asr_daemon.errors import (
     ShareUnavailableError,
     WriteFailedError,
 )
-from asr_daemon.files.syscalls import open_beneath, rename_without_replacing
+from asr_daemon.files.folders import fsync_folder, open_folder
+from asr_daemon.files.syscalls import rename_without_replacing
 from asr_daemon.files.temporary import hold, new_temporary_name
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _GONE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ELOOP}
 )
-# What file systems answer that need no fsync of a folder, or have none.
-_NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
 
 
 def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool = True) -> None:
@@ -89,27 +88,6 @@ def _let_people_read(fd: int, folder: os.stat_result) -> None:
         os.fchown(fd, -1, folder.st_gid)
     with contextlib.suppress(OSError):
         os.fchmod(fd, 0o600 | (folder.st_mode & 0o666))
-
-
-def open_folder(folder: Path, root: Path | None = None) -> int:
-    """Return a descriptor of the folder; below ``root``, where one is given, no link is followed."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    if root is None or root == folder:
-        return os.open(folder, flags)
-    root_fd = os.open(root, flags)
-    try:
-        return open_beneath(root_fd, str(folder.relative_to(root)), flags)
-    finally:
-        os.close(root_fd)
-
-
-def fsync_folder(folder_fd: int) -> None:
-    """Make the folder's names durable, where its file system knows how."""
-    try:
-        os.fsync(folder_fd)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_FSYNC:
-            raise
 
 
 def write_error(path: Path, error: OSError) -> ShareUnavailableError:

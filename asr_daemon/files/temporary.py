@@ -9,6 +9,7 @@ import re
 import secrets
 from pathlib import Path
 
+from asr_daemon.files.folders import open_folder
 from asr_daemon.files.mounts import is_network
 
 _OURS = re.compile(r"\.asr-daemon-[0-9a-f]{16}\.tmp")
@@ -36,31 +37,45 @@ def is_stale_temporary(name: str) -> bool:
     return _OURS.fullmatch(name) is not None
 
 
-def remove_stale_temporary(path: Path, *, now_s: float) -> bool:
+def remove_stale_temporary(path: Path, *, now_s: float, root: Path | None = None) -> bool:
     """Remove such a file where its writer is dead (``now_s``: wall clock, seconds since 1970).
 
-    Returns whether it was removed.
+    Below ``root``, where one is given, no link is followed. Returns whether it was removed.
     """
-    if not is_stale_temporary(path.name):
-        return False
+    if is_stale_temporary(path.name):
+        with contextlib.suppress(OSError):  # its folder is gone
+            folder_fd = open_folder(path.parent, root)
+            try:
+                return _remove_in(folder_fd, path.name, now_s)
+            finally:
+                os.close(folder_fd)
+    return False
+
+
+def sweep(folder: Path, *, now_s: float, root: Path | None = None) -> list[str]:
+    """Remove all such files of a folder that no inbox's scan comes to; return their names."""
+    with contextlib.suppress(OSError):
+        folder_fd = open_folder(folder, root)
+        try:
+            with os.scandir(folder_fd) as entries:
+                left = [entry.name for entry in entries if is_stale_temporary(entry.name)]
+            return [name for name in left if _remove_in(folder_fd, name, now_s)]
+        finally:
+            os.close(folder_fd)
+    return []
+
+
+def _remove_in(folder_fd: int, name: str, now_s: float) -> bool:
     with contextlib.suppress(OSError):  # it is held, or gone
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
         try:
             left_s = LEFT_ON_A_SHARE_S
-            if not is_network(path.parent):
+            if not is_network(Path(f"/proc/self/fd/{folder_fd}")):
                 left_s = LEFT_S
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if now_s - os.fstat(fd).st_ctime > left_s:  # mtime may be a copied one
-                path.unlink()
+                os.unlink(name, dir_fd=folder_fd)
                 return True
         finally:
             os.close(fd)
     return False
-
-
-def sweep(folder: Path, *, now_s: float) -> list[str]:
-    """Remove all such files of a folder that no inbox's scan comes to; return their names."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        left = [entry.name for entry in entries if is_stale_temporary(entry.name)]
-        return [name for name in left if remove_stale_temporary(folder / name, now_s=now_s)]
-    return []

@@ -7,6 +7,8 @@ are durable (``synchronous=FULL``): what the history says was written is on the 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from sqlite_utils import Database
 from asr_daemon.errors import HistoryFailedError, HistoryFullError, OperatorError
 from asr_daemon.history.migrations import migrations
 from asr_daemon.history.queries import QUERIES
+from asr_daemon.history.shape import steps_of_newer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +28,7 @@ BUSY_TIMEOUT_S = 30.0
 CACHE_KIB = 4096
 CHECKPOINT_PAGES = 256  # of 4 KiB: the write-ahead log stays about 1 MiB, also where the disk is nearly full
 PROGRESS_INSTRUCTIONS = 1_000_000  # of SQLite's machine: some hundredths of a second
+BACKUP_BEFORE_UPGRADE = "backup_before_upgrade"  # a setting: the way back to the release before
 _PASSING = ("disk I/O error", "unable to open", "database is locked", "attempt to write a readonly")
 
 
@@ -136,31 +140,36 @@ class History:
 def open_history(
     path: Path,
     *,
-    before_migrating: Callable[[list[str]], None] = lambda _steps: None,
+    before_migrating: Callable[[list[str]], str] = lambda _steps: "",
     on_progress: Callable[[], None] = lambda: None,
 ) -> History:
     """Open for writing, create what is missing, and bring an older shape up to date.
 
-    ``before_migrating`` is called with the names of the steps before a history of an older shape is touched;
-    ``on_progress`` while it is.
+    ``before_migrating`` is called with the names of the steps before a history of an older shape is touched,
+    and returns the backup that it made of it, which the history remembers; ``on_progress`` meanwhile. Nobody
+    but its owner may read the files. Raises :class:`HistoryError`, also for a newer release's history.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    _keep_private(path)
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
+        connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         history = History(connection)
+        _refuse_newer(history, path)
         steps = [step.name for step in migrations.pending(history.db)]
-        if steps and migrations.applied(history.db):
-            before_migrating(steps)
+        backup = before_migrating(steps) if steps and migrations.applied(history.db) else ""
         connection.set_progress_handler(on_progress, PROGRESS_INSTRUCTIONS)
         migrations.apply(history.db)
         connection.set_progress_handler(None, 0)
+        if backup:
+            history.run("set_setting", key=BACKUP_BEFORE_UPGRADE, value=backup)
     except sqlite3.DatabaseError as error:
         raise HistoryError(
             f"the history {path} cannot be opened ({error}); `asr-daemon backup restore` brings a backup back"
@@ -183,7 +192,9 @@ def open_history_read_only(path: Path) -> History:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.execute("PRAGMA trusted_schema = OFF")
         history = History(connection)
+        _refuse_newer(history, path)
         if migrations.pending(history.db):
             raise HistoryError(
                 f"the history {path} is of an older release: start the daemon once, it will update it"
@@ -191,6 +202,39 @@ def open_history_read_only(path: Path) -> History:
     except sqlite3.DatabaseError as error:
         raise HistoryError(f"the history {path} cannot be read ({error})") from error
     return history
+
+
+def _keep_private(path: Path) -> None:
+    """Let only the owner read the database; SQLite gives its logs the same rights."""
+    flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            return  # SQLite says why
+        raise HistoryError(f"the history {path} is a link: put the database itself in its place") from error
+    try:
+        if os.fstat(fd).st_mode & 0o077:
+            with contextlib.suppress(PermissionError):  # another's, or a file system without rights
+                os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
+def _refuse_newer(history: History, path: Path) -> None:
+    """Raise :class:`HistoryError` for the history of a newer release: this one would damage it."""
+    newer = steps_of_newer(history.db)
+    if not newer:
+        return
+    row = history.one("get_setting", key=BACKUP_BEFORE_UPGRADE)
+    backup = (
+        f"the backup made before the upgrade ({row['value']})" if row else "a backup of before the upgrade"
+    )
+    history.close()
+    raise HistoryError(
+        f"the history {path} is of a newer release of asr-daemon (it has step {newer[0]}): install that "
+        f"release again, or go back to {backup}: `asr-daemon backup restore FILE`"
+    )
 
 
 def _typed(error: sqlite3.OperationalError) -> Exception:

@@ -5,6 +5,9 @@ Times are UTC text (``2026-03-15T07:30:00.000Z``), paths are bytes as the file s
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from sqlite_utils import Database, Migrations
 
 from asr_daemon.history.folding import fold
@@ -219,3 +222,58 @@ def search_folds(db: Database) -> None:
         if fold(text) != text:
             body = index_body(text)
             db.execute("INSERT OR REPLACE INTO segments_fts (rowid, body) VALUES (?, ?)", [segment, body])
+
+
+@migrations(name="0010_outputs_bytes")
+def outputs_bytes(db: Database) -> None:
+    """Remember how large a file was that was written: what has another size need not be read to be told."""
+    db.execute("ALTER TABLE outputs ADD COLUMN written_bytes INTEGER")
+    db.execute("ALTER TABLE outputs ADD COLUMN planned_bytes INTEGER")
+
+
+@migrations(name="0011_hotword_lists")
+def hotword_lists(db: Database) -> None:
+    """Let profiles name their hotword list by its digest; only lists that are still needed stay."""
+    db.execute(
+        """
+        CREATE TABLE hotword_lists (
+            digest TEXT PRIMARY KEY,
+            words TEXT NOT NULL,                  -- JSON
+            replacements TEXT NOT NULL,           -- JSON
+            for_good INTEGER NOT NULL DEFAULT 0   -- 1: of the command line
+        ) STRICT
+        """
+    )
+    db.execute("ALTER TABLE profiles ADD COLUMN list_digest TEXT")
+    needed = dict(
+        db.execute(
+            "SELECT jobs.profile_digest, max(recordings.inbox = '') FROM jobs"
+            " JOIN recordings ON recordings.job_id = jobs.id"
+            " WHERE jobs.state IN ('queued', 'running') OR recordings.inbox = '' GROUP BY 1"
+        ).fetchall()
+    )
+    for (digest,) in db.execute("SELECT digest FROM profiles").fetchall():
+        ((text, created_at),) = db.execute(
+            "SELECT profile, created_at FROM profiles WHERE digest = ?", [digest]
+        ).fetchall()
+        profile = json.loads(text)
+        words, replacements = profile["hotwords"], profile["replacements"]
+        if not (words or replacements):
+            continue
+        content = _compact([words, replacements])
+        named = hashlib.sha256(content.encode()).hexdigest()
+        profile.update(hotwords=[], replacements=[], list_sha256=named)
+        short = json.dumps(profile, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        now = hashlib.sha256(short.encode()).hexdigest()
+        db.execute("INSERT OR IGNORE INTO profiles VALUES (?, ?, ?, ?)", [now, short, created_at, named])
+        db.execute("UPDATE jobs SET profile_digest = ? WHERE profile_digest = ?", [now, digest])
+        db.execute("DELETE FROM profiles WHERE digest = ?", [digest])
+        if digest in needed:
+            db.execute(
+                "INSERT OR REPLACE INTO hotword_lists VALUES (?, ?, ?, ?)",
+                [named, _compact(words), _compact(replacements), needed[digest]],
+            )
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

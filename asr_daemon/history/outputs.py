@@ -26,6 +26,7 @@ class Output:
     format: str  # "txt", "srt", "vtt", "json" or "failure"
     written_sha256: str  # "" before it was
     planned_sha256: str
+    sizes: tuple[int | None, ...] = ()  # in bytes, of what was written and planned; None: it is not known
 
     def is_as_written(self, sha256: str) -> bool:
         """Return whether a file of that content is ours still, and nobody edited it."""
@@ -69,7 +70,10 @@ def move_output(history: History, before: Path, path: Path) -> None:
 
 
 def _output(row: sqlite3.Row) -> Output:
-    return Output(_path(row["path"]), row["format"], row["written_sha256"] or "", row["planned_sha256"] or "")
+    digests = (row["written_sha256"] or "", row["planned_sha256"] or "")
+    sizes = (row["written_bytes"], row["planned_bytes"])
+    known = tuple(size for digest, size in zip(digests, sizes, strict=True) if digest)
+    return Output(_path(row["path"]), row["format"], *digests, known)
 
 
 def _path(stored: bytes) -> Path:

@@ -1,7 +1,24 @@
 -- Every statement of the daemon and of the commands, by name. Named parameters throughout.
 
 -- insert_profile: remember a profile once
-INSERT OR IGNORE INTO profiles (digest, profile, created_at) VALUES (:digest, :profile, :now)
+INSERT OR IGNORE INTO profiles (digest, profile, list_digest, created_at)
+VALUES (:digest, :profile, :list_digest, :now)
+
+-- keep_hotword_list: work with that list is begun, or (for good) was asked for on the command line
+INSERT INTO hotword_lists (digest, words, replacements, for_good)
+VALUES (:digest, :words, :replacements, :for_good)
+ON CONFLICT (digest) DO UPDATE SET for_good = max(for_good, excluded.for_good)
+
+-- get_hotword_list: the words of a list
+SELECT words, replacements FROM hotword_lists WHERE digest = :digest
+
+-- count_hotword_lists: how many lie there that are not for good
+SELECT count(*) AS lists FROM hotword_lists WHERE for_good = 0
+
+-- drop_hotword_lists: forget those of work that is over
+DELETE FROM hotword_lists WHERE for_good = 0 AND digest NOT IN (
+    SELECT profiles.list_digest FROM jobs JOIN profiles ON profiles.digest = jobs.profile_digest
+    WHERE jobs.state IN ('queued', 'running') AND profiles.list_digest IS NOT NULL)
 
 -- find_job: the piece of work of a content under a profile
 SELECT * FROM jobs WHERE sha256 = :sha256 AND profile_digest = :profile_digest
@@ -265,13 +282,14 @@ LEFT JOIN profiles ON profiles.digest = jobs.profile_digest
 WHERE recordings.id = :recording
 
 -- plan_output: this path is about to be written for that recording, with that content
-INSERT INTO outputs (path, same_name, recording_id, format, planned_sha256)
-VALUES (:path, :same_name, :recording, :format, :sha256)
+INSERT INTO outputs (path, same_name, recording_id, format, planned_sha256, planned_bytes)
+VALUES (:path, :same_name, :recording, :format, :sha256, :size_bytes)
 ON CONFLICT (path) DO UPDATE SET recording_id = excluded.recording_id, format = excluded.format,
-    planned_sha256 = excluded.planned_sha256
+    planned_sha256 = excluded.planned_sha256, planned_bytes = excluded.planned_bytes
 
 -- confirm_output: it was written as planned
-UPDATE outputs SET written_at = :now, written_sha256 = planned_sha256 WHERE path = :path
+UPDATE outputs SET written_at = :now, written_sha256 = planned_sha256, written_bytes = planned_bytes
+WHERE path = :path
 
 -- forget_output: it is no more
 DELETE FROM outputs WHERE path = :path
@@ -280,7 +298,8 @@ DELETE FROM outputs WHERE path = :path
 SELECT recording_id FROM outputs WHERE same_name = :same_name
 
 -- recording_outputs: the files of a recording
-SELECT path, format, written_sha256, planned_sha256 FROM outputs WHERE recording_id = :recording ORDER BY path
+SELECT path, format, written_sha256, planned_sha256, written_bytes, planned_bytes FROM outputs
+WHERE recording_id = :recording ORDER BY path
 
 -- archivable: finished files of inboxes that have an archive
 SELECT * FROM recordings

@@ -7,6 +7,7 @@ cheap: no torch, no dictionaries.
 
 from asr_daemon.hotwords.entry import Problem
 from asr_daemon.hotwords.hotword_list import HotwordList, read_hotwords
+from asr_daemon.hotwords.including import Places
 from asr_daemon.hotwords.source import HotwordFileError
 
-__all__ = ["HotwordFileError", "HotwordList", "Problem", "read_hotwords"]
+__all__ = ["HotwordFileError", "HotwordList", "Places", "Problem", "read_hotwords"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.hotwords import sentences
 from asr_daemon.hotwords.entry import Problem, Replacement, Word
 from asr_daemon.hotwords.hotword_list import read_lines
+from asr_daemon.hotwords.including import NOWHERE
 from asr_daemon.hotwords.remark import Remark
 from asr_daemon.hotwords.vocabulary import MAX_AT_ONCE, MAX_TOKENS, Vocabulary
 from asr_daemon.itn import Normaliser
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.hotwords.hotword_list import SourceLine
+    from asr_daemon.hotwords.including import Places
     from asr_daemon.models.abilities import Family
 
 LONG_WORD_CHARS = 10  # names and terms are shorter; models were trained on up to about this
@@ -67,7 +69,14 @@ class Report:
         return all(line.verdict is not Verdict.UNUSABLE for line in self.lines)
 
 
-def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, phonetic: bool = True) -> Report:
+def check_hotwords(
+    path: Path,
+    family: Family,
+    model_folder: Path | None,
+    *,
+    phonetic: bool = True,
+    places: Places = NOWHERE,
+) -> Report:
     """Return the report of a file for a model: its family, and its folder where it is there.
 
     ``phonetic``: whether words that sound like a hotword are corrected after recognition.
@@ -78,7 +87,7 @@ def check_hotwords(path: Path, family: Family, model_folder: Path | None, *, pho
     wrong: dict[str, SourceLine] = {}
     replacements: dict[str, str] = {}
     lines: list[LineReport] = []
-    for line in read_lines(path):
+    for line in read_lines(path, places):
         match line.entry:
             case Problem(text=english, chinese=chinese):
                 shown = line.raw[:SHOWN_CHARS] + "…" * (len(line.raw) > SHOWN_CHARS)

@@ -48,8 +48,18 @@ def holds_several(text: str) -> bool:
 
 def carries_weight(text: str) -> bool:
     """Whether a line is, beyond doubt, a Chinese word with FunASR's weight."""
-    match = _WEIGHT.fullmatch(text.strip(BLANK))
+    match = _WEIGHT.fullmatch(_single_blanks(text))
     return match is not None and _is_weight(match, weighted=False)
+
+
+def _single_blanks(text: str) -> str:
+    """Return a text whose runs of blanks are one: a tab where they hold one.
+
+    The patterns of this file would weigh each of a run's blanks against each other.
+    """
+    return _BLANKS.sub(
+        lambda run: run[0] if len(run[0]) == 1 else "\t" if "\t" in run[0] else " ", text.strip(BLANK)
+    )
 
 
 def without_numbering(text: str) -> str:
@@ -77,7 +87,7 @@ def undress(text: str, *, weighted: bool) -> tuple[str, tuple[Remark, ...]]:
     ``weighted``: whether the list gives weights, so that a number behind a Latin word is one as well.
     """
     remarks: list[Remark] = []
-    text = without_numbering(text.strip(BLANK))
+    text = without_numbering(_single_blanks(text))
     before = None
     while before != text:
         before = text

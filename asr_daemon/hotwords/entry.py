@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_WORD_CHARS = 40  # longer ones are sentences: no model was trained on them
 MAX_REPLACEMENT_CHARS = 200
+MAX_LINE_CHARS = 3 * MAX_REPLACEMENT_CHARS  # without its comment
+MAX_MARKS = 8  # accents over one another: no script has more, and putting them in order costs their square
 
 _BLANKS = re.compile(f"[{BLANK}]+")
 _COMMENT = re.compile(r"(?:^|\s)[#＃].*$")  # "C#" is a word: a comment follows a blank
@@ -105,11 +107,17 @@ def _parse(text: str | None, *, weighted: bool) -> Entry | None:
             "The line is damaged: its bytes are not in the encoding of the rest of the file.",
             "这一行已损坏（编码与文件其余部分不一致），请删除后重新输入，并另存为 UTF-8。",
         )
-    if len(text) > 100 * MAX_REPLACEMENT_CHARS:  # no list, and not worth a regular expression
-        raise _too_long(text)
-    text = _COMMENT.sub("", unicodedata.normalize("NFC", text)).strip(BLANK)
+    text = _COMMENT.sub("", text).strip(BLANK)
     if not text:
         return None
+    if len(text) > MAX_LINE_CHARS:  # no list, and not worth a look at its characters
+        raise _too_long(text)
+    if _has_many_marks(text):
+        raise _WrongLineError(
+            f"The line has more than {MAX_MARKS} accents on one letter, which no word has.",
+            "这一行的一个字母上叠加了过多的附加符号，不能作为热词。",
+        )
+    text = unicodedata.normalize("NFC", text)
     if any(unicodedata.category(char) == "Cc" and char != "\t" for char in text):
         raise _WrongLineError(
             "The line holds control characters, which no word has.",
@@ -121,6 +129,15 @@ def _parse(text: str | None, *, weighted: bool) -> Entry | None:
         return _include(match["target"] or "")
     sides = _ARROW.split(text)
     return _replacement(sides) if len(sides) > 1 else _word(sides[0], weighted=weighted)
+
+
+def _has_many_marks(text: str) -> bool:
+    marks = 0
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks > MAX_MARKS:
+            return True
+    return False
 
 
 def _too_long(text: str) -> _WrongLineError:

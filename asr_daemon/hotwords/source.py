@@ -1,22 +1,27 @@
 """A hotword file's bytes, read whole, even while somebody saves it.
 
-Enters: a path. Leaves: bytes of one moment. Fails with :class:`HotwordFileError`, never with anything else.
+Enters: a path without links (:mod:`asr_daemon.files.trusted`). Leaves: bytes of one moment.
+Fails with :class:`HotwordFileError`, never with anything else.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError
+from asr_daemon.files.trusted import open_without_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MAX_FILE_BYTES = 4 * 1024 * 1024  # a list of 100,000 names has 1 MB; more is some other file
+MAX_BYTES = 1024 * 1024  # of a list with its inclusions: ten thousand names have a tenth of it
+MISSING = "does not exist"
+LINK = "it is, or lies behind, a link that others could have made: put the list itself there"
 ATTEMPTS = 10
 PAUSE_S = 0.1
 
@@ -32,8 +37,10 @@ class HotwordFileError(OperatorError):
         super().__init__(f"{path}: {reason}")
 
 
-def read_stable(path: Path, pause: Callable[[float], None] = time.sleep) -> bytes:
-    """Return the content, seen the same in two readings of an unchanged file.
+def read_stable(
+    path: Path, pause: Callable[[float], None] = time.sleep, *, most_bytes: int = MAX_BYTES
+) -> bytes:
+    """Return the content, seen the same in two readings of an unchanged file; no link is followed.
 
     An editor that truncates and then writes, or moves the old file away first, shows half a file or none in
     between: a file that is missing or without any content is looked at once more. Raises
@@ -45,10 +52,10 @@ def read_stable(path: Path, pause: Callable[[float], None] = time.sleep) -> byte
         if attempt:
             pause(PAUSE_S)
         try:
-            before, data, after = _read_once(path)
+            before, data, after = _read_once(path, most_bytes)
         except FileNotFoundError:
             if waited_for_content:
-                raise HotwordFileError(path, "does not exist") from None
+                raise HotwordFileError(path, MISSING) from None
             waited_for_content = True
             continue
         if before != after or len(data) != before.size_bytes:
@@ -74,10 +81,10 @@ class _Look:
         return hash(self._key)
 
 
-def _read_once(path: Path) -> tuple[_Look, bytes, _Look]:
+def _read_once(path: Path, most_bytes: int) -> tuple[_Look, bytes, _Look]:
     try:
-        # O_NONBLOCK: a named pipe must not hold us. O_NOFOLLOW: links were followed, and judged, before
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # O_NONBLOCK: a named pipe must not hold us.
+        descriptor = open_without_links(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
         raise  # it may be back in a moment
     except (OSError, ValueError) as error:
@@ -86,12 +93,13 @@ def _read_once(path: Path) -> tuple[_Look, bytes, _Look]:
         first = os.fstat(descriptor)
         if not stat.S_ISREG(first.st_mode):
             raise HotwordFileError(path, "is not an ordinary file")
-        if first.st_size > MAX_FILE_BYTES:
+        if first.st_size > most_bytes:
+            what = "is" if most_bytes == MAX_BYTES else "and what was read before are"
             raise HotwordFileError(
-                path, f"is larger than {MAX_FILE_BYTES // 1024 // 1024} MB; is it really a list of words?"
+                path, f"{what} larger than {MAX_BYTES >> 20} MB; is it really a list of words?"
             )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(most_bytes + 1)
         return _Look(first), data, _Look(os.fstat(descriptor))
     except OSError as error:
         raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
@@ -100,4 +108,6 @@ def _read_once(path: Path) -> tuple[_Look, bytes, _Look]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return LINK
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -6,31 +6,70 @@ recording's, its share's, or the history's. May take as long as reading the file
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import structlog
 
-from asr_daemon.errors import InternalError
+from asr_daemon.errors import InternalError, TooLargeError
 from asr_daemon.history.recordings import COMMAND_LINE
 from asr_daemon.inboxes.candidate import Candidate, candidate_of, shown_name
 from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
+from asr_daemon.inboxes.lane import Order, Progress, Read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from asr_daemon.config import InboxSection
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError
-    from asr_daemon.history.recordings import Recordings
     from asr_daemon.inboxes.handed import HandedFiles
-    from asr_daemon.inboxes.settle import Settler
+    from asr_daemon.inboxes.lane import Lane
     from asr_daemon.queue.arrivals import Arrivals
     from asr_daemon.queue.job import Enqueued
     from asr_daemon.transcripts.profile import Profile
 
 log = structlog.get_logger()
+
+GB = 10**9
+
+
+@contextlib.contextmanager
+def reading(
+    path: Path, root: Path, is_given_up: Callable[[], bool], handed: int | None = None
+) -> Iterator[tuple[int, Progress]]:
+    """Open a file below ``root`` to be read, unless it was handed over open; it is closed in the end."""
+    descriptor = open_recording(path, root) if handed is None else handed
+    try:
+        yield descriptor, Progress(path, descriptor, is_given_up)
+    finally:
+        os.close(descriptor)
+
+
+def read_settled(
+    order: Order, section: InboxSection, profile: Profile, lane: Lane, is_given_up: Callable[[], bool]
+) -> Read:
+    """Read a settled file of an inbox; ``lane`` shows how far that is.
+
+    Raises a :class:`~asr_daemon.errors.WorkError`: :class:`~asr_daemon.errors.TooLargeError` before a byte
+    was read.
+    """
+    path = order.candidate.path
+    with reading(path, section.path, is_given_up) as (descriptor, progress):
+        most_bytes = section.max_size_gb * GB
+        if most_bytes and progress.size_bytes > most_bytes:
+            raise TooLargeError(
+                f"it has {progress.size_bytes / GB:.0f} GB, and the inbox takes {section.max_size_gb:g} GB at"
+                " most (max_size_gb)"
+            )
+        if not order.is_urged and is_open_for_writing(descriptor):
+            return Read(candidate_of(path, os.fstat(descriptor)), "", profile)
+        lane.progress = progress
+        sha256 = fingerprint(descriptor, progress.must_stop).sha256
+        return Read(candidate_of(path, os.fstat(descriptor)), sha256, profile)
 
 
 class Admission:
@@ -41,55 +80,35 @@ class Admission:
         arrivals: Arrivals,
         deliverer: Deliverer,
         follower: Follower,
-        recordings: Recordings,
-        settler: Settler,
         on_queued: Callable[[], None],
-        must_stop: Callable[[], bool],
         handed: HandedFiles,
     ) -> None:
         self._handed = handed
         self._arrivals = arrivals
         self._deliverer = deliverer
         self._follower = follower
-        self._recordings = recordings
-        self._settler = settler
         self._on_queued = on_queued
-        self._must_stop = must_stop
         self._complained: dict[Path, str] = {}
         self._strikes: dict[Path, tuple[tuple[int, ...], int]] = {}  # unexpected errors of a file as it is
 
-    def admit(
-        self, path: Path, root: Path, inbox: str, profile: Profile, *, settle_s: float
-    ) -> Candidate | None:
-        """Queue a settled file below ``root``; return how it was read, None where its writer has it open."""
-        descriptor = open_recording(path, root)
-        try:
-            found = candidate_of(path, os.fstat(descriptor))
-            if is_open_for_writing(descriptor) and self._settler.defer(found, settle_s):
-                return None
-            sha256 = fingerprint(descriptor, self._must_stop).sha256
-            found = candidate_of(path, os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
-        self._queue(found, sha256, inbox, profile)
-        self.forget(path)
-        return found
+    def admit(self, read: Read, inbox: str) -> None:
+        """Queue a file that was read."""
+        self._queue(read.found, read.sha256, inbox, read.profile)
+        self.forget(read.found.path)
 
     def forget(self, path: Path) -> None:
         """Say anew whatever is wrong with that file."""
         self._complained.pop(path, None)
         self._strikes.pop(path, None)
 
-    def submit(self, path: Path, profile: Profile, *, priority: int) -> Enqueued:
+    def submit(
+        self, path: Path, profile: Profile, *, priority: int, is_given_up: Callable[[], bool]
+    ) -> Enqueued:
         """Queue a file named on the command line."""
-        descriptor = self._handed.open(path)
-        if descriptor is None:
-            descriptor = open_recording(path, path.parent)
-        try:
-            sha256 = fingerprint(descriptor, self._must_stop).sha256
+        handed = self._handed.open(path)
+        with reading(path, path.parent, is_given_up, handed) as (descriptor, progress):
+            sha256 = fingerprint(descriptor, progress.must_stop).sha256
             found = candidate_of(path, os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
         return self._queue(found, sha256, COMMAND_LINE, profile, priority=priority)
 
     def _queue(

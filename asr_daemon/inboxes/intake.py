@@ -1,7 +1,7 @@
 """Found, settled, hashed, queued: everything up to the moment a recording waits for a recogniser.
 
-Runs in one thread. A rescan is the mechanism; events and the scheduler only wake it. Nothing here is
-remembered that the next scan would not find again.
+Runs in one thread, and reads each inbox's files in another (lane.py). A rescan is the mechanism; events and
+the scheduler only wake it. Nothing here is remembered that the next scan would not find again.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from asr_daemon.errors import (
     ReadFailedError,
     RecordingGoneError,
     ShareUnavailableError,
+    TooLargeError,
     WorkError,
 )
 from asr_daemon.files.temporary import remove_stale_temporary
 from asr_daemon.files.writable import why_closed
 from asr_daemon.history.recordings import Recordings
-from asr_daemon.inboxes.admission import Admission
+from asr_daemon.inboxes.admission import Admission, read_settled
 from asr_daemon.inboxes.candidate import Candidate, look_at, shown_name
 from asr_daemon.inboxes.departures import Departures
+from asr_daemon.inboxes.lane import Lane, Order, Read, begin_here, begin_in_a_thread
 from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.scan import is_inside, scan
 from asr_daemon.inboxes.settle import Settler
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from asr_daemon.delivery.following import Follower
     from asr_daemon.history import History
     from asr_daemon.history.settings import Settings
+    from asr_daemon.inboxes.lane import Progress
     from asr_daemon.inboxes.share import Shares
     from asr_daemon.queue.arrivals import Arrivals
     from asr_daemon.queue.inbox_profiles import InboxProfiles
@@ -86,15 +89,12 @@ class Intake:
         self._recordings = Recordings(history, clock)
         self._settler = Settler(clock.monotonic_s, look_at)
         self.departures = Departures(history, arrivals, shares, clock, on_queued)
-        self._admission = Admission(
-            arrivals,
-            deliverer,
-            follower,
-            self._recordings,
-            self._settler,
-            on_queued,
-            self._must_stop,
-            shares.handed,
+        self._admission = Admission(arrivals, deliverer, follower, on_queued, shares.handed)
+        self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
+        self._lanes: dict[str, Lane] = {}
+        self._begin_reading = begin_here  # until it runs
+        self._ended: thread_queue.SimpleQueue[tuple[str, Order, Read | Exception]] = (
+            thread_queue.SimpleQueue()
         )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -105,6 +105,8 @@ class Intake:
     def watch(self) -> None:
         """Begin to watch the inboxes of the configuration."""
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
+        found = self.config.overlaps(self._shares.real_path)
+        self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
         for section in self.config.inbox:
             watched = WatchedInbox.of(section, self._settings, self._recordings, self._clock, self.wake)
             self.inboxes[section.name] = watched
@@ -112,7 +114,9 @@ class Intake:
 
     def _begin_watching(self, watched: WatchedInbox) -> None:
         """Begin; where the share does not answer, the tick does once it answers."""
-        if self._answers(watched):
+        if refused := self._refused.get(watched.section.name):
+            watched.complain(refused)
+        elif self._answers(watched):
             watched.watch.start()
             self.wake(watched.section.name, None)
 
@@ -135,7 +139,8 @@ class Intake:
             self.watch()
 
     def run(self) -> None:
-        """Take in recordings until :meth:`stop`."""
+        """Take in recordings until :meth:`stop`; each inbox's are read in a thread of its own."""
+        self._begin_reading = begin_in_a_thread
         while not self._must_stop():
             try:
                 self.step(self._settler.next_due_s())
@@ -188,22 +193,19 @@ class Intake:
         with self._lock:
             whole = {name for name, path in wakes if path is None}
             for name in whole:
-                if name in self.inboxes:
+                if name in self.inboxes and name not in self._refused:
                     self._scan(self.inboxes[name])
             for name, path in wakes:
-                if path is not None and name in self.inboxes and name not in whole:
+                if path is not None and name in self.inboxes and name not in whole | self._refused.keys():
                     self._look(self.inboxes[name], path)
             settled = self._settler.take_settled()
         for candidate in settled:
             if self._must_stop():
                 return
             watched = self._inbox_of(candidate.path)
-            if watched is None:
-                continue
-            try:
-                self._take_in(watched, candidate)
-            except Exception as error:  # noqa: BLE001 (those behind it go on)
-                self._back_off(watched, candidate, error)
+            if watched is not None:
+                self._lane(watched.section.name).put(Order(candidate))
+        self._take_in_what_was_read()
 
     def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
         """Return everything that woke, at least one unless the time passed."""
@@ -267,7 +269,8 @@ class Intake:
 
     def _is_known(self, watched: WatchedInbox, path: str, found: os.stat_result) -> bool:
         self._beat()
-        return watched.seen.is_known(path, found)
+        lane = self._lanes.get(watched.section.name)
+        return watched.seen.is_known(path, found) or (lane is not None and path in lane)
 
     def _check_presence(self, watched: WatchedInbox) -> None:
         folder = watched.section.path
@@ -277,21 +280,57 @@ class Intake:
             self._settings.remember_presence(folder, presence.to_json())
 
     def _remove_temporary(self, path: Path) -> None:
-        if remove_stale_temporary(path, now_s=self._clock.now().timestamp()):
+        root = next((s.path for s in self.config.inbox if s.path in path.parents), None)
+        if remove_stale_temporary(path, now_s=self._clock.now().timestamp(), root=root):
             log.info("stale_temporary_removed", file=path.name)
 
     # ------------------------------------------------------------------ hashed and queued
 
-    def _take_in(self, watched: WatchedInbox, candidate: Candidate) -> None:
-        """Hash a settled recording and queue it; whatever prevents that now, a later scan finds it again."""
-        section = watched.section
-        try:
+    def _lane(self, inbox: str) -> Lane:
+        """Return where an inbox's files are read."""
+
+        def read(order: Order, lane: Lane) -> Read:
+            section = self.config.require_inbox(inbox)
             self._shares.require(section)
-            profile = self._profiles.profile(section.name)
-            queued = self._admission.admit(
-                candidate.path, section.path, section.name, profile, settle_s=section.settle_s
-            )
-        except (NotReadableError, ReadFailedError) as error:
+            profile = self._profiles.profile(inbox)
+            return read_settled(order, section, profile, lane, lambda: self._is_given_up(inbox))
+
+        def on_end(order: Order, result: Read | Exception) -> None:
+            self._ended.put((inbox, order, result))
+            self._wakes.put(("", None))
+
+        if inbox not in self._lanes:
+            self._lanes[inbox] = Lane(read, on_end, self._begin_reading)
+        return self._lanes[inbox]
+
+    def _is_given_up(self, inbox: str) -> bool:
+        return self._stopping.is_set() or self.config.find_inbox(inbox) is None
+
+    def _take_in_what_was_read(self) -> None:
+        """Queue what was read; those of an inbox that is configured no more are nobody's."""
+        while not self._ended.empty():
+            inbox, order, result = self._ended.get()
+            self._lane(inbox).release(order)
+            watched = self._inbox_of(order.candidate.path)
+            if watched is None or watched.section.name != inbox:
+                continue
+            try:
+                self._take_in(watched, order, result)
+            except Exception as error:  # noqa: BLE001 (those behind it go on)
+                self._back_off(watched, order.candidate, error)
+
+    def _take_in(self, watched: WatchedInbox, order: Order, result: Read | Exception) -> None:
+        """Queue a recording that was read; whatever prevents that now, a later scan finds it again."""
+        section, candidate = watched.section, order.candidate
+        try:
+            if isinstance(result, Exception):
+                raise result
+            if not result.sha256:
+                if not self._settler.defer(result.found, section.settle_s):
+                    self._lane(section.name).put(Order(candidate, is_urged=True))
+                return
+            self._admission.admit(result, section.name)
+        except (NotReadableError, ReadFailedError, TooLargeError) as error:
             self._admission.tell_unreadable(section.name, candidate, error)
         except RecordingGoneError as error:
             log.debug(
@@ -301,8 +340,7 @@ class Intake:
             self._admission.complain(section.name, candidate, error)
             self._settler.observe(candidate, max(section.settle_s, WHEN_CLEARED_S))  # sooner than by a scan
         else:
-            if queued is not None:
-                watched.seen.add(queued)
+            watched.seen.add(result.found)
 
     def _back_off(self, watched: WatchedInbox, candidate: Candidate, error: Exception) -> None:
         """Leave a file alone, longer each time, whose taking in went wrong as nobody expected."""
@@ -316,7 +354,7 @@ class Intake:
 
         Raises a :class:`~asr_daemon.errors.WorkError`.
         """
-        return self._admission.submit(path, profile, priority=priority)
+        return self._admission.submit(path, profile, priority=priority, is_given_up=self._stopping.is_set)
 
     def _forget(self, watched: WatchedInbox, path: Path) -> None:
         """Take what lies at that path for a new file: it is gone, or somebody asks for another try."""
@@ -334,6 +372,11 @@ class Intake:
     def settling(self, folder: Path) -> int:
         """Return how many recordings below that folder wait for quiet."""
         return len(self._settler.paths_below(folder))
+
+    def reading(self, inbox: str) -> Progress | None:
+        """Return how far the recording is that is being read in an inbox; None while there is none."""
+        lane = self._lanes.get(inbox)
+        return None if lane is None else lane.progress
 
     def _inbox_of(self, path: Path) -> WatchedInbox | None:
         return next((w for w in list(self.inboxes.values()) if w.section.path in path.parents), None)

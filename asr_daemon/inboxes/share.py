@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from asr_daemon.errors import InboxGoneError
@@ -19,7 +20,6 @@ from asr_daemon.inboxes.presence import InboxPresence, check_presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from asr_daemon.config import InboxSection
     from asr_daemon.history.settings import Settings
@@ -89,6 +89,13 @@ class Shares:
         remembered = self._settings.presence(inbox.path) if self._settings else ""
         known = InboxPresence.from_json(remembered) if remembered else None
         return self.ask(inbox.path, lambda: check_presence(inbox.path, known))
+
+    def real_path(self, folder: Path) -> Path:
+        """Return the folder with its links resolved; one whose share does not answer as it is named."""
+        try:
+            return self.ask(folder, lambda: Path(os.path.realpath(folder)))
+        except InboxGoneError:
+            return folder
 
     def exists(self, path: Path) -> bool:
         """Return whether anything lies at that path (a link too); raises :class:`InboxGoneError`."""

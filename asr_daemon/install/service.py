@@ -19,6 +19,7 @@ import asr_daemon
 from asr_daemon.backup import take_backup
 from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir, load_config
 from asr_daemon.errors import ConfigurationError, UsageError
+from asr_daemon.files.owner import as_owner_of
 from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders, quoted
 from asr_daemon.install.environment import Environment
 from asr_daemon.install.running import UNIT, service_state
@@ -221,7 +222,8 @@ def _back_up_before_upgrade(steps: Steps, config: Config, now: datetime) -> None
     first = unit.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
     if first == f"{_STAMP}{asr_daemon.__version__}" or not config.history_path.exists():
         return
-    made = take_backup(config.history_path, config.backup_dir, now=now)
+    with as_owner_of(config.state_dir):
+        made = take_backup(config.history_path, config.backup_dir, now=now)
     steps.note(f"the history was backed up before the upgrade: {made.path}")
 
 

@@ -14,6 +14,7 @@ import zlib
 from typing import IO, TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError
+from asr_daemon.files.owner import for_caller, open_named
 from asr_daemon.models.hubs import LARGEST_BYTES, MOST_FILES
 from asr_daemon.models.manifest import MANIFEST_NAME, belongs, encode_manifest, is_safe
 from asr_daemon.models.store import require_room
@@ -35,11 +36,14 @@ def pack(
     Raises :class:`~asr_daemon.errors.OperatorError` where a file is there already, ``OSError`` where the disk
     fails; an archive that is not whole does not stay.
     """
-    if target.exists():
-        raise OperatorError(f"{target} is there already: take another name")
     part = target.with_name(f".{target.name}.part")
+    with for_caller(target.parent):
+        if target.exists():
+            raise OperatorError(f"{target} is there already: take another name")
+        part.unlink(missing_ok=True)
+        out = part.open("xb")
     try:
-        with part.open("wb") as out:
+        with out:
             # Weights do not become smaller; a plain archive can be read from its middle, too.
             with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
                 content = encode_manifest(manifest)
@@ -50,9 +54,11 @@ def pack(
                     on_bytes(record.size_bytes)
             out.flush()
             os.fsync(out.fileno())
-        part.replace(target)
+        with for_caller(target.parent):
+            part.replace(target)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with for_caller(target.parent):
+            part.unlink(missing_ok=True)
         raise
 
 
@@ -69,7 +75,7 @@ def unpack(archive: Path, staging: Path, on_bytes: Callable[[int], None] = lambd
     the disk fails, :class:`~asr_daemon.errors.OperatorError` where it has too little room.
     """
     try:
-        with tarfile.open(archive) as opened:
+        with open_named(archive) as file, tarfile.open(fileobj=file) as opened:
             members = _checked_members(opened)
             require_room(staging, sum(member.size for member in members))
             top = members[0].name.split("/")[0]

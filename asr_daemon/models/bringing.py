@@ -6,6 +6,7 @@ Enters: a name or a path. Leaves: the folder with its manifest. Fails with
 
 from __future__ import annotations
 
+import os
 import shutil
 import tarfile
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import requests
 from asr_daemon import __version__
 from asr_daemon.clock import to_stamp
 from asr_daemon.errors import ModelMissingError, OperatorError
+from asr_daemon.files.owner import for_caller, open_named
 from asr_daemon.models import store
 from asr_daemon.models.archives import unpack
 from asr_daemon.models.code import code_asked_for
@@ -117,14 +119,20 @@ class Bringer:
 
     def bring(self, path: Path, name: str = "") -> Brought:
         """Take a model from a folder or an archive; without a name it keeps its own."""
-        if not path.exists():
-            raise OperatorError(f"{path} is not there")
+        with for_caller(path):
+            if not path.exists():
+                raise OperatorError(f"{path} is not there")
+            is_folder = path.is_dir()
+            own_name = path.resolve().name
         with store.open_store(self.models_dir) as incoming:
             staging = incoming / "import"
             store.discard(staging)
             staging.mkdir()
             try:
-                own_name = self._copy(path, staging) if path.is_dir() else self._unpack(path, staging)
+                if is_folder:
+                    self._copy(path, staging)
+                else:
+                    own_name = self._unpack(path, staging)
                 folder = store.checked_name(folder_name(name or own_name))
                 manifest = self._manifest_of(staging, path, folder)
                 target = self.models_dir / folder
@@ -137,22 +145,24 @@ class Bringer:
                 store.discard(staging)
         return Brought(target, manifest)
 
-    def _copy(self, source: Path, staging: Path) -> str:
-        files = model_files(source)
-        total_bytes = sum(path.stat().st_size for path in files.values())
+    def _copy(self, source: Path, staging: Path) -> None:
+        with for_caller(source):
+            files = model_files(source)
+            if (source / MANIFEST_NAME).is_file():
+                files[MANIFEST_NAME] = source / MANIFEST_NAME
+            total_bytes = sum(path.stat().st_size for path in files.values())
         store.require_room(self.models_dir, total_bytes)
         self.progress.begin(total_bytes)
         for relative, path in files.items():
             target = staging / relative
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            with open_named(path) as opened, target.open("xb") as out:
+                shutil.copyfileobj(opened, out)
             self.progress.add(target.stat().st_size)
-        if (source / MANIFEST_NAME).is_file():
-            shutil.copyfile(source / MANIFEST_NAME, staging / MANIFEST_NAME)
-        return source.resolve().name
 
     def _unpack(self, archive: Path, staging: Path) -> str:
-        self.progress.begin(archive.stat().st_size)
+        with for_caller(archive):
+            self.progress.begin(archive.stat().st_size)
         try:
             return unpack(archive, staging, self.progress.add)
         except (tarfile.TarError, ValueError) as error:
@@ -190,8 +200,10 @@ class Bringer:
             records = record_files(folder, self.progress.add)
             manifest = replace(self._of_hand(folder.name, records), segmentation=_wish(folder))
             temporary = folder / f".{MANIFEST_NAME}.part"
-            temporary.write_bytes(encode_manifest(manifest))
-            temporary.chmod(0o644)
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as out:  # never what a link in its place leads to
+                out.write(encode_manifest(manifest))
+                os.fchmod(out.fileno(), 0o644)
             temporary.replace(folder / MANIFEST_NAME)
         return Brought(folder, manifest)
 

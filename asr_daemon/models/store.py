@@ -12,10 +12,10 @@ import errno
 import fcntl
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from asr_daemon.errors import ModelMissingError, OperatorError
-from asr_daemon.files.publish import fsync_folder
+from asr_daemon.files.folders import fsync_folder
 from asr_daemon.files.syscalls import exchange
 from asr_daemon.models.manifest import MANIFEST_NAME, encode_manifest, read_manifest
 from asr_daemon.models.soundness import faults
@@ -43,7 +43,7 @@ def open_store(models_dir: Path) -> Iterator[Path]:
     with disk_sentences(models_dir):
         incoming = models_dir / _INCOMING
         incoming.mkdir(parents=True, exist_ok=True)
-        with (incoming / _LOCK).open("w", encoding="ascii") as lock:
+        with _opened(incoming, os.O_NOFOLLOW) as folder, _open_lock(folder) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -51,6 +51,12 @@ def open_store(models_dir: Path) -> Iterator[Path]:
                     f"another `models` command is changing {models_dir}: wait for it"
                 ) from None
             yield incoming
+
+
+def _open_lock(folder: int) -> BinaryIO:
+    """Open the lock of an open folder, and nothing that was put in its place."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(_LOCK, flags, 0o600, dir_fd=folder), "rb")
 
 
 @contextlib.contextmanager
@@ -139,17 +145,20 @@ def _settle(folder: Path) -> None:
     """Let everybody read (the service is another user than who pulls) and make all of it durable."""
     for parent, _folders, files in os.walk(folder, topdown=False):
         for name in files:
-            with open(os.path.join(parent, name), "rb") as file:  # noqa: PTH118, PTH123 (os.walk's strings)
-                os.fchmod(file.fileno(), 0o644)
-                os.fsync(file.fileno())
+            fd = os.open(os.path.join(parent, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)  # noqa: PTH118
+            try:
+                os.fchmod(fd, 0o644)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
         with _opened(parent) as fd:
             os.fchmod(fd, 0o755)
             fsync_folder(fd)
 
 
 @contextlib.contextmanager
-def _opened(folder: Path | str) -> Iterator[int]:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _opened(folder: Path | str, more_flags: int = 0) -> Iterator[int]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | more_flags)
     try:
         yield fd
     finally:

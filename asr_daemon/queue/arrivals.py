@@ -10,8 +10,9 @@ import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError
+from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.outputs import move_output
-from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.queue.job import Enqueued
 
@@ -48,12 +49,15 @@ class Arrivals:
         self._history = history
         self._jobs = jobs
         self._recordings = Recordings(history, clock)
+        self._lists = HotwordLists(history)
 
     def put(self, inbox: str, look: Look, sha256: str, profile: Profile, *, priority: int = 0) -> Enqueued:
         """Bring a file to the queue: no second work for the same content and profile."""
         with self._history.transaction():
             before = self._recordings.current(look.path, inbox)
             job, state = self._jobs.find_or_create(sha256, profile, priority=priority)
+            if inbox == COMMAND_LINE:
+                self._lists.keep(profile, for_good=True)
             is_new = state is JobState.QUEUED and not self._recordings.waiting_for(job)
             recording = self._recordings.put(inbox, look, job)
             if before is not None and before.job != job:
@@ -147,13 +151,11 @@ class Arrivals:
 
         Their old text stays in the history. Returns how many went back.
         """
-        wanted = (profile.hotwords, profile.replacements)
         count = 0
         with self._history.transaction():
             for filed in self._recordings.finished_in(inbox):
                 assert filed.work is not None  # noqa: S101 (it was transcribed)
-                used = filed.work.profile
-                if (used.hotwords, used.replacements) == wanted:
+                if filed.work.profile.hotwords_digest == profile.hotwords_digest:
                     continue
                 job, _ = self._jobs.find_or_create(filed.work.sha256, profile)
                 self._recordings.put(inbox, filed.recording.look, job)

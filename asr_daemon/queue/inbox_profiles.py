@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.errors import ModelMissingError
-from asr_daemon.hotwords import HotwordFileError, HotwordList, read_hotwords
+from asr_daemon.hotwords import HotwordFileError, HotwordList, Places, read_hotwords
 from asr_daemon.models.catalogue import ModelChoice, resolve
 from asr_daemon.transcripts.profile import Profile
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 USUAL_SILENCE_MS = 800  # FunASR's own
+MOST_TOLD = 5  # lines of a list that the log names
 
 
 class InboxProfiles:
@@ -36,6 +37,7 @@ class InboxProfiles:
         """Take up another configuration; the model is chosen anew."""
         with self._lock:
             self._config = config
+            self._lists: dict[Path, HotwordList] = {}  # as they were read last
             self._model: ModelChoice | None = None
 
     @property
@@ -108,13 +110,23 @@ class InboxProfiles:
         if path is None:
             return None
         try:
-            words = self._shares.ask(path.parent, lambda: read_hotwords(path))
+            words = self._read(path)
         except HotwordFileError as error:
             self._complain(path, str(error), inbox=inbox.name)
             return None
         problems = [f"{problem.path.name} line {problem.line}: {problem.text}" for problem in words.problems]
+        if len(problems) > MOST_TOLD:
+            problems[MOST_TOLD:] = ["and so on: `asr-daemon hotwords check` names them"]
         self._complain(path, "; ".join(problems), inbox=inbox.name)
         return words
+
+    def _read(self, path: Path) -> HotwordList:
+        """Return the list, read anew where one of its files is another than it was."""
+        places, ask = hotword_places(self._config), self._shares.ask
+        known = self._lists.get(path)
+        if known is None or not known.is_current(places, ask):
+            self._lists[path] = known = read_hotwords(path, places, ask)
+        return known
 
     def _complain(self, path: Path, problem: str, *, inbox: str) -> None:
         with self._lock:
@@ -125,10 +137,16 @@ class InboxProfiles:
             log.warning("hotwords_problem", inbox=inbox, file=str(path), problem=problem)
 
 
+def hotword_places(config: Config) -> Places:
+    """Return where hotword lists lie, and where departments write."""
+    return Places(tuple(inbox.path for inbox in config.inbox), config.hotwords.common_dir)
+
+
 def with_hotwords(profile: Profile, words: HotwordList | None) -> Profile:
     """Return the profile with that list in place of its own."""
     return replace(
         profile,
         hotwords=words.words if words else (),
         replacements=words.replacements if words else (),
+        list_sha256="",
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from asr_daemon.errors import InternalError, InterruptedJobError, OutOfMemoryError, Retry
+from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.segments import Segments
 from asr_daemon.history.states import JobState
@@ -46,6 +47,7 @@ class Jobs:
         self._clock = clock
         self._recordings = Recordings(history, clock)
         self._segments = Segments(history)
+        self._lists = HotwordLists(history)
         self.reload(config)
 
     def reload(self, config: Config) -> None:
@@ -59,7 +61,13 @@ class Jobs:
         """Return the job of that content under that profile; one that was withdrawn is queued again."""
         digest, now = profile.digest, self._clock.stamp()
         with self._history.transaction() as history:
-            history.run("insert_profile", digest=digest, profile=profile.to_json(), now=now)
+            history.run(
+                "insert_profile",
+                digest=digest,
+                profile=profile.to_json(),
+                list_digest=profile.hotwords_digest or None,
+                now=now,
+            )
             row = history.one("find_job", sha256=sha256, profile_digest=digest)
             if row is None:
                 row = history.one(
@@ -129,7 +137,7 @@ class Jobs:
         return Job(
             id=number,
             sha256=row["sha256"],
-            profile=Profile.from_json(row["profile"]),
+            profile=self._lists.fill(Profile.from_json(row["profile"])),
             attempts=row["attempts"],
             is_suspect=bool(row["is_suspect"]),
             waiting=tuple(self._recordings.waiting_for(number)),
@@ -139,9 +147,10 @@ class Jobs:
 
     # ------------------------------------------------------------------ while a job runs
 
-    def begin(self, job: int, engine: Engine) -> None:
-        """Say what recognises the attempt that was claimed."""
+    def begin(self, job: int, engine: Engine, profile: Profile) -> None:
+        """Say what recognises the attempt that was claimed, and with which list."""
         with self._history.transaction() as history:
+            self._lists.keep(profile)
             history.run(
                 "begin_recognition",
                 job=job,

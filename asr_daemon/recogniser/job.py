@@ -37,7 +37,8 @@ class Job:
         postprocessor: Postprocessor,
         send: Callable[[Message], None],
     ) -> None:
-        self.id = order.job
+        self.id = order.job  # for the log
+        self.order = order.order
         self.name = order.name
         self.profile = order.profile
         self.request = request
@@ -83,7 +84,7 @@ class Job:
             todo = [None if segment in self._done else segment[0] for segment in segments]
             self._outstanding.update({index: start for index, start, _ in segments if index in todo})
             if segments:
-                self._tell(Segmented(self.id, segments))
+                self._tell(Segmented(self.order, segments))
             return todo
 
     def decoded(self, decoded_ms: int, announced_ms: int) -> None:
@@ -110,14 +111,14 @@ class Job:
         with self._lock:
             for segment in segments:
                 self._outstanding.pop(segment.index, None)
-            self._tell(Recognised(self.id, tuple(segments)))
+            self._tell(Recognised(self.order, tuple(segments)))
             self._progress()
             self._finish_if_done()
 
     def fail(self, error: Exception) -> None:
         """End the job with that error; call it where the error was caught."""
         told = error if isinstance(error, WorkError) else _as_job_error(error)
-        self._tell(Failed(self.id, told.code, str(told), told.evidence))
+        self._tell(Failed(self.order, told.code, str(told), told.evidence))
         self.end()
 
     def spent(self, stage: str, seconds: float) -> None:
@@ -139,13 +140,13 @@ class Job:
 
     def _progress(self) -> None:
         before = min(self._outstanding.values(), default=self._decoded_ms)
-        self._tell(Progress(self.id, self._duration_ms, self._decoded_ms, before))
+        self._tell(Progress(self.order, self._duration_ms, self._decoded_ms, before))
 
     def _finish_if_done(self) -> None:
         if self._flags is None or self._outstanding or not self._is_open:
             return
         timings = {stage: round(spent) for stage, spent in self.timings_ms.items()}
-        self._tell(Finished(self.id, self._duration_ms, self._segment_count, self._flags, timings))
+        self._tell(Finished(self.order, self._duration_ms, self._segment_count, self._flags, timings))
         self.end()
 
     def _tell(self, message: Message) -> None:

@@ -58,7 +58,7 @@ class Loop:
             batch = self._pool.take(
                 self._engine.limit.bound_s, self._engine.most_in_batch, self._stopping.is_set
             )
-            self._receipts.wait({one.job.id for one in batch}, self._stopping.is_set)
+            self._receipts.wait({one.job.order for one in batch}, self._stopping.is_set)
             if batch and not self._stopping.is_set():
                 self._recognise(batch)
         for job in list(self._jobs.values()):
@@ -124,11 +124,11 @@ class Loop:
         match message:
             case Recognise() if fd is not None:
                 self._begin(message, fd)
-            case Cancel(job=number):
+            case Cancel(order=number):
                 if job := self._jobs.pop(number, None):
                     job.end()
                     self._pool.drop(job)
-            case Saved(job=number):
+            case Saved(order=number):
                 self._receipts.arrived(number)
             case Stop():
                 self._stopping.set()
@@ -149,12 +149,12 @@ class Loop:
             }
             self.note("info" if request.hotwords else "debug", "hotwords_left_to_correction", fields)
         job = Job(order, request, fd, self._engine.postprocessor(order.profile), self._say)
-        self._jobs[order.job] = job
+        self._jobs[order.order] = job
         self._feeder.add(job)
 
     def _say(self, message: Message) -> None:
         if isinstance(message, Recognised):
-            self._receipts.expect(message.job)
+            self._receipts.expect(message.order)
         self._channel.send(message)
 
     def note(self, level: str, event: str, fields: dict[str, object]) -> None:

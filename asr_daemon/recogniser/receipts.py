@@ -21,22 +21,22 @@ class Receipts:
         self._due: collections.Counter[int] = collections.Counter()
         self._changed = threading.Condition()
 
-    def expect(self, job: int) -> None:
-        """Segments of that job are being said."""
+    def expect(self, order: int) -> None:
+        """Segments of that order are being said."""
         with self._changed:
-            self._due[job] += 1
+            self._due[order] += 1
 
-    def arrived(self, job: int) -> None:
-        """The daemon has committed one message of that job."""
+    def arrived(self, order: int) -> None:
+        """The daemon has committed one message of that order."""
         with self._changed:
-            self._due[job] -= 1
+            self._due[order] -= 1
             self._due = +self._due
             self._changed.notify_all()
 
-    def wait(self, jobs: Collection[int], is_over: Callable[[], bool]) -> None:
-        """Wait until nothing of these jobs is due, or (after :meth:`wake`) until it is over."""
+    def wait(self, orders: Collection[int], is_over: Callable[[], bool]) -> None:
+        """Wait until nothing of these orders is due, or (after :meth:`wake`) until it is over."""
         with self._changed:
-            self._changed.wait_for(lambda: is_over() or not any(self._due[job] for job in jobs))
+            self._changed.wait_for(lambda: is_over() or not any(self._due[order] for order in orders))
 
     def wake(self) -> None:
         """Let whoever waits ask whether it is over."""

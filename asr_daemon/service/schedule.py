@@ -119,7 +119,10 @@ class Schedule:
     def _run(self, name: str, run: Callable[[], object]) -> None:
         running = self._running.get(name)
         if running is None or not running.is_alive():
-            self._running[name] = self._begin(name, lambda: self._try(name, run))
+            try:
+                self._running[name] = self._begin(name, lambda: self._try(name, run))
+            except RuntimeError as error:  # no thread is to be had at present; this one must not die of it
+                log.warning("tick_failed", tick=name, problem=str(error))
 
     def _try(self, name: str, run: Callable[[], object]) -> None:
         try:

@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asr_daemon.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -47,7 +49,7 @@ class Notifier:
 
     def status(self, text: str) -> None:
         """Set the line that ``systemctl status`` shows."""
-        self._send("STATUS=" + " ".join(text.split()))  # a file name's line break must not become a message
+        self._send("STATUS=" + printable(text))  # a file name's line break must not become a message
 
     def reloading(self) -> None:
         """Say that the configuration is read anew; :meth:`ready` ends it."""

@@ -20,8 +20,8 @@ log = structlog.get_logger()
 
 def back_up_before_migrating(
     config: Config, clock: Clock, steps: list[str], must_stop: Callable[[], bool]
-) -> None:
-    """Take a backup before these steps of migration; ``must_stop`` is asked while it goes on.
+) -> str:
+    """Take a backup before these steps of migration, and return where; ``must_stop`` is asked meanwhile.
 
     Raises :class:`~asr_daemon.errors.OperatorError`.
     """
@@ -32,3 +32,4 @@ def back_up_before_migrating(
             f"the history of an older release is changed only after a backup, which failed: {error}"
         ) from error
     log.info("backup_made_before_upgrade", file=made.path.name, steps=steps)
+    return str(made.path)

@@ -22,6 +22,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asr_daemon.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -71,8 +73,8 @@ def message(event: Mapping[str, Any]) -> str:
             continue
         text = _shown(key, value)
         words.append(f"{key}={json.dumps(text, ensure_ascii=False) if _NEEDS_QUOTES.search(text) else text}")
-    line = " ".join(words)
-    return f"{line}\n{event['traceback']}" if event.get("traceback") else line
+    line = printable(" ".join(words))  # else journalctl shows nothing of it but "blob data"
+    return f"{line}\n{printable(str(event['traceback']), lines=True)}" if event.get("traceback") else line
 
 
 def _shown(key: str, value: Any) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import sys
 import threading
 import traceback
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
+from asr_daemon.printable import printable
 from asr_daemon.telemetry import journal
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ Output = Literal["console", "native", "prefixed", "logfmt", "json"]
 get_logger = structlog.get_logger
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
 
 
 def configure(
@@ -144,8 +143,7 @@ def _without_control(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutabl
     for key, value in event.items():
         if value is None or isinstance(value, (bool, int, float)):
             continue
-        text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", journal.as_text(value))
-        event[key] = text if key == "traceback" else text.replace("\n", "\\n")
+        event[key] = printable(journal.as_text(value), lines=key == "traceback")
     return event
 
 

@@ -7,14 +7,14 @@ port that cannot be had is said in the log, once, and stops nobody.
 from __future__ import annotations
 
 import errno
+import functools
 import socket
-import threading
-from socketserver import BaseServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import make_wsgi_app
+from prometheus_client import generate_latest
+
+from asr_daemon.telemetry.scrape_server import ScrapeServer
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -29,11 +29,11 @@ class MetricsPort:
     """Opens, moves and closes the port."""
 
     def __init__(self, registry: CollectorRegistry, passed: socket.socket | None = None) -> None:
-        self._app = make_wsgi_app(registry)
+        self._render = functools.partial(generate_latest, registry)
         self._passed = passed
         self._port = 0
         self._refused = ""
-        self._server: _Server | None = None
+        self._server: ScrapeServer | None = None
 
     def configure(self, port: int) -> None:
         """Serve there and nowhere else; 0: nowhere. May be called again and again."""
@@ -46,22 +46,22 @@ class MetricsPort:
             return
         try:
             listener = self._listener(port)
-        except OSError as error:
-            problem = error.strerror or str(error)
+            server = ScrapeServer(listener, self._render)
+            server.start()
+        except (OSError, RuntimeError) as error:  # no port, or no thread
+            problem = getattr(error, "strerror", None) or str(error)
             if problem != self._refused:
                 log.error("metrics_port_refused", port=port, problem=problem)
             self._refused = problem
             return
         self._refused = ""
-        self._server = _Server(listener, self._app)
-        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+        self._server = server
         log.info("metrics_served", address=LOOPBACK, port=port)
 
     def close(self) -> None:
         """Serve nowhere; systemd's socket stays its own."""
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.stop()
         self._server, self._port = None, 0
 
     def _listener(self, port: int) -> socket.socket:
@@ -77,24 +77,3 @@ class MetricsPort:
             if error.errno == errno.EAFNOSUPPORT:  # RestrictAddressFamilies= of the unit
                 raise OSError(error.errno, f"the service has no network of its own: {_AGAIN}") from error
             raise
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    """Answers on a socket that listens already."""
-
-    daemon_threads = True
-
-    def __init__(self, listener: socket.socket, app: Any) -> None:
-        # Not TCPServer's own: it makes a socket of the family that the unit forbids.
-        BaseServer.__init__(self, listener.getsockname(), _Handler)
-        self.socket = listener
-        self.server_name, self.server_port = listener.getsockname()
-        self.setup_environ()
-        self.set_app(app)
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = 10.0  # seconds that a silent client may keep a thread
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Write no line for each time that Prometheus asks."""

@@ -8,10 +8,13 @@ import os
 import unicodedata
 from typing import TYPE_CHECKING
 
+from asr_daemon.errors import WriteFailedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+MOST_STEMS = 100  # that are tried: each is a look into the share
 NAME_BYTES = 255  # the longest name of nearly every file system
 FAILURE_SUFFIX = ".转写失败.txt"
 
@@ -22,14 +25,17 @@ def output_paths(
     """Return where the outputs of each kind (``{"txt": ".txt"}``) go, beside the recording, under one stem.
 
     ``NAME.txt`` and ``NAME.srt``; where one of them is taken (by another recording, or by a file that is not
-    ours) ``NAME.mp3.txt`` and ``NAME.mp3.srt``, then ``NAME.mp3.2.txt`` and so on.
+    ours) ``NAME.mp3.txt`` and ``NAME.mp3.srt``, then ``NAME.mp3.2.txt`` and so on. Raises
+    :class:`~asr_daemon.errors.WriteFailedError` where ``MOST_STEMS`` are taken: somebody laid them there.
     """
     stem, middles = _stem(recording)
-    for middle in middles:
+    for middle in itertools.islice(middles, MOST_STEMS):
         paths = {kind: recording.parent / fitting(stem, middle + suffix) for kind, suffix in suffixes.items()}
         if all(is_free(kind, path) for kind, path in paths.items()):
             return paths
-    raise AssertionError  # pragma: no cover (there is always another)
+    raise WriteFailedError(
+        f"{MOST_STEMS} files are in the way of the transcript of {recording.name!r}: take some of them away"
+    )
 
 
 def same_name_key(path: Path) -> str:

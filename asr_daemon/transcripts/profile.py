@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 TEXT_REVISION = 2  # raise it when a release makes other text of the same recording on purpose
 
@@ -21,6 +21,7 @@ class Profile:
     language: str = "zh"
     hotwords: tuple[str, ...] = ()
     replacements: tuple[tuple[str, str], ...] = ()  # (written wrongly, written rightly)
+    list_sha256: str = ""  # of a hotword list that is named and not there
     phonetic_correction: bool = True
     itn: bool = True  # whether numbers are written, by the model itself where it does that, else by us
     protect: tuple[str, ...] = ()  # words that ITN leaves alone
@@ -29,12 +30,15 @@ class Profile:
     text_revision: int = TEXT_REVISION
 
     def to_json(self) -> str:
-        """Return the canonical JSON of the profile: same profile, same bytes."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        """Return the canonical JSON of the profile: same profile, same bytes. Its list is named alone."""
+        fields = asdict(replace(self, hotwords=(), replacements=(), list_sha256=self.hotwords_digest))
+        if not fields["list_sha256"]:
+            del fields["list_sha256"]  # the bytes of older releases: what they transcribed stays known
+        return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Profile:
-        """Return the profile that :meth:`to_json` wrote."""
+        """Return the profile that :meth:`to_json` wrote, without its list."""
         fields = json.loads(text)
         for name in ("hotwords", "protect"):
             fields[name] = tuple(fields[name])
@@ -45,7 +49,12 @@ class Profile:
     def hotwords_digest(self) -> str:
         """SHA-256 of the hotword list, as `hotwords check` says it; "" where there is none."""
         has_list = self.hotwords or self.replacements
-        return list_digest(self.hotwords, self.replacements) if has_list else ""
+        return list_digest(self.hotwords, self.replacements) if has_list else self.list_sha256
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its list, if it has one, is there."""
+        return not self.list_sha256 or bool(self.hotwords or self.replacements)
 
     @property
     def digest(self) -> str:

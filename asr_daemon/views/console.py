@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
+import click
 from rich.console import Console
+
+from asr_daemon.printable import printable
 
 PIPE_COLUMNS = 200
 
@@ -15,3 +19,8 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal:
         made.width = shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns
     return made
+
+
+def echo_transcript(text: str) -> None:
+    """Print a transcript: into a file or a pipe as it is written beside recordings, harmless on a screen."""
+    click.echo(printable(text, lines=True) if sys.stdout.isatty() else text, nl=False)

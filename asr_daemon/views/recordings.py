@@ -10,6 +10,7 @@ from rich.table import Table
 from asr_daemon.clock import from_stamp, shown_length
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.history.states import RecordingState
+from asr_daemon.printable import printable
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -67,14 +68,18 @@ def history_table(entries: list[Entry], places: Places) -> Table:
         table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
     for entry in entries:
         length = "" if entry.duration_ms is None else shown_length(entry.duration_ms)
-        table.add_row(
+        state = (
+            entry.state if entry.state == GONE or not places.is_gone(entry) else f"{entry.state}, file gone"
+        )
+        row = (
             str(entry.id),
             f"{from_stamp(entry.found_at).astimezone():%m-%d %H:%M:%S}",
             inbox_label(entry.inbox),
             places.shown(entry.inbox, entry.path),
             length,
             str(entry.hotwords.total() or ""),
-            entry.state if entry.state == GONE or not places.is_gone(entry) else f"{entry.state}, file gone",
+            state,
             entry.problem or "",
         )
+        table.add_row(*map(printable, row))
     return table

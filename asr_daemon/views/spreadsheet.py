@@ -15,6 +15,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +49,7 @@ def harmless(value: Any) -> Any:
     """Return a cell that no spreadsheet calculates; figures stay figures."""
     if not isinstance(value, str) or not value:
         return value
+    value = printable(value, lines=True)
     return f"'{value}" if value[0] in _SPACES or value.lstrip()[:1] in _CALCULATED else value
 
 

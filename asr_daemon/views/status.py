@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.printable import printable_tree
 
 BAR_WIDTH = 30
 HOUR_MIN, DAY_MIN = 60, 24 * 60
@@ -18,6 +19,7 @@ HOUR_MIN, DAY_MIN = 60, 24 * 60
 
 def status_view(status: dict[str, Any]) -> Group:
     """Return what ``asr-daemon status`` shows of :func:`asr_daemon.control.status.collect`."""
+    status = printable_tree(status)
     parts: list[RenderableType] = [_headline(status)]
     if status["running"] and status["problem"]:
         parts.append(Text(status["problem"], style="yellow"))
@@ -90,6 +92,9 @@ def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
     for inbox in inboxes:
         watched = (inbox["watch"] or {}).get("mode", "-")
         folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "")
+        if hashing := inbox.get("hashing"):
+            done = hashing["hashed_bytes"] * 100 // max(1, hashing["size_bytes"])
+            folder += f"  (reading {hashing['file']}, {done}%)"
         counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling")]
         table.add_row(inbox["name"], *counts, watched, folder)
     return table

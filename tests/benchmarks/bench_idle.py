@@ -31,7 +31,7 @@ def fill(daemon: AttackedDaemon, count: int) -> None:
     """Make files and the rows that say that they are done."""
     history = open_history(daemon.history_path)
     with history.transaction():
-        history.db.execute("INSERT INTO profiles VALUES ('p', '{}', 'x')")
+        history.db.execute("INSERT INTO profiles (digest, profile, created_at) VALUES ('p', '{}', 'x')")
         for number in range(count):
             history.db.execute(
                 "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at, finished_at)"

@@ -71,7 +71,7 @@ def run_ours(
         stages, characters, left = {}, 0, len(batch)
         for number, path in enumerate(batch):
             fd = os.open(path, os.O_RDONLY)
-            child.send(Recognise(number, path.name, profile), fd)
+            child.send(Recognise(number, number, path.name, profile), fd)
             os.close(fd)
         while left:
             message = child.receive(600)

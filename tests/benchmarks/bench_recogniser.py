@@ -91,7 +91,7 @@ def run_ours(
         began = time.perf_counter()
         for number, path in enumerate(batch):
             fd = os.open(path, os.O_RDONLY)
-            child.send(Recognise(number + 1000 * measured, path.name, profile), fd)
+            child.send(Recognise(number + 1000 * measured, number, path.name, profile), fd)
             os.close(fd)
         left = len(batch)
         while left:

@@ -153,6 +153,7 @@ def test_killed_recording_ends_as_if_it_had_not_been(
 
 @pytest.mark.long
 @pytest.mark.timeout(5400)
-def test_two_hours_killed_often(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recognisers", [1, 2])
+def test_two_hours_killed_often(make_daemon: MakeDaemon, tmp_path: Path, recognisers: int) -> None:
     """Two hours, eight kills at random places of it."""
-    attack(make_daemon, tmp_path, length_s=7200, kills=8)
+    attack(make_daemon, tmp_path, length_s=7200, kills=8, recognisers=recognisers)

@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from attack import AttackedDaemon, check_transcript, drop, recording
+from attack import AttackedDaemon, check_transcript, drop, recording, several
 
 from support import eventually
 
@@ -54,8 +54,11 @@ def test_file_is_durable_under_its_name_before_the_history_says_so(tmp_path: Pat
     assert committed > folder
 
 
-def masses(folder: Path, count: int, *, stopped: bool) -> None:
-    daemon = AttackedDaemon(folder)
+MASSES = pytest.mark.parametrize(("stopped", "recognisers"), [(False, 1), (True, 1), (False, 2)])
+
+
+def masses(folder: Path, count: int, *, stopped: bool, recognisers: int) -> None:
+    daemon = AttackedDaemon(folder, extra=several(recognisers))
     wanted = {f"{number:05}.wav": recording(number) for number in range(count)}
     with daemon:
         daemon.start()
@@ -71,18 +74,18 @@ def masses(folder: Path, count: int, *, stopped: bool) -> None:
         assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("stopped", [False, True])
-def test_hundreds_of_files_at_once(tmp_path: Path, stopped: bool) -> None:
+@MASSES
+def test_hundreds_of_files_at_once(tmp_path: Path, stopped: bool, recognisers: int) -> None:
     """Three hundred files at once, and while the daemon is stopped: each gets its transcript."""
-    masses(tmp_path, 300, stopped=stopped)
+    masses(tmp_path, 300, stopped=stopped, recognisers=recognisers)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("stopped", [False, True])
-def test_ten_thousand_files_at_once(tmp_path: Path, stopped: bool) -> None:
+@MASSES
+def test_ten_thousand_files_at_once(tmp_path: Path, stopped: bool, recognisers: int) -> None:
     """Ten thousand; stopped, more events come than the kernel's queue holds."""
-    masses(tmp_path, 10_000, stopped=stopped)
+    masses(tmp_path, 10_000, stopped=stopped, recognisers=recognisers)
 
 
 def test_recording_that_is_taken_away_and_put_back_is_transcribed_again(tmp_path: Path) -> None:

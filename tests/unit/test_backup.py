@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from asr_daemon import backup
 from asr_daemon.backup.copy import SCRATCH, scratch_folder
 from asr_daemon.backup.rotation import select_to_keep
+from asr_daemon.history import open_history
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +26,10 @@ NOW = datetime(2025, 3, 15, 3, 30, tzinfo=timezone.utc)
 
 
 def make_history(path: Path, texts: list[str]) -> sqlite3.Connection:
-    """Return an open database in the history's mode, with a full-text table beside the plain one."""
+    """Return an open history with a further table, whose name needs quoting."""
+    open_history(path).close()
     database = sqlite3.connect(path, isolation_level=None)
-    database.execute("PRAGMA journal_mode = WAL")
     database.execute('CREATE TABLE "seg""ments" (id INTEGER PRIMARY KEY, text TEXT)')
-    database.execute("CREATE VIRTUAL TABLE words USING fts5(body)")
     database.executemany('INSERT INTO "seg""ments" (text) VALUES (?)', [(text,) for text in texts])
     return database
 
@@ -176,6 +176,8 @@ def test_backups_are_for_the_owner_only(history: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
 def test_what_root_does_stays_usable_by_the_service(history: Path, tmp_path: Path) -> None:
     """`sudo asr-daemon backup now|restore` leaves files of the service's user, not root's."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)  # the service's user comes to its folder, as on a real machine
     for path in (history.parent, history):
         os.chown(path, 12345, 12345)
     taken = backup.take_backup(history, tmp_path / "backups", now=NOW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import unittest.mock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -322,6 +323,37 @@ def test_end_waits_for_what_the_schedule_still_runs(tmp_path: Path) -> None:
         daemon.stop()
     assert len(over) == 10
     assert [record for record in records if record["log_level"] in ("error", "warning")] == []
+
+
+def test_end_waits_for_a_reload_under_way_and_begins_no_other(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a reload starts after the end would outlive the daemon."""
+    daemon = configured.daemon
+    begun, leave, order = threading.Event(), threading.Event(), []
+
+    def slow_reload(_config: Config) -> None:
+        order.append("reload")
+        begun.set()
+        assert leave.wait(PATIENCE_S)
+        order.append("reloaded")
+
+    monkeypatch.setattr(type(daemon.parts), "reload", lambda _parts, config: slow_reload(config))
+    monkeypatch.setattr(daemon.parts.dispatcher, "stop", lambda: order.append("stop"))
+    for closed in ("close", "_control"):
+        monkeypatch.setattr(daemon, closed, unittest.mock.MagicMock(), raising=False)
+    reloading = threading.Thread(target=daemon.reload)
+    reloading.start()
+    assert begun.wait(PATIENCE_S)
+    ending = threading.Thread(target=daemon.stop)
+    ending.start()
+    assert within(PATIENCE_S, daemon._ending.wait)
+    leave.set()
+    ending.join(PATIENCE_S)
+    reloading.join(PATIENCE_S)
+    assert order == ["reload", "reloaded", "stop"]
+    daemon.reload()
+    assert order == ["reload", "reloaded", "stop"]
 
 
 def test_state_folder_that_cannot_be_written_is_said_at_the_start(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from asr_daemon.printable import HARMFUL
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from asr_daemon.transcripts.profile import Profile
     from asr_daemon.transcripts.transcript import Transcript
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def printable(name: str) -> str:
 
     Bytes that are no UTF-8, line breaks and characters that turn the reading direction become U+FFFD.
     """
-    return _CONTROL.sub("\ufffd", name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return HARMFUL.sub("\ufffd", name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def says_something(text: str) -> bool:

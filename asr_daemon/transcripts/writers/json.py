@@ -1,6 +1,7 @@
 """``NAME.json``: everything that is known, for programs; schema 1.
 
-Fields may be added within a schema; none is renamed, removed or given another meaning.
+Fields may be added within a schema; none is renamed, removed or given another meaning. (Once it was
+otherwise: ``profile`` held the hotword list itself, which not everybody may know who reads the share.)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from asr_daemon.transcripts.writers.document import printable
 
 if TYPE_CHECKING:
+    from asr_daemon.transcripts.profile import Profile
     from asr_daemon.transcripts.transcript import Segment
     from asr_daemon.transcripts.writers.document import Document
 
@@ -30,7 +32,7 @@ def render(document: Document) -> str:
         },
         "recognised_at": document.recognised_at.isoformat(timespec="seconds"),
         "model": {"label": transcript.model, "builtin": transcript.model_is_builtin},
-        "profile": asdict(document.profile),
+        "profile": _profile(document.profile),
         "hotwords_sha256": document.profile.hotwords_digest,
         "flags": list(transcript.flags),
     }
@@ -38,6 +40,14 @@ def render(document: Document) -> str:
     segments = ",\n".join(f"  {_dump(_segment(segment))}" for segment in transcript.segments)
     fields.append(f' "segments": [\n{segments}\n ]' if segments else ' "segments": []')
     return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _profile(profile: Profile) -> dict[str, Any]:
+    """Return the profile; of its hotword list no more than the digest is told to whoever reads the share."""
+    fields = asdict(profile)
+    for name in ("hotwords", "replacements", "list_sha256"):
+        del fields[name]
+    return fields
 
 
 def _dump(value: object) -> str:

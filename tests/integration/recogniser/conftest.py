@@ -89,7 +89,7 @@ class Driver:
         self.outcomes[self._jobs] = Outcome()
         fd = os.open(path, os.O_RDONLY)
         try:
-            self.child.send(Recognise(self._jobs, path.name, profile, done), fd)
+            self.child.send(Recognise(self._jobs, self._jobs, path.name, profile, done), fd)
         finally:
             os.close(fd)
         return self._jobs
@@ -101,13 +101,13 @@ class Driver:
             assert message is not None, "the recogniser said nothing for two minutes"
             match message:
                 case Segmented():
-                    self.outcomes[message.job].places += message.segments
+                    self.outcomes[message.order].places += message.segments
                 case Recognised():
-                    self.outcomes[message.job].segments += message.segments
+                    self.outcomes[message.order].segments += message.segments
                 case Progress():
-                    self.outcomes[message.job].progress.append(message)
+                    self.outcomes[message.order].progress.append(message)
                 case Finished() | Failed():
-                    self.outcomes[message.job].end = message
+                    self.outcomes[message.order].end = message
                 case Note():
                     self.notes.append(message)
             if until(message):

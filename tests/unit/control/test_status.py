@@ -14,6 +14,7 @@ from asr_daemon.control import status
 from asr_daemon.control.socket import ControlServer
 from asr_daemon.dispatch.in_work import InWork, Phase
 from asr_daemon.errors import NotDecodableError
+from asr_daemon.inboxes.lane import Progress
 from asr_daemon.install.running import ServiceState
 from asr_daemon.views.console import console
 from asr_daemon.views.status import status_view
@@ -88,6 +89,9 @@ def test_every_key_is_documented_and_every_documented_key_is_there(running: Runn
     """Documentation and answer name the same keys, no more and no fewer."""
     parents = {"model", "queue", "configuration", "service", "backup"}
     parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
+    with (running.inbox / "large.wav").open("wb") as large:
+        progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
+    running.parts.intake._lane("inbox").progress = progress
     assert collected(running.config)["estimate"]
     assert keys_of(collected(running.config)) - parents == documented() - parents
 

@@ -148,6 +148,24 @@ def test_cancelled_in_mid_recording_goes_on_from_what_was_recognised(room: Room)
     assert recording_states(room) == ["done", "done"]
 
 
+def test_late_words_about_a_cancelled_order_are_not_taken_for_the_next_of_the_same_job(room: Room) -> None:
+    """Cancelled and wanted again at once: what was still on its way of the first does not end the second."""
+    begin_two(room)
+    room.way.arrivals.cancel(1)
+    room.session.step()
+    room.way.arrivals.retry(1)
+    child = room.started[0]
+    room.script = lambda _order, _content: []
+    room.session.step()
+    assert [order.job for order in room.orders] == [1, 2, 1]
+    child.said += [protocol.Recognised(1, (segment(1, "late"),)), protocol.Failed(1, "not_decodable", "late")]
+    child.said += [*well(room.orders[1], b"S"), *well(room.orders[2], b"L")]
+    room.run()
+    assert recording_states(room) == ["done", "done"]
+    assert "L0 L1" in (room.way.inbox / "long.txt").read_text(encoding="utf-8")
+    assert room.way.job(1)["strikes"] == 0
+
+
 def test_one_of_two_files_of_a_job_in_work_goes_and_it_goes_on(room: Room) -> None:
     """Somebody still waits."""
     room.way.put("a.wav", b"A")

@@ -33,12 +33,12 @@ def test_recordings_arrive_with_their_own_descriptors(ends: Ends, tmp_path: Path
         path = tmp_path / str(number)
         path.write_text(f"recording {number}")
         with path.open() as file:
-            daemon.send(Recognise(number, path.name, Profile("m")), file.fileno())
+            daemon.send(Recognise(number, number, path.name, Profile("m")), file.fileno())
         daemon.send(Cancel(100 + number))
     for number in range(5):
         message, fd = child.receive(5)
         assert isinstance(message, Recognise)
-        assert message.job == number
+        assert message.order == number
         assert os.pread(fd, 100, 0).decode() == f"recording {number}"
         os.close(fd)
         assert child.receive(5) == (Cancel(100 + number), None)
@@ -62,7 +62,7 @@ def test_a_long_message_with_a_descriptor_fits(ends: Ends, tmp_path: Path) -> No
     (tmp_path / "a").write_text("x")
     with (tmp_path / "a").open() as file:
         sender = threading.Thread(
-            target=daemon.send, args=(Recognise(1, "a", Profile("m", hotwords=words)), file.fileno())
+            target=daemon.send, args=(Recognise(1, 1, "a", Profile("m", hotwords=words)), file.fileno())
         )
         sender.start()
         message, fd = child.receive(5)
@@ -96,7 +96,7 @@ def test_closing_closes_descriptors_that_nobody_took(ends: Ends, tmp_path: Path)
     (tmp_path / "a").write_text("x")
     with (tmp_path / "a").open() as file:
         daemon.send(Cancel(1))
-        daemon.send(Recognise(1, "a", Profile("m")), file.fileno())
+        daemon.send(Recognise(1, 1, "a", Profile("m")), file.fileno())
     assert child.receive(5) == (Cancel(1), None)
     if not child._descriptors:
         child._fill()

@@ -93,7 +93,7 @@ def test_end_of_a_real_child_is_called_what_it_was(
 
     def recognise() -> None:
         with path.open("rb") as file:
-            child.send(Recognise(1, "a.wav", Profile("m")), file.fileno())
+            child.send(Recognise(1, 1, "a.wav", Profile("m")), file.fileno())
         while child.receive(60) is not None:
             pass
 

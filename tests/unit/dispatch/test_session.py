@@ -40,7 +40,7 @@ def test_failure_of_a_recording_is_its_own(room: Room) -> None:
 
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
         if content == b"bad":
-            return [protocol.Failed(order.job, "not_decodable", "no sound", "ffmpeg's words")]
+            return [protocol.Failed(order.order, "not_decodable", "no sound", "ffmpeg's words")]
         return well(order, content)
 
     room.script = script
@@ -100,8 +100,8 @@ def test_hang_is_ended_after_stall_s_and_committed_segments_are_kept(room: Room)
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
         if not order.done:
             return [
-                protocol.Segmented(order.job, ((0, 0, 1000),)),
-                protocol.Recognised(order.job, (segment(0, "A0"),)),
+                protocol.Segmented(order.order, ((0, 0, 1000),)),
+                protocol.Recognised(order.order, (segment(0, "A0"),)),
                 *[protocol.Note("info", "still_here", {})] * 3,
             ]
         return well(order, content)
@@ -273,7 +273,7 @@ def test_full_disk_loses_no_message_and_sticks_nowhere(room: Room, full_after: i
 
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
         if content == b"bad":
-            return [protocol.Failed(order.job, "not_decodable", "no sound")]
+            return [protocol.Failed(order.order, "not_decodable", "no sound")]
         return well(order, content)
 
     room.script = script
@@ -416,7 +416,7 @@ def test_share_that_is_gone_holds_up_nobody_else(room: Room, tmp_path: Path) -> 
 
 def test_unexpected_error_of_the_consumer_itself_puts_the_jobs_back(room: Room) -> None:
     """A fault of ours is logged, counted, and the recording is tried again."""
-    room.script = lambda order, content: [protocol.Finished(order.job, 2000, "two")]  # type: ignore[arg-type,list-item]
+    room.script = lambda order, content: [protocol.Finished(order.order, 2000, "two")]  # type: ignore[arg-type,list-item]
     room.way.put("a.wav", b"A")
     room.run()
     assert room.way.job(1)["state"] == "queued"
@@ -455,7 +455,7 @@ def test_another_model_or_setting_gives_back_what_is_in_work(room: Room, changed
 
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
         if len(room.orders) == 1:
-            return [protocol.Recognised(order.job, (segment(0, "long0"),))]
+            return [protocol.Recognised(order.order, (segment(0, "long0"),))]
         return well(order, content)
 
     room.script = script

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,9 @@ from way import PROFILE, START, Way
 
 from asr_daemon.clock import to_stamp
 from asr_daemon.history import open_history
+from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.migrations import migrations
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,13 +63,13 @@ def older(tmp_path: Path) -> Path:
 def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return the rows of every table as the older release had its columns, and the names of the indexes."""
     columns = {
-        "profiles": "*",
+        "profiles": "digest, profile, created_at",
         "jobs": "id, sha256, profile_digest, priority, attempts, queued_at, flags, timings_ms",
         "recordings": "*",
         "segments": "id, job_id, number, start_ms, end_ms, raw_text, text",
         "segments_fts": "rowid, body",
         "attempts": "id, job_id, number, segments, started_at",
-        "outputs": "*",
+        "outputs": "path, same_name, recording_id, format, written_at, written_sha256, planned_sha256",
         "settings": "*",
     }
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -74,7 +78,8 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
             for table, names in columns.items()
         }
         rows["indexes"] = connection.execute(
-            "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name"
+            "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index'"
+            " AND tbl_name <> 'hotword_lists' ORDER BY name"  # younger than all of this
         ).fetchall()
     return rows
 
@@ -145,3 +150,37 @@ def test_what_was_in_work_and_is_gone_ends_at_the_next_start(older: Path, tmp_pa
     assert way.job(5)["state"] == "withdrawn"
     assert way.jobs.count_queued() == 1
     way.history.close()
+
+
+def test_hotword_lists_leave_the_profiles(tmp_path: Path) -> None:
+    """Each is named by its digest; only those of work that is not over, or of the command line, stay."""
+    path = tmp_path / "history.db"
+    lists = {"done": ["甲词"], "queued": ["乙词"], "named": ["丙词"], "none": []}
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        migrations.apply(Database(connection), stop_before="0011_hotword_lists")
+        for job, (name, words) in enumerate(lists.items(), 1):
+            old = {**json.loads(PROFILE.to_json()), "language": name, "hotwords": words}
+            connection.execute("INSERT INTO profiles VALUES (?, ?, ?)", [name, json.dumps(old), NOW])
+            state = "queued" if name == "queued" else "done"
+            connection.execute(
+                "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at) VALUES (?, ?, ?, ?, ?)",
+                [job, f"{job:064x}", name, state, NOW],
+            )
+            waits = "waiting" if state == "queued" else "done"
+            connection.execute(RECORDINGS, [job, f"/{job}".encode(), name, job, waits, NOW])
+        connection.execute("UPDATE recordings SET inbox = '' WHERE id = 3")
+        connection.commit()
+    history = open_history(path)
+    jobs = {job: history.one("get_job", job=job) for job in (1, 2, 3, 4)}
+    profiles = {job: Profile.from_json(row["profile"]) for job, row in jobs.items() if row is not None}
+    filled = [HotwordLists(history).fill(profile).hotwords for profile in profiles.values()]
+    assert filled == [(), ("乙词",), ("丙词",), ()]
+    for job, name in enumerate(lists, 1):
+        whole = replace(PROFILE, language=name, hotwords=tuple(lists[name]))
+        assert profiles[job].hotwords_digest == whole.hotwords_digest
+        row = jobs[job]
+        assert row is not None
+        assert row["profile_digest"] == (whole.digest if lists[name] else name)
+    (size,) = history.db.execute("SELECT count(*) FROM profiles").fetchone()
+    assert size == 4
+    history.close()

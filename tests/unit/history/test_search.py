@@ -24,7 +24,10 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 def put(history: History, *texts: str, old: bool = False) -> None:
     """Put transcripts there, as an older release indexed them where ``old``."""
-    history.db.execute("INSERT OR IGNORE INTO profiles VALUES ('p', '{}', '2026-01-01T00:00:00.000Z')")
+    history.db.execute(
+        "INSERT OR IGNORE INTO profiles (digest, profile, created_at)"
+        " VALUES ('p', '{}', '2026-01-01T00:00:00.000Z')"
+    )
     history.db.execute(
         "INSERT OR IGNORE INTO jobs (id, sha256, profile_digest, state, queued_at)"
         " VALUES (1, 'x', 'p', 'done', '2026-01-01T00:00:00.000Z')"

@@ -238,16 +238,16 @@ def test_ten_thousand_lines(tmp_path: Path) -> None:
 
 def test_an_inclusion_takes_its_place(tmp_path: Path) -> None:
     """Words of an included file, relative to the including one, stand where the line stood."""
-    write(tmp_path / "common.txt", "总公司\n@include shared/more.txt")
-    write(tmp_path / "shared" / "more.txt", "分公司")
-    path = write(tmp_path / "finance" / "a.txt", "甲方\n@include ../common.txt\n乙方\n", "gb18030")
+    write(tmp_path / "lists" / "common.txt", "总公司\n@include more/more.txt")
+    write(tmp_path / "lists" / "more" / "more.txt", "分公司")
+    path = write(tmp_path / "a.txt", "甲方\n@include lists/common.txt\n乙方\n", "gb18030")
     assert read_hotwords(path).words == ("甲方", "总公司", "分公司", "乙方")
 
 
 def test_backslashes_of_windows_serve(tmp_path: Path) -> None:
     """Whoever edits in Notepad writes backslashes."""
-    write(tmp_path / "common.txt", "总公司")
-    path = write(tmp_path / "finance" / "a.txt", '@include "..\\common.txt"')
+    write(tmp_path / "lists" / "common.txt", "总公司")
+    path = write(tmp_path / "a.txt", '@include "lists\\common.txt"')
     assert read_hotwords(path).words == ("总公司",)
 
 
@@ -332,7 +332,7 @@ def test_a_ring_of_links_is_refused(tmp_path: Path) -> None:
 def test_the_configured_path_may_be_a_link(tmp_path: Path) -> None:
     """An administrator may point into the share; inclusions are relative to the real file."""
     write(tmp_path / "share" / "common.txt", "总公司")
-    real = write(tmp_path / "share" / "a" / "words.txt", "@include ../common.txt")
+    real = write(tmp_path / "share" / "words.txt", "@include common.txt")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "finance.txt").symlink_to(real)
     assert read_hotwords(tmp_path / "etc" / "finance.txt").words == ("总公司",)
@@ -341,8 +341,8 @@ def test_the_configured_path_may_be_a_link(tmp_path: Path) -> None:
 def test_a_recording_in_place_of_a_list_is_refused(tmp_path: Path) -> None:
     """A very large file is not read."""
     with (tmp_path / "a.txt").open("wb") as file:
-        file.truncate(source_module.MAX_FILE_BYTES + 1)
-    with pytest.raises(HotwordFileError, match="larger than 4 MB"):
+        file.truncate(source_module.MAX_BYTES + 1)
+    with pytest.raises(HotwordFileError, match="larger than 1 MB"):
         read_hotwords(tmp_path / "a.txt")
 
 

@@ -62,7 +62,7 @@ def big(machine: Machine, fits: str) -> None:
         setup = machine.setups[-1]
         is_enough = {"fresh": setup.begins_small, "cpu": setup.device == "cpu", "nowhere": False}[fits]
         if content == b"big" and not is_enough:
-            return [protocol.Failed(order.job, "out_of_memory", "not even a second", "tried 2 GiB")]
+            return [protocol.Failed(order.order, "out_of_memory", "not even a second", "tried 2 GiB")]
         return well(order, content)
 
     machine.script = script
@@ -159,10 +159,10 @@ def test_fresh_processes_that_get_further_each_time_are_all_that_is_needed(machi
     def script(order: protocol.Recognise, content: bytes) -> list[object]:
         number = len(order.done)
         if number == 6:
-            return [protocol.Finished(order.job, 6000, 6)]
+            return [protocol.Finished(order.order, 6000, 6)]
         return [
-            protocol.Recognised(order.job, (segment(number, f"第{number}段"),)),
-            protocol.Failed(order.job, "out_of_memory", "full"),
+            protocol.Recognised(order.order, (segment(number, f"第{number}段"),)),
+            protocol.Failed(order.order, "out_of_memory", "full"),
         ]
 
     machine.script = script

@@ -68,7 +68,7 @@ class Desk:
         """Begin a recording."""
         path = self.folder / f"{len(self.jobs)}-{name}"
         path.write_bytes(content)
-        order = Recognise(len(self.jobs), name, Profile("m", max_segment_s=120.0))
+        order = Recognise(len(self.jobs), len(self.jobs), name, Profile("m", max_segment_s=120.0))
         job = Job(order, Request(), os.open(path, os.O_RDONLY), TEXT, self.said.append)  # type: ignore[arg-type]
         self.jobs.append(job)
         self.feeder.add(job)
@@ -119,7 +119,7 @@ def test_failure_of_one_ends_it_alone(desk: Desk, tmp_path: Path) -> None:
         assert desk.take() == [good.id]
     assert desk.pool.wait_for(lambda: not bad.is_open)
     failed = [message for message in desk.said if isinstance(message, Failed)]
-    assert [(message.job, message.code) for message in failed] == [(bad.id, "not_decodable")]
+    assert [(message.order, message.code) for message in failed] == [(bad.id, "not_decodable")]
     assert not any(isinstance(message, Finished) for message in desk.said)
     desk.pool.close()
 

@@ -63,7 +63,7 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
     setup = SimpleNamespace(ffmpeg="", max_duration_s=1.0)
     loop = Loop(SimpleNamespace(send=said.append), engine, setup)  # type: ignore[arg-type]
     jobs = [
-        Job(Recognise(number, "a.wav", Profile("m")), Request(), -1, TEXT, said.append)  # type: ignore[arg-type]
+        Job(Recognise(number, number, "a.wav", Profile("m")), Request(), -1, TEXT, said.append)  # type: ignore[arg-type]
         for number in (1, 2)
     ]
     loud = np.full(16_000, LOUD, np.float32)
@@ -76,7 +76,7 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
         ]
     )
     words = [message for message in said if isinstance(message, (Recognised, Failed))]
-    assert [(word.job, type(word)) for word in words] == [(1, Recognised), (1, Failed), (2, Recognised)]
+    assert [(word.order, type(word)) for word in words] == [(1, Recognised), (1, Failed), (2, Recognised)]
     first, failed, other = words
     assert isinstance(first, Recognised)
     assert [one.index for one in first.segments] == [0, 2]
@@ -108,7 +108,7 @@ def test_a_recordings_next_batch_is_begun_when_its_last_one_is_committed() -> No
     orders: queue.Queue[tuple[Message, None] | None] = queue.Queue()
     channel = SimpleNamespace(send=lambda _message: None, receive=orders.get)
     loop = Loop(channel, engine, SimpleNamespace(ffmpeg="", max_duration_s=1.0))  # type: ignore[arg-type]
-    job = Job(Recognise(1, "a.wav", Profile("m")), Request(), -1, TEXT, loop._say)  # type: ignore[arg-type]
+    job = Job(Recognise(1, 1, "a.wav", Profile("m")), Request(), -1, TEXT, loop._say)  # type: ignore[arg-type]
     loop._pool.put([waiting(job, second, decoder) for second in range(2)])
     at_work = threading.Thread(target=loop.run)
     at_work.start()

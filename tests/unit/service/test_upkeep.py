@@ -217,7 +217,8 @@ def older(service: Service) -> Service:
     last = migrations.pending(database)[-1].name
     migrations.apply(database, stop_before=last)
     database.execute(
-        "INSERT INTO profiles VALUES (?, ?, '2026-01-01T00:00:00.000Z')", [PROFILE.digest, PROFILE.to_json()]
+        "INSERT INTO profiles (digest, profile, created_at) VALUES (?, ?, '2026-01-01T00:00:00.000Z')",
+        [PROFILE.digest, PROFILE.to_json()],
     )
     database.execute(
         "INSERT INTO jobs (sha256, profile_digest, state, queued_at) VALUES ('a', ?, 'queued', '2026')",

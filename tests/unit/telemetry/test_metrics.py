@@ -114,6 +114,21 @@ def test_sound_and_speed(watched: Watched) -> None:
     ]
 
 
+def test_each_of_several_recognisers_has_figures_of_its_own(watched: Watched) -> None:
+    """What one did is not the other's; none of them is left out."""
+    engine = watched.config.engine.model_copy(update={"devices": ("cpu", "cpu")})
+    watched.parts.dispatcher.reload(watched.config.model_copy(update={"engine": engine}))
+    first, second = watched.parts.dispatcher.states
+    first.audio_ms, first.restarts, second.audio_ms = 60_000, 2, 30_000
+    first.count_failure("not_decodable")
+    second.count_failure("not_decodable")
+    figures = watched.figures()
+    names = ("audio_seconds_total", "recogniser_restarts_total")
+    assert [[figures[name, each] for name in names] for each in ("cpu#1", "cpu#2")] == [[60, 2], [30, 0]]
+    assert figures["failures_total", "not_decodable"] == 2
+    assert {key[1] for key in figures if key[0] == "audio_seconds_total"} == {"cpu#1", "cpu#2"}
+
+
 def test_backups_and_disks(watched: Watched) -> None:
     """The age of the last backup, whether one failed or is overdue, and the room that is left."""
     assert ("backup_age_seconds",) not in watched.figures()

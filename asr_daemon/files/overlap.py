@@ -1,0 +1,87 @@
+"""Folders of the configuration that lie in one another, and must not.
+
+Enters: paths, as they are written or as they really are (links resolved by the caller). Leaves: what is
+wrong, in sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_MAY_HOLD_AN_INBOX = "daemon.state_dir"  # beside what lies there by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """The folders of an inbox."""
+
+    name: str
+    path: Path
+    archive: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two folders that lie in one another."""
+
+    inbox: str  # whose key is to be changed
+    key: str  # "path" or "archive"
+    sentence: str
+
+
+def overlaps(departments: Sequence[Department], own: Mapping[str, Path]) -> Iterator[Overlap]:
+    """Yield what overlaps; ``own`` are the service's folders by their keys (``backup.dir``)."""
+    for number, inbox in enumerate(departments):
+        for other in departments[:number]:
+            if _is_in(inbox.path, other.path) or _is_in(other.path, inbox.path):
+                yield Overlap(
+                    inbox.name,
+                    "path",
+                    f"the folders of inboxes {other.name!r} and {inbox.name!r} lie in one another: "
+                    "a recording would belong to both",
+                )
+        for key, folder in own.items():
+            if _is_in(folder, inbox.path):
+                yield Overlap(
+                    inbox.name,
+                    "path",
+                    f"{key} ({folder}) lies in the folder of inbox {inbox.name!r}: whoever may write there "
+                    "could change what the service keeps; put it elsewhere",
+                )
+            elif _is_in(inbox.path, folder) and key != _MAY_HOLD_AN_INBOX:
+                yield Overlap(
+                    inbox.name,
+                    "path",
+                    f"the folder of inbox {inbox.name!r} lies in {key} ({folder}): put it elsewhere",
+                )
+        if inbox.archive is not None:
+            yield from _archive(inbox, inbox.archive, departments, own)
+
+
+def _archive(
+    inbox: Department, archive: Path, departments: Sequence[Department], own: Mapping[str, Path]
+) -> Iterator[Overlap]:
+    for other in departments:
+        if _is_in(archive, other.path) or _is_in(archive / inbox.name, other.path):
+            yield Overlap(
+                inbox.name,
+                "archive",
+                f"the archive of inbox {inbox.name!r} lies in the folder of inbox {other.name!r}: "
+                "what is archived would be found again; put it beside the inboxes",
+            )
+    for key, folder in own.items():
+        if _is_in(folder, archive):
+            yield Overlap(
+                inbox.name,
+                "archive",
+                f"{key} ({folder}) lies in the archive of inbox {inbox.name!r}: put it elsewhere",
+            )
+
+
+def _is_in(folder: Path, other: Path) -> bool:
+    return folder == other or other in folder.parents
