@@ -116,7 +116,7 @@ class Outputs:
             forget_output(self._history, path)
 
     def withdraw_unknown_failure(self, path: Path, root: Path) -> None:
-        """Remove a failure file of a recording that has its transcript; the history does not know the file."""
+        """Remove a failure file of a recording that has its transcript; the history knows no such file."""
         for target in failure_names(path):
             known = self._history.one("output_owner", same_name=same_name(target)) is not None
             if not known and is_failure_of(target, root, path.name):

@@ -104,6 +104,10 @@ class Intake:
 
     def watch(self) -> None:
         """Begin to watch the inboxes of the configuration."""
+        if not self.config.inbox:
+            log.warning(
+                "no_inbox_configured", problem="nothing is watched: add [[inbox]] to the configuration"
+            )
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
         found = self.config.overlaps(self._shares.real_path)
         self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
