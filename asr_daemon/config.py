@@ -300,6 +300,8 @@ def load_config(path: Path | None) -> Config:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from None
+    if isinstance(tree.get("inbox"), dict):
+        raise ConfigurationError([f"{path}: inbox: write [[inbox]], with two brackets: there may be several"])
     try:
         return Config.model_validate(_with_absolute_paths(tree, path.resolve().parent))
     except ValidationError as error:

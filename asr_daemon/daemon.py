@@ -46,6 +46,7 @@ from asr_daemon.ffmpeg import describe, find_ffmpeg
 from asr_daemon.history import open_history
 from asr_daemon.history.segments import Segments
 from asr_daemon.history.settings import Settings
+from asr_daemon.inboxes.handed import HandedFiles
 from asr_daemon.inboxes.intake import Intake
 from asr_daemon.inboxes.share import Shares
 from asr_daemon.queue.arrivals import Arrivals
@@ -131,7 +132,7 @@ def assemble(
     config = configuration.now
     heartbeats = Heartbeats(clock)
     settings = Settings(history)
-    shares = Shares(settings)
+    shares = Shares(settings, handed=HandedFiles(config.state_dir))
     profiles = InboxProfiles(config, shares)
     jobs = Jobs(config, history, clock)
     arrivals = Arrivals(history, jobs, clock)

@@ -7,12 +7,12 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from asr_daemon.clock import Clock
-from asr_daemon.control.socket import NotRunningError, ask
+from asr_daemon.control.socket import MOST_DESCRIPTORS, NotRunningError, ask
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.recordings import Recordings
@@ -47,9 +47,10 @@ class Outcome:
 class OneOff:
     """A way to have files recognised, and the history that they land in."""
 
-    def __init__(self, config: Config, steer: Callable[..., Answer]) -> None:
+    def __init__(self, config: Config, steer: Callable[..., Answer], *, hands_over: bool) -> None:
         self._config = config
         self._steer = steer
+        self._hands_over = hands_over  # open files: the service may not reach what this user reaches
 
     @property
     def history(self) -> History:
@@ -63,10 +64,12 @@ class OneOff:
 
         They are recognised under an inbox's profile, with another hotword file where one is given ("": none).
         """
-        paths = [os.path.abspath(file) for file in files]
-        answer = self._steer("submit", paths=paths, inbox=inbox, hotwords=hotwords)
+        results: list[dict[str, Any]] = []
+        for begin in range(0, len(files), MOST_DESCRIPTORS):
+            some = files[begin : begin + MOST_DESCRIPTORS]
+            results += self._submit(some, inbox=inbox, hotwords=hotwords)
         with _progress() as progress:
-            for result in answer["results"]:
+            for result in results:
                 if "error" in result:
                     yield Outcome(None, result["error"])
                     continue
@@ -74,6 +77,27 @@ class OneOff:
                 filed = self._await(result["recording"], result["job"], progress, task)
                 progress.remove_task(task)
                 yield _outcome(filed)
+
+    def _submit(self, files: Sequence[Path], **profile: Any) -> list[dict[str, Any]]:
+        """Queue some files; return what the daemon says of each, in order."""
+        paths = [os.path.abspath(file) for file in files]
+        if not self._hands_over:
+            return list(self._steer("submit", paths=paths, **profile)["results"])
+        closed: dict[str, str] = {}
+        opened: dict[str, int] = {}
+        try:
+            for path in dict.fromkeys(paths):
+                try:
+                    opened[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                except OSError as error:
+                    closed[path] = f"{Path(path).name}: {error.strerror}"
+            asked = {"paths": list(opened), "descriptors": list(opened.values())}
+            answered = self._steer("submit", **asked, **profile)["results"] if opened else []
+        finally:
+            for descriptor in opened.values():
+                os.close(descriptor)
+        told = dict(zip(opened, answered, strict=True))
+        return [told.get(path) or {"path": path, "error": closed[path]} for path in paths]
 
     def _await(self, recording: int, job: int, progress: Progress, task: TaskID) -> Filed:
         history = self.history
@@ -123,7 +147,11 @@ def one_off(context: Context) -> Iterator[OneOff]:
     except NotRunningError:
         pass
     else:
-        yield OneOff(config, lambda command, **arguments: ask(config.socket_path, command, **arguments))
+        yield OneOff(
+            config,
+            lambda command, **arguments: ask(config.socket_path, command, **arguments),
+            hands_over=True,
+        )
         return
     from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
 
@@ -132,7 +160,9 @@ def one_off(context: Context) -> Iterator[OneOff]:
     daemon.start(watch=False)
     try:
         yield OneOff(
-            config, lambda command, **arguments: daemon.commands.answer({"command": command, **arguments})
+            config,
+            lambda command, **arguments: daemon.commands.answer({"command": command, **arguments}),
+            hands_over=False,
         )
     finally:
         daemon.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from asr_daemon.queue.arrivals import NotFoundError
 from asr_daemon.queue.inbox_profiles import hotword_places, with_hotwords
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from asr_daemon.control.socket import Answer
     from asr_daemon.daemon import Parts
@@ -74,10 +75,17 @@ class Commands:
         """Return what only the running daemon knows."""
         return live_status(self._parts)
 
-    def submit(self, paths: list[str], inbox: str = COMMAND_LINE, hotwords: str | None = None) -> Answer:
+    def submit(
+        self,
+        paths: list[str],
+        inbox: str = COMMAND_LINE,
+        hotwords: str | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Answer:
         """Queue files named on the command line; return their recordings' numbers, or why not, in order.
 
         They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none).
+        ``descriptors``: the same files, open, for those that the service itself cannot open.
         """
         parts = self._parts
         if inbox != COMMAND_LINE:
@@ -86,9 +94,10 @@ class Commands:
         if hotwords is not None:
             profile = with_hotwords(profile, self._read_hotwords(Path(hotwords)) if hotwords else None)
         results: list[dict[str, Any]] = []
-        for path in paths:
+        for path, descriptor in itertools.zip_longest(paths, descriptors[: len(paths)]):
             try:
-                queued = parts.intake.submit(Path(path), profile, priority=SOMEBODY_WAITS)
+                with parts.shares.handed.holding(Path(path), descriptor):
+                    queued = parts.intake.submit(Path(path), profile, priority=SOMEBODY_WAITS)
             except WorkError as error:
                 results.append({"path": path, "error": f"{Path(path).name}: {error}", "code": error.code})
                 continue

@@ -24,7 +24,7 @@ import structlog
 from asr_daemon.errors import OperatorError, WorkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 log = structlog.get_logger()
@@ -34,6 +34,8 @@ REQUEST_WITHIN_S = 10.0
 SIGN_OF_LIFE_S = 1.0
 SILENT_FOR_S = 10.0  # several signs of life: the machine may be busy
 BACKLOG = 128
+MOST_DESCRIPTORS = 100  # in one question; the kernel passes 253
+RECEIVE_BYTES = 65_536
 
 Answer = dict[str, Any]
 
@@ -96,17 +98,25 @@ class _Handler(socketserver.StreamRequestHandler):
                 {"ok": False, "error": "only the service's own user and root may steer it", "exit_code": 1}
             )
             return
+        descriptors: list[int] = []
         try:
-            line = self.rfile.readline(MAX_REQUEST_BYTES)
+            line = _receive(self.request, descriptors)
+            with self._signs_of_life():
+                answer = self._answer(line, descriptors)
+            self._say(answer)
         except OSError:  # it asks nothing, or has gone
             return
-        with self._signs_of_life():
-            answer = self._answer(line)
-        self._say(answer)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
-    def _answer(self, line: bytes) -> Answer:
+    def _answer(self, line: bytes, descriptors: list[int]) -> Answer:
         try:
-            return {"ok": True, **self.server.answer(json.loads(line))}
+            request = json.loads(line)
+            request.pop("descriptors", None)
+            if descriptors:
+                request["descriptors"] = descriptors
+            return {"ok": True, **self.server.answer(request)}
         except OperatorError as error:
             return {"ok": False, "error": str(error), "exit_code": error.exit_code}
         except WorkError as error:
@@ -139,6 +149,18 @@ class _Handler(socketserver.StreamRequestHandler):
             )
 
 
+def _receive(connection: socket.socket, descriptors: list[int]) -> bytes:
+    """Return the line that is asked; open files that came with it are added to ``descriptors``."""
+    asked = bytearray()
+    while not asked.endswith(b"\n") and len(asked) < MAX_REQUEST_BYTES:
+        block, came, _, _ = socket.recv_fds(connection, RECEIVE_BYTES, MOST_DESCRIPTORS)
+        descriptors += came
+        if not block:
+            break
+        asked += block
+    return bytes(asked)
+
+
 def _is_allowed(connection: socket.socket) -> bool:
     """Return whether the user at the other end may steer the daemon."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -157,9 +179,12 @@ def ask(
     *,
     silent_for_s: float = SILENT_FOR_S,
     within_s: float = math.inf,
+    descriptors: Sequence[int] = (),
     **arguments: Any,
 ) -> Answer:
     """Ask the daemon behind the socket; it may take as long as it gives signs of life, or ``within_s``.
+
+    ``descriptors``: open files that are handed over with the question, ``MOST_DESCRIPTORS`` at most.
 
     Raises :class:`NotRunningError` where none listens, :class:`NotAnsweringError` where it gives none for
     ``silent_for_s``, or no answer in time, :class:`~asr_daemon.errors.OperatorError` with the daemon's own
@@ -170,7 +195,10 @@ def ask(
         try:
             with _short(path) as name:
                 connection.connect(name)
-            connection.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            asked = json.dumps({"command": command, **arguments}).encode() + b"\n"
+            sent = socket.send_fds(connection, [asked], descriptors) if descriptors else 0
+            if sent < len(asked):  # sending nothing would fail where the answer is there already
+                connection.sendall(asked[sent:])
             line = _first_line(connection, silent_for_s, time.monotonic() + within_s)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunningError from None

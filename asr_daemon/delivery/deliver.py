@@ -191,6 +191,7 @@ class Deliverer:
         texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
         written = self._write(inbox, recording, texts)
         self._outputs.withdraw(recording.id, {FAILURE}, inbox.path)
+        self._outputs.withdraw_unknown_failure(recording.path, inbox.path)
         self._outputs.take_back(recording.id, self.config.fallback_dir)
         self._settle(recording, RecordingState.DONE, written=written)
         bound.info(

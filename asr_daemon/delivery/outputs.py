@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.delivery.known import failure_names, is_failure_of, is_same_but_for_time
 from asr_daemon.errors import NotReadableError, RecordingGoneError
 from asr_daemon.files.folders import remove
 from asr_daemon.files.publish import write_error
@@ -68,7 +69,13 @@ class Outputs:
                 return False
             own_sizes = () if ours is None else ours.sizes
             there[target] = found = digest_of(target, root, (sizes[kind], *own_sizes))
-            return found is None or found == digests[kind] or (ours is not None and ours.is_as_written(found))
+            if found is None or found == digests[kind]:
+                return True
+            if ours is not None and ours.is_as_written(found):
+                return True
+            if kind == FAILURE:
+                return is_failure_of(target, root, path.name)
+            return ours is None and is_same_but_for_time(target, root, data[kind])
 
         suffixes = {kind: FAILURE_SUFFIX if kind == FAILURE else f".{kind}" for kind in data}
         targets = output_paths(path, suffixes, is_free)
@@ -110,6 +117,16 @@ class Outputs:
                     file=os.fsencode(path.relative_to(root)).decode("utf-8", "replace"),
                 )
             forget_output(self._history, path)
+
+    def withdraw_unknown_failure(self, path: Path, root: Path) -> None:
+        """Remove a failure file of a recording that has its transcript; the history knows no such file."""
+        for target in failure_names(path):
+            known = self._history.one("output_owner", same_name=same_name(target)) is not None
+            if not known and is_failure_of(target, root, path.name):
+                try:
+                    remove(target, root)
+                except OSError as error:
+                    log.warning("old_failure_file_not_removed", file=target.name, problem=error.strerror)
 
     def take_back(self, recording: int, fallback_dir: Path) -> None:
         """Remove the files from the fall-back folder: they lie beside the recording now; edited ones stay."""

@@ -114,7 +114,8 @@ class Opener:
         if not self._shares.exists(recording.path):
             self._let_go(recording)
             raise RecordingGoneError
-        descriptor = open_recording(recording.path, root)
+        handed = self._shares.handed.open(recording.path) if recording.inbox == COMMAND_LINE else None
+        descriptor = open_recording(recording.path, root) if handed is None else handed
         now = os.fstat(descriptor)
         if (now.st_size, mtime_of(now)) == (recording.size_bytes, recording.mtime_ns):
             return descriptor

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
+from asr_daemon.doctor.shared import look_at_shared
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.files.mounts import events_are_reliable, filesystem_type, is_network
 from asr_daemon.hotwords import HotwordFileError, Places, read_hotwords
 from asr_daemon.inboxes.share import Shares
 from asr_daemon.install.access import shared_group
+from asr_daemon.install.grants import to_read, to_write
 from asr_daemon.queue.inbox_profiles import hotword_places
 from asr_daemon.service.state_health import folder_problem
 
@@ -49,6 +51,10 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
         else:
             there.append(inbox)
             yield from _inbox(inbox, hotword_places(config), user)
+            yield from look_at_shared(inbox, user, machine)
+    if not config.inbox:
+        text = "no inbox is configured: nothing is watched"
+        yield Finding("warning", "inbox", text, 'add [[inbox]] with name = "..." and path = "..."')
     for overlap in config.overlaps(answering.real_path):
         yield Finding(
             "error", f"inbox {overlap.inbox!r}: {overlap.key}", overlap.sentence, "look where its links lead"
@@ -123,7 +129,7 @@ def _hotwords(key: str, path: Path, places: Places, user: ServiceUser) -> Iterat
         yield Finding("warning", key, f"{problem.path} line {problem.line}: {problem.text}")
     (why,) = probe([Wanted(path, "read")], user)
     if why:
-        yield Finding("error", key, f"{user.called} cannot read {path}: {why}", f"chmod o+r {path}")
+        yield Finding("error", key, f"{user.called} cannot read {path}: {why}", to_read(user.called, path))
     else:
         yield Finding("ok", key, f"{len(words.words)} words in {path}")
 
@@ -186,11 +192,14 @@ def _own_folder(key: str, folder: Path, user: ServiceUser) -> Iterator[Finding]:
 
 def _usable(key: str, folder: Path, need: Need, user: ServiceUser) -> Iterator[Finding]:
     if not folder.is_dir():
-        yield Finding("error", key, f"the folder {folder} is not there", "create it, or mount its share")
+        if folder.exists():
+            yield Finding("error", key, f"{folder} is a file", "name a folder")
+        else:
+            yield Finding("error", key, f"the folder {folder} is not there", "create it, or mount its share")
         return
     (why,) = probe([Wanted(folder, need)], user)
     if why:
-        fix = f"setfacl -R -m u:{user.called}:rwX -m d:u:{user.called}:rwX {shlex.quote(str(folder))}"
+        fix = to_write(user.called, folder)
         group = shared_group(folder)
         if user.name and group and group not in user.groups:
             fix = f"asr-daemon install (it takes the service into the group {group}), or {fix}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import AsrDaemonError, ModelMissingError
+from asr_daemon.install.grants import to_read
 from asr_daemon.models.catalogue import resolve
 from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import pull_command
@@ -100,7 +101,7 @@ def _files(folder: Path, user: ServiceUser) -> Iterator[Finding]:
         require_no_code(folder)
     except OSError as error:
         yield Finding(
-            "error", KEY, f"{error.filename} cannot be read: {error.strerror}", f"chmod -R o+rX {folder}"
+            "error", KEY, f"{error.filename} cannot be read: {error.strerror}", to_read(user.called, folder)
         )
         return
     except ModelMissingError as error:
@@ -108,7 +109,7 @@ def _files(folder: Path, user: ServiceUser) -> Iterator[Finding]:
         return
     for path, why in zip(files, probe([Wanted(path, "read") for path in files], user), strict=True):
         if why:
-            fix = f"chmod -R o+rX {path.parent}"
+            fix = to_read(user.called, path.parent)
             yield Finding("error", KEY, f"{user.called} cannot read {path}: {why}", fix)
         elif manifest is None and path.stat().st_size == 0:
             yield Finding("error", KEY, f"{path} is empty: it was not fetched whole", "fetch the model anew")

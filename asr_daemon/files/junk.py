@@ -5,8 +5,9 @@ from __future__ import annotations
 # What a NAS or an operating system keeps for itself, in lower case; folders that begin with a dot, too.
 JUNK_FOLDERS = frozenset(
     (
-        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap"),  # Synology
-        *("@recycle", "@recently-snapshot", "@transcode"),  # QNAP
+        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap", "@synoresource"),  # Synology
+        *("@recycle", "@recently-snapshot", "@transcode", "@snapshot", "@__thumb", "@downloads"),  # QNAP
+        *("network trash folder", "temporary items"),  # macOS, on shares
         *("$recycle.bin", "recycler", "system volume information", "lost+found", "__macosx"),
     )
 )

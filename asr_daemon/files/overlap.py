@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 _MAY_HOLD_AN_INBOX = "daemon.state_dir"  # beside what lies there by itself
 
+_ITSELF = frozenset(("/", "/home", "/root", "/var", "/var/lib", "/var/log", "/tmp", "/var/tmp", "/opt"))  # noqa: S108
+_ALL_BELOW = frozenset(
+    ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Department:
@@ -37,6 +42,14 @@ class Overlap:
 def overlaps(departments: Sequence[Department], own: Mapping[str, Path]) -> Iterator[Overlap]:
     """Yield what overlaps; ``own`` are the service's folders by their keys (``backup.dir``)."""
     for number, inbox in enumerate(departments):
+        for key, folder in (("path", inbox.path), ("archive", inbox.archive)):
+            if folder is not None and _is_the_systems(folder):
+                yield Overlap(
+                    inbox.name,
+                    key,
+                    f"{folder} is a folder of the system itself, and cannot be the {key} of inbox "
+                    f"{inbox.name!r}: make a folder for it, /srv/asr-daemon/{inbox.name} for instance",
+                )
         for other in departments[:number]:
             if _is_in(inbox.path, other.path) or _is_in(other.path, inbox.path):
                 yield Overlap(
@@ -81,6 +94,11 @@ def _archive(
                 "archive",
                 f"{key} ({folder}) lies in the archive of inbox {inbox.name!r}: put it elsewhere",
             )
+
+
+def _is_the_systems(folder: Path) -> bool:
+    """Whether opening that folder to the service would open the machine."""
+    return str(folder) in _ITSELF or any(str(place) in _ALL_BELOW for place in (folder, *folder.parents))
 
 
 def _is_in(folder: Path, other: Path) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError
     from asr_daemon.history.recordings import Recordings
+    from asr_daemon.inboxes.handed import HandedFiles
     from asr_daemon.inboxes.lane import Lane
     from asr_daemon.queue.arrivals import Arrivals
     from asr_daemon.queue.job import Enqueued
@@ -40,9 +41,11 @@ GB = 10**9
 
 
 @contextlib.contextmanager
-def reading(path: Path, root: Path, is_given_up: Callable[[], bool]) -> Iterator[tuple[int, Progress]]:
-    """Open a file below ``root`` to be read."""
-    descriptor = open_recording(path, root)
+def reading(
+    path: Path, root: Path, is_given_up: Callable[[], bool], handed: int | None = None
+) -> Iterator[tuple[int, Progress]]:
+    """Open a file below ``root`` to be read, unless it was handed over open; it is closed in the end."""
+    descriptor = open_recording(path, root) if handed is None else handed
     try:
         yield descriptor, Progress(path, descriptor, is_given_up)
     finally:
@@ -93,10 +96,12 @@ class Admission:
         deliverer: Deliverer,
         follower: Follower,
         on_queued: Callable[[], None],
+        handed: HandedFiles,
         recordings: Recordings,
         shown: Callable[[str, Path], str],
     ) -> None:
         """Take the parts behind it; ``shown(inbox, path)`` is what people call a file."""
+        self._handed = handed
         self._arrivals = arrivals
         self._deliverer = deliverer
         self._follower = follower
@@ -133,7 +138,8 @@ class Admission:
         self, path: Path, profile: Profile, *, priority: int, is_given_up: Callable[[], bool]
     ) -> Enqueued:
         """Queue a file named on the command line."""
-        with reading(path, path.parent, is_given_up) as (descriptor, progress):
+        handed = self._handed.open(path)
+        with reading(path, path.parent, is_given_up, handed) as (descriptor, progress):
             sha256 = fingerprint(descriptor, progress.must_stop).sha256
             found = candidate_of(path, os.fstat(descriptor))
         return self._queue(found, sha256, COMMAND_LINE, profile, priority=priority)

@@ -93,6 +93,10 @@ class Departures:
             with contextlib.suppress(InboxGoneError):  # a share that hangs says nothing of its files
                 if not self._shares.exists(recording.path):
                     self._let_go(recording)
+        if self._shares.handed.is_empty:
+            return
+        waiting = self._recordings.waiting_in(COMMAND_LINE)
+        self._shares.handed.keep_only({recording.path for recording in waiting})
 
     def let_strangers_go(self, inboxes: Collection[str]) -> None:
         """Wait no more for recordings of an inbox that is not configured; if it returns, they are found."""

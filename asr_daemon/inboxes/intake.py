@@ -97,11 +97,12 @@ class Intake:
         self._is_watching = False
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
 
-        def root_of(path: Path) -> Path:
-            return self.config.root_of(path)
-
-        self.departures = Departures(history, arrivals, shares, clock, on_queued, self._shown, root_of)
-        self._admission = Admission(arrivals, deliverer, follower, on_queued, self._recordings, self._shown)
+        self.departures = Departures(
+            history, arrivals, shares, clock, on_queued, self._shown, lambda path: self.config.root_of(path)
+        )
+        self._admission = Admission(
+            arrivals, deliverer, follower, on_queued, shares.handed, self._recordings, self._shown
+        )
         self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
         self.reader = Reader(
             lambda: self.config, shares, profiles, clock, self._stopping.is_set, lambda: self.wake("", None)
@@ -112,6 +113,9 @@ class Intake:
     def watch(self) -> None:
         """Begin to watch the inboxes of the configuration; where that fails, the next tick tries it again."""
         self._is_watching = True
+        if not self.config.inbox:
+            told = "nothing is watched: add [[inbox]] to the configuration"
+            log.warning("no_inbox_configured", problem=told)
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
         found = self.config.overlaps(self._shares.real_path)
         self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}

@@ -91,8 +91,9 @@ class InotifyObservation:
     def start(self) -> None:
         """Begin; raises ``OSError``."""
         watch = self._watch
+        real = Path(os.path.realpath(watch.folder))  # of a link, only the link itself would be watched
         self._observer.schedule(
-            _Handler(watch), str(watch.folder), recursive=watch.recursive, event_filter=_EVENTS
+            _Handler(watch, real), str(real), recursive=watch.recursive, event_filter=_EVENTS
         )
         self._observer.start()
 
@@ -136,10 +137,11 @@ class InotifyObservation:
 
 
 class _Handler(FileSystemEventHandler):
-    """Passes on what concerns recordings."""
+    """Passes on what concerns recordings, by the path that the inbox is configured with."""
 
-    def __init__(self, watch: InboxWatch) -> None:
+    def __init__(self, watch: InboxWatch, real: Path) -> None:
         self._watch = watch
+        self._real = real
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         watch = self._watch
@@ -148,12 +150,16 @@ class _Handler(FileSystemEventHandler):
             return
         for told in (event.src_path, event.dest_path):
             if told:
-                path = Path(os.fsdecode(told))
+                path = self._as_configured(Path(os.fsdecode(told)))
                 is_retry = isinstance(event, FileDeletedEvent) and path.name.endswith(FAILURE_SUFFIX)
                 if (is_retry or is_candidate(path.name)) and is_inside(
                     path, watch.folder, recursive=watch.recursive
                 ):
                     watch.wake(path)
+
+    def _as_configured(self, path: Path) -> Path:
+        """Return the path below the inbox; one that leads elsewhere as it is."""
+        return self._watch.folder / path.relative_to(self._real) if self._real in path.parents else path
 
 
 class _LossHandler(logging.Handler):

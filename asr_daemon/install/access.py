@@ -15,6 +15,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.install.grants import to_write
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -63,10 +65,7 @@ def advice(config: Config, user: str) -> Iterator[str]:
             yield f"inbox {inbox.name}: {inbox.path} is not there (yet)"
             continue
         if not found.st_mode & stat.S_IWOTH and not shared_group(inbox.path) and not _has_acl(inbox.path):
-            yield (
-                f"inbox {inbox.name}: give {user} the right to write there, for instance: "
-                f"setfacl -R -m u:{user}:rwX -m d:u:{user}:rwX {shlex.quote(str(inbox.path))}"
-            )
+            yield f"inbox {inbox.name}: {user} may hardly write there; {to_write(user, inbox.path)}"
 
 
 def missing_folders(config: Config, user: str) -> Iterator[str]:

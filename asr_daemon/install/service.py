@@ -133,14 +133,16 @@ def uninstall(wanted: Installation) -> list[StepRecord]:
 
 def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
     """Say what is kept, and how it goes; shares and their transcripts are nobody's here to remove."""
-    folders = [STATE_DIR, wanted.config_path.parent]
+    folders, config_state = [STATE_DIR, wanted.config_path.parent], STATE_DIR
     with contextlib.suppress(ConfigurationError):
         config = _config_in_force(steps, wanted.config_path)
+        config_state = config.state_dir
         own = (config.state_dir, config.backup.dir, config.backup.second_dir, config.daemon.fallback_dir)
         folders += [path for path in own if path]
     there = [path for path in dict.fromkeys(folders) if steps.place(path).exists()]
     for path in there:
-        yield f"kept: {path}; to remove it for good: rm -rf {shlex.quote(str(path))}"
+        what = " (history, backups, models)" if path == config_state else ""
+        yield f"kept: {path}{what}; to remove it for good: rm -rf {shlex.quote(str(path))}"
     own_drop_ins = sorted(steps.place(DROP_INS).glob("*.conf"))
     yield from (f"kept: your own {path}" for path in own_drop_ins)
     yield f"kept: the user {wanted.user}; to remove it: userdel {wanted.user}"

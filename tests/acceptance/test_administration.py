@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support import DaemonUnderTest, eventually
+from support import SAMPLES, DaemonUnderTest, eventually, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,3 +130,30 @@ def test_status_without_a_daemon_ends_with_1(daemon: DaemonUnderTest) -> None:
     shown = daemon.command("status")
     assert shown.returncode == 1
     assert "not running" in shown.stdout
+
+
+# ------------------------------------------------------------------ files that the service cannot reach
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to reach what the daemon does not")
+@pytest.mark.parametrize(("of_folder", "of_file"), [(0o000, 0o644), (0o755, 0o000)])
+def test_a_file_that_the_service_cannot_reach_is_handed_over(
+    tmp_path: Path, of_folder: int, of_file: int
+) -> None:
+    """`transcribe` of a file in a closed folder, or one that is closed itself, works through the daemon."""
+    daemon = DaemonUnderTest(tmp_path, inboxes={"finance": ""})
+    daemon.without_rights = True
+    daemon.start()
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    shutil.copy(SAMPLES / "finance.m4a", closed / "x.m4a")
+    (closed / "x.m4a").chmod(of_file)
+    closed.chmod(of_folder)
+    try:
+        done = daemon.command("transcribe", str(closed / "x.m4a"), str(SAMPLES / "lecture.wav"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert reference("finance")[-8:-1] in done.stdout.replace("\n", "")
+        assert done.stdout.count("\n\n") > 1
+    finally:
+        closed.chmod(0o755)
+        daemon.kill()

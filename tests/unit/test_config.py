@@ -140,3 +140,21 @@ def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
     """A configuration that is not there is said to be so."""
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_config(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("folder", ["/", "/etc", "/usr/share/x", "/home", "/var/lib", "/proc/1/root"])
+@pytest.mark.parametrize("key", ["path", "archive"])
+def test_folders_of_the_system_are_no_inboxes(folder: str, key: str) -> None:
+    """Opening them to the service would open the machine."""
+    inbox = {"name": "a", "path": "/srv/a", key: folder}
+    with pytest.raises(ValueError, match="is a folder of the system itself"):
+        Config.model_validate({"inbox": [inbox]})
+    Config.model_validate({"inbox": [{**inbox, key: "/home/li/in"}]})
+
+
+def test_one_bracket_is_told(tmp_path: Path) -> None:
+    """[inbox] is what everybody writes first."""
+    path = tmp_path / "config.toml"
+    path.write_text('[inbox]\nname = "a"\npath = "/srv/a"\n')
+    with pytest.raises(ConfigurationError, match=r"write \[\[inbox\]\], with two brackets"):
+        load_config(path)

@@ -17,7 +17,7 @@ from model_folders import Silent
 from way import START, make_config
 
 from asr_daemon.clock import Clock
-from asr_daemon.doctor import Finding, Machine, examine
+from asr_daemon.doctor import Finding, Machine, examine, shared
 from asr_daemon.doctor.host import look_at_sqlite
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.history import open_history
@@ -109,6 +109,34 @@ def test_missing_folder_of_an_inbox(host: Host, key: str) -> None:
     """Inbox and archive are not made by the service: they have to be there."""
     host.section("inbox", **{key: host.folder / "missing"})
     assert "is not there" in host.problem(f"inbox 'inbox': {key}").text
+
+
+def test_an_inbox_that_is_a_file(host: Host) -> None:
+    """It is there, and is no folder."""
+    (host.folder / "file").touch()
+    host.section("inbox", path=host.folder / "file")
+    assert "is a file" in host.problem("inbox 'inbox': path").text
+
+
+def test_no_inbox_at_all(host: Host) -> None:
+    """Nothing would ever be transcribed."""
+    host.config = host.config.model_copy(update={"inbox": ()})
+    assert "[[inbox]]" in host.problem("inbox").fix
+
+
+def test_what_people_put_there_and_the_service_cannot_use(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sub-folders and recordings of the file server's making are named, with the masks of the very share."""
+    monkeypatch.setattr(shared, "probe", lambda wanted, _user: ["Permission denied" for _ in wanted])
+    (host.folder / "inbox" / "三月").mkdir(mode=0o700)
+    (host.folder / "inbox" / "三月" / "a.wav").write_bytes(b"x")
+    (host.folder / "inbox" / "@Snapshot").mkdir(mode=0o700)
+    host.write("etc/samba/smb.conf", f"[dep]\npath = {host.folder}/inbox\n")
+    to_write, to_read = host.problems("inbox 'inbox': path")
+    assert "cannot write 1 of its sub-folders" in to_write.text
+    assert "cannot read 1 of its recordings" in to_read.text
+    assert "in [dep] of /etc/samba/smb.conf: force create mode" in to_read.fix
 
 
 def test_second_backup_folder_on_the_same_disk(host: Host) -> None:

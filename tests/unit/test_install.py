@@ -210,7 +210,13 @@ def test_uninstalling_keeps_history_configuration_and_local_changes(tmp_path: Pa
         "etc/systemd/system/asr-daemon.service.d/override.conf",
         "var/lib/asr-daemon/history.db",
     ]
-    assert "history" in done(records, Outcome.NOTED)[-1]
+    said = done(records, Outcome.NOTED)
+    removed_by = "rm -rf /var/lib/asr-daemon"
+    assert (
+        f"kept: /var/lib/asr-daemon (history, backups, models); to remove it for good: {removed_by}" in said
+    )
+    assert any("userdel asr-daemon" in sentence for sentence in said)
+    assert any("override.conf" in sentence for sentence in said)
     assert done(uninstall(wanted(tmp_path)), Outcome.REMOVED) == []
 
 

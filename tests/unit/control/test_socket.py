@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,6 @@ from asr_daemon.errors import OperatorError, RecordingGoneError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 STRANGER = 65534
 AS_A_STRANGER = """
@@ -72,6 +72,33 @@ def refuse(error: Exception) -> Callable[[], dict[str, Any]]:
 
 
 # ------------------------------------------------------------------ what is asked and answered
+
+
+def test_open_files_come_along(answering: Answering, tmp_path: Path) -> None:
+    """Each is the very file, also beside a long question; none is kept, nor believed by its number."""
+    files = [tmp_path / name for name in ("a.wav", "b.wav")]
+    read: list[bytes] = []
+
+    def answer() -> dict[str, Any]:
+        request = answering.asked[-1]
+        read.extend(os.pread(descriptor, 100, 0) for descriptor in request.get("descriptors", ()))
+        return {}
+
+    answering.answer = answer
+    descriptors = []
+    for file in files:
+        file.write_bytes(file.name.encode())
+        descriptors.append(os.open(file, os.O_RDONLY))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(50):
+        ask(answering.path, "submit", descriptors=descriptors, paths=["x" * 300_000])
+    assert set(read) == {b"a.wav", b"b.wav"}
+    assert len(read) == 100
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+    ask(answering.path, "submit", descriptors=(), paths=["a.wav"])
+    assert "descriptors" not in answering.asked[-1]
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def test_question_and_answer_come_through(answering: Answering) -> None:

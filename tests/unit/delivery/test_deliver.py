@@ -309,6 +309,45 @@ def test_transcript_that_a_restored_history_does_not_know_is_taken_up(desk: Desk
     assert desk.files() == {"a.wav", "a.txt"}
 
 
+def lose_history(desk: Desk) -> None:
+    """Forget everything, as after a lost state folder; what was written stays in the share."""
+    desk.way.history.db.conn.executescript("DELETE FROM outputs; DELETE FROM recordings; DELETE FROM jobs;")
+    desk.way.history.db.conn.executescript("DELETE FROM segments;")
+    desk.way.time.pass_s(86_400 * 3)
+    desk.again()
+
+
+def test_after_a_lost_history_nothing_is_doubled(tmp_path: Path) -> None:
+    """The same texts of another day take the places of those that lie there; an edited one stays."""
+    desk = Desk(tmp_path, formats=("txt", "srt", "json"))
+    for name in ("a.wav", "b.wav"):
+        desk.deliverer.deliver(desk.finished(name))
+    edited = desk.way.inbox / "b.txt"
+    edited.write_text(edited.read_text(encoding="utf-8").replace("内容", "内客"), encoding="utf-8")
+    before, kept = desk.files(), edited.read_bytes()
+    first = (desk.way.inbox / "a.txt").read_bytes()
+    lose_history(desk)
+    for name in ("a.wav", "b.wav"):
+        assert desk.deliverer.deliver(desk.finished(name))
+    assert desk.files() == before | {"b.wav.txt", "b.wav.srt", "b.wav.json"}
+    assert edited.read_bytes() == kept
+    assert (desk.way.inbox / "a.txt").read_bytes() != first, "it says when it was made now"
+
+
+def test_after_a_lost_history_no_failure_file_is_doubled_or_stays(desk: Desk) -> None:
+    """One that fails again has one file that says so; one that is well again has none."""
+    for name in ("a.wav", "b.wav"):
+        desk.deliverer.deliver(desk.failed(name))
+    other = desk.way.inbox / f"c{FAILED}"
+    other.write_text("我自己写的", encoding="utf-8")
+    assert desk.files() == {"a.wav", "b.wav", f"a{FAILED}", f"b{FAILED}", other.name}
+    lose_history(desk)
+    desk.deliverer.deliver(desk.failed("a.wav"))
+    assert desk.deliverer.deliver(desk.finished("b.wav"))
+    assert desk.deliverer.deliver(desk.finished("c.wav"))
+    assert desk.files() == {"a.wav", "b.wav", "c.wav", f"a{FAILED}", "b.txt", "c.txt", other.name}
+
+
 def test_link_in_the_way_is_not_followed(desk: Desk, tmp_path: Path) -> None:
     """A folder of the inbox that was swapped for a link out of it gets no transcript."""
     (desk.way.inbox / "sub").mkdir()

@@ -299,11 +299,14 @@ class Live:
         return seen
 
 
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    """Return a real watch."""
+@pytest.fixture(params=["folder", "link"])
+def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Live]:
+    """Return a real watch, of a folder and of a link to one."""
     folder = tmp_path / "in"
-    (folder / "sub").mkdir(parents=True)
+    real = folder if request.param == "folder" else tmp_path / "disk" / "department"
+    (real / "sub").mkdir(parents=True)
+    if real != folder:
+        folder.symlink_to(real)
     wakes: queue.Queue[Path | None] = queue.Queue()
     watch = InboxWatch(
         "finance",
@@ -395,10 +398,11 @@ def test_a_dead_thread_of_the_observer_is_noticed(live: Live) -> None:
 
 def test_a_deleted_inbox_is_noticed(live: Live) -> None:
     """When the folder itself goes and comes back, events are heard again."""
-    shutil.rmtree(live.folder)
+    real = live.folder.resolve()
+    shutil.rmtree(real)
     live.watch.check()
     assert live.watch.state.mode == "restarting"
-    live.folder.mkdir()
+    real.mkdir()
     live.watch._retry_s = 0.0
     live.watch.check()
     path = live.folder / "a.wav"
@@ -430,3 +434,31 @@ def test_an_overflowing_queue_asks_for_a_rescan(live: Live) -> None:
     live.woken_by(released.set, until=None)
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def test_a_link_that_leads_elsewhere_is_observed_anew(tmp_path: Path) -> None:
+    """The inbox is where its link leads now."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    link = tmp_path / "in"
+    link.symlink_to("old")
+    wakes: queue.Queue[Path | None] = queue.Queue()
+    watch = InboxWatch(
+        "finance",
+        link,
+        recursive=True,
+        mode="events",
+        clock=Clock(),
+        on_wake=lambda _, path: wakes.put(path),
+        on_problem=lambda *_: None,
+    )
+    watch.start()
+    live = Live(link, watch, wakes)
+    link.unlink()
+    link.symlink_to("new")
+    watch.check()
+    assert watch.state.mode == "restarting"
+    watch._retry_s = 0.0
+    watch.check()
+    live.woken_by(lambda: (tmp_path / "new" / "a.wav").write_bytes(b"x"), until=link / "a.wav")
+    watch.stop()
