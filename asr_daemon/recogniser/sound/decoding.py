@@ -146,7 +146,7 @@ class Decoding:
         announced_s = part.announced_s
         if announced_s is None and not part.options:  # else ffmpeg says what is to be ignored
             announced_s = facts.duration_s
-        begin = self.decoded_samples
+        begin = self.decoded_samples + round(part.lost_s * SAMPLE_RATE_HZ)
         if announced_s is not None:
             self.announced_s = begin / SAMPLE_RATE_HZ + announced_s
         streams = self._streams(part, facts) if plain is None else [plain]
@@ -204,7 +204,8 @@ class Decoding:
         findings.unread_s += part.unread_s
         trouble = [stream.trouble for stream in tracks.streams if stream.end_samples]
         is_cut = part.is_cut or any(one.is_cut for one in trouble)
-        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble)
+        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble) or part.lost_s > 0
+        findings.is_estimated |= part.lost_s > 0 and not part.is_exact
         missing_s = 0.0 if announced_s is None else announced_s - decoded / SAMPLE_RATE_HZ
         if announced_s is None or missing_s <= max(1.0, 0.02 * announced_s):
             findings.cut_off |= announced_s is None and is_cut
