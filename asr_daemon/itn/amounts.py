@@ -12,7 +12,7 @@ from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 from asr_daemon.itn.words import starts_word
 
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
-_NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维])"
+_NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维块元毛角])"
 _TAIL = f"(?:[二三四五六七八九]{NOT_N}{_NOT_COUNTED}|一{NOT_N}{_ENDS})"  # the unspoken last unit: 三块五
 _MONEY = re.compile(
     f"(?P<yuan>{render.NUMBER})[块元圆]"

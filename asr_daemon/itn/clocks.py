@@ -62,6 +62,7 @@ _UNTIL_ONE = re.compile("(?:等|忙|睡|玩|聊|拖|改|推|排|熬|干|开|学|
 _ONE_AFTER = re.compile(
     "点(?:开会|集合|出发|上课|上班|下课|下班|开始(?!怀|就不|不)|发车|起飞|开车|碰头|见面|开庭|签到|报到|准时|左右|之前|以前|之后|以后|前后|多(?![了一])|前(?![面途端台景期]))"
 )
+_AGREED = re.compile("(?:说|约|讲|定|谈|订)(?:好|定)了?的?是?$")
 _SAID = re.compile("[说讲]$")
 _ONE = ("一", "零", "〇")
 
@@ -74,6 +75,8 @@ def _daytime(seen: Seen, start: int) -> bool:
 def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
     """Return whether a bare single digit before 点 is an hour, not a count of points or 一点, a little."""
     counts = seen.ends(_POINTS_BEFORE, start)
+    if seen.ends(_AGREED, start) and hour not in _ONE:
+        return True
     if seen.ends(_SAID, start) and hour not in _ONE and seen.follows(_EVENT_AFTER, end + 1):
         return True  # 导游说八点叫醒
     if (
