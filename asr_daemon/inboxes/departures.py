@@ -18,13 +18,13 @@ from asr_daemon.files.folders import remove
 from asr_daemon.history.outputs import FailureFile, failure_files, forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recording, Recordings
 from asr_daemon.history.states import RecordingState
-from asr_daemon.inboxes.candidate import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
     from asr_daemon.clock import Clock
+    from asr_daemon.config import Config
     from asr_daemon.history import History
     from asr_daemon.inboxes.share import Shares
     from asr_daemon.queue.arrivals import Arrivals
@@ -33,11 +33,7 @@ log = structlog.get_logger()
 
 
 class Departures:
-    """Notices what is gone; ``on_change`` is called when work was withdrawn or asked for.
-
-    ``shown(inbox, path)`` is what people call a file; ``root_of`` returns the folder below which no link is
-    followed to a path.
-    """
+    """Notices what is gone; ``on_change`` is called when work was withdrawn or asked for."""
 
     def __init__(
         self,
@@ -45,17 +41,16 @@ class Departures:
         arrivals: Arrivals,
         shares: Shares,
         clock: Clock,
+        config: Callable[[], Config],
         on_change: Callable[[], None] = lambda: None,
-        shown: Callable[[str, Path], str] = lambda _inbox, path: shown_name(path),
-        root_of: Callable[[Path], Path] = lambda path: path.parent,
     ) -> None:
-        self._root_of = root_of
+        """Take the parts that it asks; ``config`` returns the configuration of the moment."""
+        self._config = config
         self._history = history
         self._recordings = Recordings(history, clock)
         self._arrivals = arrivals
         self._shares = shares
         self._on_change = on_change
-        self._shown = shown
 
     def look(self, inbox: str, forget: Callable[[Path], None]) -> None:
         """Look after every recording of an inbox that waits or failed; its share is there."""
@@ -79,7 +74,7 @@ class Departures:
             if not os.path.lexists(failure.recording_path):
                 was_there = os.path.lexists(failure.path)  # else it may have been moved with its recording
                 with contextlib.suppress(OSError):  # a folder that may not be written, or is a link by now
-                    remove(failure.path, self._root_of(failure.path))
+                    remove(failure.path, self._config().root_of(failure.path))
                 self._forget(failure, is_removed=was_there)
                 forget(failure.recording_path)
             elif not os.path.lexists(failure.path):
@@ -105,7 +100,7 @@ class Departures:
             log.info(
                 "recording_given_up",
                 inbox=recording.inbox,
-                file=self._shown(recording.inbox, recording.path),
+                file=self._config().shown_path(recording.inbox, recording.path),
                 job=recording.job,
             )
         self._on_change()
@@ -115,7 +110,7 @@ class Departures:
         log.info(
             "recording_gone",
             inbox=recording.inbox,
-            file=self._shown(recording.inbox, recording.path),
+            file=self._config().shown_path(recording.inbox, recording.path),
             job=recording.job,
         )
         self._on_change()
@@ -132,5 +127,5 @@ class Departures:
         if failure.job is not None:
             self._arrivals.retry(failure.recording)
             self._on_change()
-        shown = self._shown(inbox, failure.recording_path)
+        shown = self._config().shown_path(inbox, failure.recording_path)
         log.info("retry_asked", inbox=inbox, file=shown, by="failure file deleted")

@@ -97,9 +97,7 @@ class Intake:
         self._is_watching = False
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
 
-        self.departures = Departures(
-            history, arrivals, shares, clock, on_queued, self._shown, lambda path: self.config.root_of(path)
-        )
+        self.departures = Departures(history, arrivals, shares, clock, lambda: self.config, on_queued)
         self._admission = Admission(
             arrivals, deliverer, follower, on_queued, shares.handed, self._recordings, self._shown
         )

@@ -117,6 +117,14 @@ def test_progress_and_problems_are_told(running: Running) -> None:
     assert told["backup"]["drill"]["problem"] == ""
 
 
+def test_inbox_in_which_nothing_happened_counts_nothing(running: Running) -> None:
+    """No row in the history is no recording."""
+    empty = running.config.inbox[0].model_copy(update={"name": "empty", "path": running.folder / "empty"})
+    config = running.config.model_copy(update={"inbox": (*running.config.inbox, empty)})
+    told = collected(config)["inboxes"][-1]
+    assert [told[key] for key in ("waiting", "done", "failed")] == [0, 0, 0]
+
+
 def test_systemctl_status_shows_one_line(running: Running) -> None:
     """What is in work, how far it is, how many wait behind it; and what holds the queue."""
     assert status.status_line(running.parts) == "work.wav 25% · 0 waiting"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -394,12 +395,14 @@ def test_command_line_keeps_the_profile_that_it_asked_for(room: Room) -> None:
 
 
 def test_recording_that_changed_meanwhile_waits_unspent(room: Room) -> None:
-    """What lies there is not what was hashed: it is not recognised under the old name."""
+    """What lies there is not what was hashed: it is not recognised under the old name, nor kept open."""
     room.way.put("a.wav", b"A")
     (room.way.inbox / "a.wav").write_bytes(b"another")
     room.run()
     assert room.orders == []
     assert (room.way.job(1)["state"], room.way.job(1)["attempts"]) == ("queued", 0)
+    opened = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd.isdigit()]
+    assert str(room.way.inbox / "a.wav") not in opened
 
 
 def test_share_that_is_gone_holds_up_nobody_else(room: Room, tmp_path: Path) -> None:
