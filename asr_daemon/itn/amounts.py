@@ -63,6 +63,7 @@ _DURATION = re.compile(
     f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?:(?P<tenth>{D}){NOT_N}(?!几|{CLASSIFIER}|{MEASURE}))?(?![杀懂变])"
 )
 _PACE = re.compile(f"(?P<minute>{N})分(?P<second>{N})(?![{NUMERALS}点秒])(?!{CLASSIFIER}|{MEASURE})")
+_PACE_ENDS = re.compile("(?:[，。！？；、,.!?;]|$)")
 _PACE_BEFORE = re.compile(
     "(?:配速|用时|耗时|成绩|跑了|跑出|跑进|游了|游出|时长|计时|还剩|公里|[米圈跑游骑走])[是在到为]?了?$"
 )
@@ -162,8 +163,8 @@ def duration(seen: Seen, start: int, _end: int) -> Reading | None:
 
 def pace(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read a runner's time without its 秒, 配速五分三十."""
-    match = _PACE.match(seen.masked, start) if seen.ends(_PACE_BEFORE, start) else None
-    if not match:
+    match = _PACE.match(seen.masked, start)
+    if not match or not (seen.ends(_PACE_BEFORE, start) or _PACE_ENDS.match(seen.text, match.end())):
         return None
     edits = group(match, "minute", render.integer), group(match, "second", render.minute)
     return written(match.span(), "unit", "minutes_and_seconds", *edits)
