@@ -33,6 +33,19 @@ def test_recordings_are_recognised_and_written(room: Room) -> None:
     assert room.states() == {"a.wav": "done", "b.wav": "done"}
 
 
+def test_time_that_the_device_computed_is_added_up(room: Room) -> None:
+    """Over all batches, whosever they are."""
+
+    def busy(order: protocol.Recognise, content: bytes) -> list[object]:
+        return [protocol.Computed(1500), *well(order, content)]
+
+    room.script = busy
+    room.way.put("a.wav", b"A")
+    room.way.put("b.wav", b"B")
+    room.run()
+    assert room.session.state.device_busy_s == 3.0
+
+
 def test_failure_of_a_recording_is_its_own(room: Room) -> None:
     """What the recogniser cannot decode gets a failure file; the one beside it is done."""
 
