@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asr_daemon.hotwords import HotwordFileError, read_hotwords, sentences
-from asr_daemon.hotwords.source import MAX_FILE_BYTES
+from asr_daemon.hotwords.source import MAX_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def spoilt(folder: Path, kind: str) -> Path:
         path.symlink_to(path)
     elif kind == "large":
         with path.open("wb") as file:
-            file.truncate(MAX_FILE_BYTES + 1)
+            file.truncate(MAX_BYTES + 1)
     return path
 
 
