@@ -1,9 +1,10 @@
 """Speech that the segmenters miss, with and without the gain before them, by references of who spoke when.
 
-    python tests/benchmarks/bench_level.py MODELS_FOLDER SPEAKERS_FOLDER
+    python tests/benchmarks/bench_level.py MODELS_FOLDER SPEAKERS_FOLDER [--db -20]
 
 The folder holds NAME.rttm beside NAME.flac. Printed for each recording and segmenter: the share of the
 reference speech that no segment covers, and the share of the rest that segments cover, without gain -> with.
+``--db`` makes them quieter first, over a recorder's own noise of -95 dBFS.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.segmenter.detector import Detector
 
 FRAMES_PER_S = 100
+NOISE_DBFS = -95.0
+CHANCE = np.random.default_rng(1)
 
 
 def covered(detector: Detector, pieces: list[np.ndarray]) -> np.ndarray:
@@ -40,6 +43,12 @@ def covered(detector: Detector, pieces: list[np.ndarray]) -> np.ndarray:
     for stretch in stretches:
         found[stretch.start_ms // 10 : stretch.end_ms // 10] = True
     return found
+
+
+def quieter(piece: np.ndarray, db: float) -> np.ndarray:
+    """Return a piece at another level, with noise."""
+    noise = CHANCE.normal(0, 10 ** (NOISE_DBFS / 20), len(piece))
+    return (piece * 10 ** (db / 20) + noise).astype(np.float32)
 
 
 def spoken(rttm: Path, frames: int) -> np.ndarray:
@@ -58,6 +67,7 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("speakers", type=Path)
     parser.add_argument("--silence-ms", type=int, default=800)
+    parser.add_argument("--db", type=float, default=0.0)
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(1)
@@ -75,6 +85,8 @@ def main() -> None:
     for path in sorted(options.speakers.glob("*.flac")):
         with path.open("rb") as file:
             plain = list(Decoding(file.fileno(), find_ffmpeg(), 86_400))
+        if options.db:
+            plain = [quieter(piece, options.db) for piece in plain]
         rms_dbfs = 10 * np.log10(np.mean(np.concatenate(plain) ** 2))
         words = [f"{path.stem:8} {rms_dbfs:6.1f} dBFS"]
         for name, new in begin.items():

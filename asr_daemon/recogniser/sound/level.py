@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr_daemon.recogniser.sound.gain import BEYOND_FULL_SCALE
 from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.sound.speech_band import FRAMES_PER_S
 
@@ -38,6 +39,7 @@ class LevelMeter:
         self.loudest_dbfs = -np.inf
         self._samples = 0
         self._cut_off_samples = 0
+        self._has_headroom = False  # floating point: nothing was cut off
 
     def feed(self, window: NDArray[np.float32], levels_dbfs: NDArray[np.float32]) -> None:
         """Take the next window, ``float32 [n_samples], -1..1, 16 kHz mono``, and the levels of its 50 ms."""
@@ -49,13 +51,19 @@ class LevelMeter:
         pcm = (np.clip(window, -1.0, 1.0) * FULL_SCALE).astype("<i2")
         sound = AudioSegment(pcm.tobytes(), sample_width=2, frame_rate=SAMPLE_RATE_HZ, channels=1)
         if sound.max >= int(CUT_OFF * FULL_SCALE):
-            self._cut_off_samples += int(np.count_nonzero(np.abs(window) >= CUT_OFF))
+            loud = np.abs(window)
+            self._cut_off_samples += int(np.count_nonzero(loud >= CUT_OFF))
+            self._has_headroom |= bool(loud.max() > BEYOND_FULL_SCALE)
 
     def flags(self) -> tuple[str, ...]:
         """Return what is odd about the level of everything that was fed."""
         flags = []
         if NOTHING_DBFS < self.loudest_dbfs < VERY_QUIET_DBFS:
             flags.append("very_quiet")
-        if self._samples and self._cut_off_samples > OVERDRIVEN_SHARE * self._samples:
+        if (
+            self._samples
+            and not self._has_headroom
+            and self._cut_off_samples > OVERDRIVEN_SHARE * self._samples
+        ):
             flags.append("overdriven")
         return tuple(flags)

@@ -41,6 +41,25 @@ def test_every_place_of_a_real_layout_is_heard(tmp_path: Path, codec: str, place
     assert likeness(decoded(path), said) > 0.85
 
 
+ABOVE = {"5.1.2": 8, "5.1.4": 10, "7.1.4": 12, "cube": 8, "binaural": 2, "downmix": 2, "9.1.6": 16,
+         "ambisonic 1": 4, "ambisonic 2": 9}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ABOVE)
+def test_layouts_with_sound_from_above_and_all_around_are_heard(tmp_path: Path, layout: str) -> None:
+    """Films of nowadays, dummy heads, microphones that hear a sphere: every channel, and none too few."""
+    said = voice(seconds=3)
+    path = tmp_path / "a.mov"
+    for place in (0, ABOVE[layout] - 1):
+        sound = np.zeros((len(said), ABOVE[layout]), np.float32)
+        sound[:, place] = said
+        source = write_wave(tmp_path / "a.wav", sound)
+        ffmpeg("-channel_layout", layout, "-i", source, "-c:a", "pcm_s16le", path)
+        found, decoding = pieces(path)
+        assert likeness(np.concatenate([piece.samples for piece in found]), said) > 0.95
+        assert (decoding.findings.channels, decoding.findings.flags) == (ABOVE[layout], ())
+
+
 def test_a_film_bass_is_left_out(tmp_path: Path) -> None:
     """What rumbles below the voices is not mixed into them."""
     said = voice(seconds=4)
