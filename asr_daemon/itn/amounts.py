@@ -11,7 +11,7 @@ from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 from asr_daemon.itn.words import starts_word
 
-_ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
+_ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起]|包(?=[邮吃住送教会修换])|$)"
 _NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维块元毛角])"
 _TAIL = f"(?:[二三四五六七八九]{NOT_N}{_NOT_COUNTED}|一{NOT_N}{_ENDS})"  # the unspoken last unit: 三块五
 _MONEY = re.compile(

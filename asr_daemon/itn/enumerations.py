@@ -142,7 +142,7 @@ def amount_then_date(seen: Seen, start: int, end: int) -> Reading | None:
 def digits_and_two(seen: Seen, start: int, end: int) -> Reading | None:
     """Read the figures before 两, which is no figure: 二零八|两点半, 八一二|两个人."""
     match = _DIGITS_AND_TWO.match(seen.masked, start)
-    if not match or (match.end() < end and cardinal(seen.masked[match.end() : end]) is None):
+    if not match or match.end() != end - 1:
         return None
     return written(
         match.span(), "digits", "digits_then_two", Edit(*match.span(), digit_string(match.group()))
