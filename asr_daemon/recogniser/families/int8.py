@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from asr_daemon.recogniser.families.weights import FilePages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -133,7 +135,11 @@ class Exchange:
         self._floats: list[torch.nn.Module] = []
 
     def to_int8(self, *, per_channel: bool = True, keep: bool = True) -> None:
-        """Exchange every layer; without ``keep``, float weights are given back one by one."""
+        """Exchange every layer; without ``keep``, float weights are given back one by one.
+
+        That is so for weights that are a file's pages, too: they never lie whole beside the int8 ones.
+        """
+        pages = None if keep else FilePages()
         for parent, name in self._places:
             layer = getattr(parent, name)
             if keep:
@@ -142,6 +148,8 @@ class Exchange:
                 setattr(parent, name, Int8Lstm(layer))
             else:
                 setattr(parent, name, _stand_in(parent, name, layer, per_channel=per_channel))
+            for weight in layer.parameters() if pages is not None else ():
+                pages.let_go(weight)
 
     def back(self) -> None:
         """Put the float layers back, if they are kept and out of their places."""

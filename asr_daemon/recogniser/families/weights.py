@@ -8,7 +8,10 @@ the checkpoint's own tensors. Where names or shapes differ from the model's, eve
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
+import mmap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,6 +24,7 @@ _WRAPPERS = (
     "model_state_dict",
     "model",
 )  # a checkpoint may be wrapped in these, outermost first
+_PATH = 5  # the field of /proc/self/maps
 _DRAWN = ("uniform_", "normal_", "kaiming_uniform_", "xavier_uniform_", "xavier_normal_", "kaiming_normal_")
 
 
@@ -58,6 +62,39 @@ def hold(model: torch.nn.Module) -> None:
     """Copy every tensor that is a file's page into memory."""
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()
+
+
+class FilePages:
+    """What of this process's memory is files' pages, at the moment when this is made (Linux)."""
+
+    def __init__(self, maps: Path = Path("/proc/self/maps")) -> None:
+        self._ranges: list[tuple[int, int]] = []
+        self._madvise = None
+        with contextlib.suppress(OSError, AttributeError):
+            self._madvise = ctypes.CDLL(None, use_errno=True).madvise
+            lines = (line.split(maxsplit=5) for line in maps.read_text(encoding="utf-8").splitlines())
+            self._ranges = [
+                _span(fields[0]) for fields in lines if len(fields) > _PATH and fields[_PATH].startswith("/")
+            ]
+
+    def let_go(self, tensor: torch.Tensor) -> bool:
+        """Give back the memory of a tensor that is a file's pages, unchanged; whoever reads them reads anew.
+
+        Returns whether it is that; other memory is left alone.
+        """
+        begin = tensor.data_ptr()
+        end = begin + tensor.nbytes
+        if self._madvise is None or not any(low <= begin and end <= high for low, high in self._ranges):
+            return False
+        begin, end = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
+        if begin < end:
+            self._madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), mmap.MADV_DONTNEED)
+        return True
+
+
+def _span(addresses: str) -> tuple[int, int]:
+    low, _, high = addresses.partition("-")
+    return int(low, 16), int(high, 16)
 
 
 def _read(path: str, *, mapped: bool) -> dict[str, torch.Tensor]:
