@@ -115,11 +115,12 @@ class Intake:
             told = "nothing is watched: add [[inbox]] to the configuration"
             log.warning("no_inbox_configured", problem=told)
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
-        found = self.config.overlaps(self._shares.real_path)
-        self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
         for section in self.config.inbox:
             watched = WatchedInbox.of(section, self._settings, self._recordings, self._clock, self.wake)
             self.inboxes[section.name] = watched
+        found = self.config.overlaps(self._shares.real_path)  # asks the shares: one that hangs takes its time
+        self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
+        for watched in list(self.inboxes.values()):
             self._begin_watching(watched)
 
     def _begin_watching(self, watched: WatchedInbox) -> None:
