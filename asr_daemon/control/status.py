@@ -35,6 +35,8 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recognisers[].state``, ``.problem``  as above
 ``recognisers[].model``, ``.device``   as above
 ``recognisers[].precision``            in which it computes
+``recognisers[].busy_ratio``           share of the time with work in hand that its device spent computing;
+                                       null before there was any
 ``recognisers[].pid``, ``.load_ms``    as above
 ``recognisers[].restarts``             as above
 ``recognisers[].memory_steps.batch``   as above
@@ -149,7 +151,13 @@ def live_status(parts: Parts) -> dict[str, Any]:
         "state_problem": parts.upkeep.state_problem,
         "recogniser": _together(states),
         "recognisers": [
-            {"name": state.name, "precision": state.precision, **_recogniser(state)} for state in states
+            {
+                "name": state.name,
+                "precision": state.precision,
+                "busy_ratio": _rounded(state.device_busy_ratio),
+                **_recogniser(state),
+            }
+            for state in states
         ],
         "in_work": [
             {
@@ -187,6 +195,10 @@ def _recogniser(state: SessionState) -> dict[str, Any]:
         "restarts": state.restarts,
         "memory_steps": dict(state.memory_steps),
     }
+
+
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio, 3)
 
 
 def _together(states: Sequence[SessionState]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import functools
 import os
 import shlex
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import Finding
@@ -40,6 +41,8 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
     yield from _backups(config, user)
     if config.metrics.textfile is not None:
         yield from _usable("metrics.textfile", config.metrics.textfile.parent, "write", user)
+    if config.hotwords.common_dir is not None:
+        yield from _common_lists(config.hotwords.common_dir, user)
     answering, there = Shares(), []
     for inbox in config.inbox:
         try:
@@ -132,6 +135,22 @@ def _hotwords(key: str, path: Path, places: Places, user: ServiceUser) -> Iterat
         yield Finding("error", key, f"{user.called} cannot read {path}: {why}", to_read(user.called, path))
     else:
         yield Finding("ok", key, f"{len(words.words)} words in {path}")
+
+
+def _common_lists(folder: Path, user: ServiceUser) -> Iterator[Finding]:
+    key = "hotwords.common_dir"
+    if not folder.is_dir():
+        yield Finding("error", key, f"the folder {folder} is not there", "create it, or leave the key out")
+        return
+    (why,) = probe([Wanted(folder, "read")], user)
+    if why:
+        fix = f"chmod o+rx {shlex.quote(str(folder))}"
+        yield Finding("error", key, f"{user.called} cannot read {folder}: {why}", fix)
+    elif folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        text = f"others than its owner may write in {folder}: what lies there is in every department's list"
+        yield Finding("warning", key, text, f"chmod go-w {shlex.quote(str(folder))}")
+    else:
+        yield Finding("ok", key, f"{folder}")
 
 
 def _watches(inboxes: list[InboxSection], machine: Machine) -> Iterator[Finding]:

@@ -164,7 +164,10 @@ def duration(seen: Seen, start: int, _end: int) -> Reading | None:
 def pace(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read a runner's time without its 秒, 配速五分三十."""
     match = _PACE.match(seen.masked, start)
-    if not match or not (seen.ends(_PACE_BEFORE, start) or _PACE_ENDS.match(seen.text, match.end())):
+    if not match:
+        return None
+    ends = "十" in match["second"] and _PACE_ENDS.match(seen.text, match.end())  # 利息一分五 has no minutes
+    if not ends and not seen.ends(_PACE_BEFORE, start):
         return None
     edits = group(match, "minute", render.integer), group(match, "second", render.minute)
     return written(match.span(), "unit", "minutes_and_seconds", *edits)

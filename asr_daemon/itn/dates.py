@@ -29,6 +29,8 @@ _DECADE = re.compile(
 )
 _COHORT = re.compile(f"(?P<year>[零九八七一二]{D})(?:届|级)")
 _DAY = re.compile(f"(?P<day>{N})号(?!码)")
+_LAST_DAY = re.compile(f"(?P<day>{N})日(?![元本志])")
+_TIME_BEFORE = re.compile("(?:[点时日]|[上下]午|凌晨|[早晚]上?)(?:到|至)$")
 _DAY_BEFORE = re.compile(
     f"{MONTH_BEFORE}|(?:今天|明天|后天|昨天|前天)(?:已经|就|才|都)?是?$|"
     "(?:账单|还款|扣款|结息|结算|发薪|工资|付息|截止|到期|交割|出账|缴费|付款|开庭|交货|交稿|预产|交付|上线|发布|报税|宣判|"
@@ -156,6 +158,9 @@ def decade(seen: Seen, start: int, _end: int) -> Reading | None:
 
 def day_of_month(seen: Seen, start: int, end: int) -> Reading | None:
     """Read a single digit before 号 as a day where a month or a time stands beside it: 本月五号, 三号之前."""
+    last = _LAST_DAY.match(seen.masked, start) if seen.ends(_TIME_BEFORE, start) else None
+    if last:  # 十月一日零点到|七日
+        return written(last.span(), "date", "day", group(last, "day", render.day))
     match = _DAY.match(seen.masked, start)
     if not match or len(match["day"]) > 1 or _NOT_DAY.match(seen.text, end):
         return None

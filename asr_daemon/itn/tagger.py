@@ -57,7 +57,7 @@ _FIRST: tuple[tuple[Rule, str], ...] = (
     (clocks.o_clock, "时"),
 )
 _LAST: tuple[tuple[Rule, str], ...] = (
-    (dates.day_of_month, "号"),
+    (dates.day_of_month, "号日"),
     (amounts.liang, ""),
     (amounts.unit, ""),
     (amounts.yuan, "块"),

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from asr_daemon.transcripts.profile import Profile
 
 KEPT_PROFILES = 8  # an inbox has one
+CORES_A_FEEDER = 8
+MOST_FEEDERS = 16  # beyond, they wait for one another more than for ffmpeg
+FEEDER_BYTES, FEEDERS_SHARE = 256 << 20, 0.125  # of the memory: ffmpeg, 30 s of every channel, the networks
 
 
 class Engine:
@@ -54,6 +57,7 @@ class Engine:
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
         self.threads = setup.threads or choose_threads(setup.sharers)
+        self.feeders = choose_feeders(self.device, setup.sharers, memory.available_bytes())
         self._abilities = ABILITIES[setup.model_family]
         self.most_in_batch = self._abilities.most_in_batch[self.device != "cpu"]
         self.model_name = setup.model_name
@@ -167,6 +171,18 @@ def choose_threads(sharers: int = 1) -> int:
     Decoding and segmenting take a twentieth of a core or less: one kept for them would idle.
     """
     return max(1, len(os.sched_getaffinity(0)) // sharers)
+
+
+def choose_feeders(device: str, sharers: int, available_bytes: int | None) -> int:
+    """Return how many threads decode and segment ahead of that device.
+
+    On a processor that is a twentieth of the work: one for every so many cores. A card is faster than any
+    core can feed it, so that all cores do it but one, which the card's own thread and the teller need.
+    """
+    cores = len(os.sched_getaffinity(0)) // sharers
+    wanted = cores // CORES_A_FEEDER if device == "cpu" else cores - 1
+    fit = MOST_FEEDERS if available_bytes is None else int(available_bytes * FEEDERS_SHARE // FEEDER_BYTES)
+    return max(1, min(wanted, fit, MOST_FEEDERS))
 
 
 def _on_card(setup: Setup, device: str, note: Note) -> Precision:

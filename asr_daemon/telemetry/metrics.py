@@ -149,6 +149,11 @@ class Figures:
             "Seconds of sound a second, since the start.",
             *((state.audio_ms / 1000 / state.busy_s, name) for state, name in named if state.busy_s),
         )
+        yield _gauge(
+            "device_busy_ratio",
+            "Share of the time with work in hand that the device spent in batches, since the start.",
+            *((ratio, name) for state, name in named if (ratio := state.device_busy_ratio) is not None),
+        )
         failures: Counter[str] = Counter()
         steps: Counter[str] = Counter()
         for state in states:

@@ -14,7 +14,7 @@ from asr_daemon.recogniser.families import cif, funasr_model, sanm
 from asr_daemon.recogniser.families.family import Request
 from asr_daemon.recogniser.families.front_end import pad_features
 from asr_daemon.recogniser.families.int8 import Exchange, Int8Linear, Int8Lstm
-from asr_daemon.recogniser.families.precision import ON_PROCESSOR
+from asr_daemon.recogniser.families.precision import ON_PROCESSOR, keep_half
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
 from asr_daemon.recogniser.self_check import read_sample
 
@@ -176,3 +176,23 @@ def test_exchange_holds_no_float_weights_that_nobody_wants() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Sequential(torch.nn.Linear(8, 8)))
     Exchange([model]).to_int8(keep=False)
     assert not list(model.parameters())
+
+
+@pytest.mark.parametrize("name", ["builtin", "sense_voice"])
+def test_weights_that_are_kept_half_say_what_autocast_says(name: str, tmp_path: Path) -> None:
+    """To the number: as on a card, where FunASR's own layers are left."""
+    folder = BUILTIN_FOLDER if name == "builtin" else BUILDERS[name](tmp_path / name)
+    model = funasr_model.load(str(folder), "cpu", 1).model
+    if hasattr(model, "predictor"):
+        cif.install(model.predictor)
+    with ON_PROCESSOR["bfloat16"]():
+        before = run(model)
+    parts = [part for name in ("encoder", "decoder", "seaco_decoder") if (part := getattr(model, name, None))]
+    keep_half(parts, torch.bfloat16)
+    with ON_PROCESSOR["bfloat16"]():
+        after = run(model)
+    assert all(torch.equal(*both) for both in zip(before, after, strict=True))
+    halves = [each for part in parts for each in part.parameters() if each.dtype == torch.bfloat16]
+    assert sum(each.numel() for each in halves) > 0.9 * sum(
+        each.numel() for part in parts for each in part.parameters()
+    )

@@ -112,18 +112,16 @@ def test_steps_for_want_of_memory_are_counted_by_kind(watched: Watched) -> None:
 
 
 def test_sound_and_speed(watched: Watched) -> None:
-    """Seconds recognised, seconds with work in hand, and their ratio."""
+    """Seconds recognised, seconds with work in hand, their ratio, and in how many of them a card computed."""
     watched.put()
     job = watched.claim()
     state = watched.session.state
     state.in_work[job.id] = InWork(job, "a.wav", "inbox", watched.time.seconds)
-    state.audio_ms, state.busy_s = 120_000, 6.0
+    assert ("device_busy_ratio", "auto") not in watched.figures()
+    state.audio_ms, state.busy_s, state.device_busy_s = 120_000, 6.0, 4.5
     figures = watched.figures()
-    assert [figures[name, "auto"] for name in ("audio_seconds_total", "busy_seconds_total", "rtfx")] == [
-        120,
-        6,
-        20,
-    ]
+    names = ("audio_seconds_total", "busy_seconds_total", "rtfx", "device_busy_ratio")
+    assert [figures[name, "auto"] for name in names] == [120, 6, 20, 0.75]
 
 
 def test_each_of_several_recognisers_has_figures_of_its_own(watched: Watched) -> None:
