@@ -259,6 +259,14 @@ class Config(Section):
         roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir)
         return next((root for root in roots if root in path.parents), path.parent)
 
+    def keeps(self, path: Path) -> bool:
+        """Return whether files of ours may be removed at that path: in an inbox, or in the fall-back.
+
+        A history that somebody made up, and an administrator restored, may name any other.
+        """
+        roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir)
+        return ".." not in path.parts and any(root in path.parents for root in roots)
+
     def require_inbox(self, name: str) -> InboxSection:
         """Return the inbox of that name; raises :class:`~asr_daemon.errors.UsageError` if there is none."""
         if (found := self.find_inbox(name)) is None:

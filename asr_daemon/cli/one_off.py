@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from asr_daemon.clock import Clock
 from asr_daemon.control.socket import MOST_DESCRIPTORS, NotRunningError, ask
 from asr_daemon.errors import OperatorError
+from asr_daemon.files.owner import become_for_good, for_caller
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
@@ -22,7 +24,7 @@ from asr_daemon.telemetry import log
 from asr_daemon.views.console import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.progress import TaskID
 
@@ -47,9 +49,17 @@ class Outcome:
 class OneOff:
     """A way to have files recognised, and the history that they land in."""
 
-    def __init__(self, config: Config, steer: Callable[..., Answer], *, hands_over: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        steer: Callable[..., Answer],
+        *,
+        hands_over: bool,
+        held: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._config = config
         self._steer = steer
+        self._held = held  # open already: by now this process may not open them itself
         self._hands_over = hands_over  # open files: the service may not reach what this user reaches
 
     @property
@@ -88,7 +98,7 @@ class OneOff:
         try:
             for path in dict.fromkeys(paths):
                 try:
-                    opened[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                    opened[path] = os.dup(self._held[path]) if path in self._held else _open(path)
                 except OSError as error:
                     closed[path] = f"{Path(path).name}: {error.strerror}"
             asked = {"paths": list(opened), "descriptors": list(opened.values())}
@@ -138,9 +148,32 @@ def _outcome(filed: Filed) -> Outcome:
     return Outcome(None, f"{name}: {filed.problem}")
 
 
+def _open(path: str) -> int:
+    with for_caller(Path(path)):
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 @contextlib.contextmanager
-def one_off(context: Context) -> Iterator[OneOff]:
-    """Yield a way by the running daemon, or by one of our own."""
+def _closed_to_owner(files: Sequence[Path]) -> Iterator[dict[str, int]]:
+    """Open what the caller may read and the user whom it has become may not, before there is no way back."""
+    held: dict[str, int] = {}
+    try:
+        for path in map(os.path.abspath, files if os.getuid() != os.geteuid() else ()):
+            if not os.access(path, os.R_OK, effective_ids=True):
+                with contextlib.suppress(OSError):  # it is said where it is asked for
+                    held[path] = _open(path)
+        yield held
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def one_off(context: Context, files: Sequence[Path] = ()) -> Iterator[OneOff]:
+    """Yield a way by the running daemon, or by one of our own, for these files.
+
+    Root's own daemon is the user who rules in the state folder, for good, since it starts children.
+    """
     config = context.config_in_force()
     try:
         ask(config.socket_path, "status")
@@ -156,16 +189,19 @@ def one_off(context: Context) -> Iterator[OneOff]:
     from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
 
     log.configure("console", "debug" if context.debug else "error")
-    daemon = Daemon(config, context.found_path)
-    daemon.start(watch=False)
-    try:
-        yield OneOff(
-            config,
-            lambda command, **arguments: daemon.commands.answer({"command": command, **arguments}),
-            hands_over=False,
-        )
-    finally:
-        daemon.stop()
+    with _closed_to_owner(files) as held:
+        become_for_good()
+        daemon = Daemon(config, context.found_path)
+        daemon.start(watch=False)
+        try:
+            yield OneOff(
+                config,
+                lambda command, **arguments: daemon.commands.answer({"command": command, **arguments}),
+                hands_over=bool(held),
+                held=held,
+            )
+        finally:
+            daemon.stop()
 
 
 def _progress() -> Progress:

@@ -71,7 +71,7 @@ class Deliverer:
         self._on_gone = on_gone
         self._beat = beat
         self._recordings = Recordings(history, clock)
-        self._outputs = Outputs(history, clock)
+        self._outputs = Outputs(history, clock, self._keeps)
         self.held = HeldTranscripts(history, shares.ask)
         self._history_problem = ""  # the last that was said
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
@@ -86,6 +86,9 @@ class Deliverer:
 
     def _shown(self, recording: Recording) -> str:
         return self.config.shown_path(recording.inbox, recording.path)
+
+    def _keeps(self, path: Path) -> bool:
+        return self.config.keeps(path)
 
     # ------------------------------------------------------------------ which
 

@@ -165,7 +165,9 @@ class Follower:
         for output in outputs_of(self._history, recording.id):
             if output.path not in left:
                 continue
-            if output.format == FAILURE or output.is_as_written(self._digest(output) or ""):
+            if not self._deliverer.config.keeps(output.path):
+                log.warning("foreign_output_left", file=output.path.name)
+            elif output.format == FAILURE or output.is_as_written(self._digest(output) or ""):
                 try:
                     remove(output.path, self._deliverer.config.root_of(output.path))
                 except OSError as error:

@@ -25,7 +25,7 @@ from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
 from asr_daemon.transcripts.names import FAILURE_SUFFIX, output_paths, same_name_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from asr_daemon.clock import Clock
@@ -49,9 +49,13 @@ class Planned:
 class Outputs:
     """The history's word on which files this program wrote, for which recording, and with what in them."""
 
-    def __init__(self, history: History, clock: Clock) -> None:
+    def __init__(
+        self, history: History, clock: Clock, may_remove: Callable[[Path], bool] = lambda _path: False
+    ) -> None:
+        """``may_remove`` says whether files of ours are removed there, besides in the recording's inbox."""
         self._history = history
         self._clock = clock
+        self._may_remove = may_remove
 
     def plan(self, recording: int, path: Path, root: Path, data: dict[str, bytes]) -> dict[str, Planned]:
         """Choose, and remember, the name of each kind of file beside ``path``, which lies below ``root``.
@@ -97,6 +101,12 @@ class Outputs:
         for path in written:
             history.run("confirm_output", path=os.fsencode(path), now=self._clock.stamp())
 
+    def _root_of_ours(self, path: Path, root: Path) -> Path | None:
+        """Return the folder below which that file of ours is looked for, None where none of ours can lie."""
+        if root in path.parents and ".." not in path.parts:
+            return root
+        return path.parent if self._may_remove(path) else None  # the fall-back's
+
     def withdraw(self, recording: int, kinds: Iterable[str], root: Path, keep: Iterable[Path] = ()) -> None:
         """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay."""
         kept = set(keep)
@@ -105,10 +115,15 @@ class Outputs:
             path = output.path
             if output.format not in kinds or path in kept or (folders and path.parent not in folders):
                 continue
-            found = None if output.format == FAILURE else digest_of(path, root, output.sizes)
+            below = self._root_of_ours(path, root)
+            if below is None:
+                log.warning("foreign_output_left", file=path.name)
+                forget_output(self._history, path)
+                continue
+            found = None if output.format == FAILURE else digest_of(path, below, output.sizes)
             if output.format == FAILURE or (found is not None and output.is_as_written(found)):
                 try:
-                    remove(path, root if root in path.parents else path.parent)  # else: the fall-back's
+                    remove(path, below)
                 except OSError as error:
                     raise write_error(path, error) from None
             elif found is not None and output.written_sha256:

@@ -73,8 +73,11 @@ class Departures:
         for failure in failure_files(self._history, inbox):
             if not os.path.lexists(failure.recording_path):
                 was_there = os.path.lexists(failure.path)  # else it may have been moved with its recording
-                with contextlib.suppress(OSError):  # a folder that may not be written, or is a link by now
-                    remove(failure.path, self._config().root_of(failure.path))
+                if self._config().keeps(failure.path):
+                    with contextlib.suppress(
+                        OSError
+                    ):  # a folder that may not be written, or is a link by now
+                        remove(failure.path, self._config().root_of(failure.path))
                 self._forget(failure, is_removed=was_there)
                 forget(failure.recording_path)
             elif not os.path.lexists(failure.path):

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from asr_daemon.models.manifest import Manifest
 
 _BLOCK_BYTES = 1 << 20
+_HEADER_BYTES = 1 << 20
+_LONG_HEADERS = frozenset(
+    (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+)
 
 
 def pack(
@@ -75,7 +85,7 @@ def unpack(archive: Path, staging: Path, on_bytes: Callable[[int], None] = lambd
     the disk fails, :class:`~asr_daemon.errors.OperatorError` where it has too little room.
     """
     try:
-        with open_named(archive) as file, tarfile.open(fileobj=file) as opened:
+        with open_named(archive) as file, tarfile.open(fileobj=file, tarinfo=_Member) as opened:
             members = _checked_members(opened)
             require_room(staging, sum(member.size for member in members))
             top = members[0].name.split("/")[0]
@@ -85,9 +95,23 @@ def unpack(archive: Path, staging: Path, on_bytes: Callable[[int], None] = lambd
                     source = opened.extractfile(member)
                     assert source is not None  # noqa: S101 (a regular file: checked)
                     _write(source, staging / relative, member.size, on_bytes)
-    except (zlib.error, lzma.LZMAError, EOFError) as error:
+    except (zlib.error, lzma.LZMAError, EOFError, RecursionError) as error:
         raise ValueError(str(error)) from None
     return top
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are no larger than a name needs: they are read into memory as a whole."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:  # the hook that tarfile means for this
+        if self.type in _LONG_HEADERS and self.size > _HEADER_BYTES:
+            raise ValueError(f"it has a header of {self.size / 1e6:,.0f} MB")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise ValueError(f"{self.name!r} is a sparse file, which no model is")
+        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        if any(key.startswith("GNU.sparse") for key in member.pax_headers):
+            raise ValueError(f"{member.name!r} is a sparse file, which no model is")
+        return member
 
 
 def _checked_members(opened: tarfile.TarFile) -> list[tarfile.TarInfo]:
@@ -95,7 +119,9 @@ def _checked_members(opened: tarfile.TarFile) -> list[tarfile.TarInfo]:
     files: list[tarfile.TarInfo] = []
     total_bytes = 0
     names: set[str] = set()
-    for member in opened:
+    for count, member in enumerate(opened):
+        if count > 2 * MOST_FILES:  # folders, too, are held in memory
+            raise ValueError("it is larger than any model")
         name = member.name.rstrip("/").removeprefix("./")
         if member.isdir():
             if name not in ("", ".") and not is_safe(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
+from way import OpenDaemon
 
 from asr_daemon.backup import BackupError, list_backups, restore_backup, take_backup, verify_backup
 from asr_daemon.backup.health import backup_health
@@ -214,3 +216,33 @@ def test_a_newer_releases_history_is_not_opened(state: Path) -> None:
     for refuse in (open_history, open_history_read_only):
         with pytest.raises(HistoryError, match=r"newer release.*9999_x.*/backups/before\.db\.gz"):
             refuse(state / "history.db")
+
+
+# ------------------------------------------------------------------ what a restored history names
+
+
+@pytest.mark.parametrize("kind", ["failure", "txt"])
+@pytest.mark.parametrize("way", ["departed", "withdrawn"])
+def test_a_row_of_a_made_up_history_deletes_nothing_outside_the_inboxes(
+    tmp_path: Path, kind: str, way: str
+) -> None:
+    """A restored `outputs` row that names a file elsewhere, with the right digest, is forgotten, no more."""
+    room = OpenDaemon(tmp_path)
+    recording = room.put("a.wav")
+    victim = tmp_path / "precious.txt"
+    victim.write_bytes(b"precious")
+    digest = hashlib.sha256(b"precious").hexdigest()
+    for path in (victim, tmp_path / "inbox" / ".." / "precious.txt"):
+        with room.history.transaction() as history:
+            history.db.conn.execute(
+                "INSERT INTO outputs (path, same_name, recording_id, format, written_at, written_sha256)"
+                " VALUES (?, ?, ?, ?, '2026', ?)",
+                [os.fsencode(path), os.fsencode(path), recording, kind, digest],
+            )
+    if way == "departed":
+        (room.inbox / "a.wav").unlink(missing_ok=True)
+        room.parts.intake.departures.look_at_failures("inbox", lambda _path: None)
+    else:
+        room.parts.deliverer._outputs.withdraw(recording, {kind}, room.inbox)
+    assert victim.read_bytes() == b"precious"
+    room.close()

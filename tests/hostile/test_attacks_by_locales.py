@@ -39,7 +39,9 @@ def environment(folder: Path, name: str) -> dict[str, str]:
     return {"LC_ALL": f"{language}.{charmap}", "LOCPATH": os.fspath(folder), "PYTHONUTF8": "0"}
 
 
-@pytest.mark.parametrize("name", LOCALES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if told else []) for name, told in LOCALES.items()]
+)
 def test_names_and_words_are_utf8_whatever_the_locale(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tarfile
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,3 +117,32 @@ def test_funasr_builds_no_second_model(tmp_path: Path, key: str, monkeypatch: py
     monkeypatch.setattr(funasr_model, "_refuse_more_than_weights", lambda _folder: None)
     assert getattr(funasr_model.load(str(folder), "cpu", 1), key) is None
     assert not proof.exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_as_large_as_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
+    """A sparse archive whose header says 1.3 GB is one sentence, before anything of it is read."""
+    header = tarfile.TarInfo("nice/x")
+    header.type, header.size = kind, 1_300_000_000
+    path = tmp_path / "nice.tar"
+    path.write_bytes(header.tobuf(tarfile.GNU_FORMAT))
+    os.truncate(path, 1_300_000_000 + 4096)
+    tracemalloc.start()
+    with pytest.raises(AsrDaemonError, match="header of 1,300 MB"):
+        bringer(tmp_path / "models").bring(path)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+def test_headers_upon_headers_and_sparse_members_are_refused(tmp_path: Path) -> None:
+    """A thousand headers one behind the other, and a sparse file, end in one sentence."""
+    path = tmp_path / "nice.tar"
+    one = tarfile.TarInfo("x")
+    one.type, one.size = tarfile.XHDTYPE, 0
+    path.write_bytes(one.tobuf(tarfile.GNU_FORMAT) * 3000)
+    with pytest.raises(AsrDaemonError, match="no sound archive"):
+        bringer(tmp_path / "models").bring(path)
+    one.type = tarfile.GNUTYPE_SPARSE
+    path.write_bytes(one.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(AsrDaemonError, match="sparse"):
+        bringer(tmp_path / "models").bring(path)

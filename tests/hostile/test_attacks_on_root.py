@@ -191,3 +191,16 @@ def test_what_root_left_of_old_is_named_with_its_remedy(place: Place) -> None:
     ended = place.command("pause")
     assert ended.code == 1
     assert f"chown -R nobody: {place.state}" in ended.stderr
+
+
+def test_root_transcribes_a_file_that_only_root_may_read(place: Place) -> None:
+    """With no daemon running the command becomes the service's user; the file was opened before."""
+    sound = place.roots.with_name("sound")
+    sound.mkdir(mode=0o700)
+    closed = sound / "a.wav"
+    closed.write_bytes(b"RIFF")
+    closed.chmod(0o600)
+    ended = place.command("transcribe", str(closed))
+    place.check(ended)
+    assert "Permission denied: 'a.wav'" not in ended.stderr
+    assert "right to" not in ended.stderr
