@@ -71,6 +71,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].watch.restarts``           of its observer
 ``inboxes[].watch.problem``            the last one, or ""
 ``inboxes[].problem``                  why it cannot be scanned or written, or ""
+``inboxes[].hotwords_problem``         what is wrong with its hotword file, or ""
 ``inboxes[].settling``                 recordings that are still being written
 ``inboxes[].hashing``                  the recording that is being read to know its content; null: none is
 ``inboxes[].hashing.file``             which
@@ -209,6 +210,7 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
             "problem": state.last_problem,
         },
         "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
+        "hotwords_problem": parts.profiles.hotwords_problem(watched.section),
         "settling": parts.intake.settling(watched.section.path),
         "hashing": _hashing(parts.intake.reading(watched.section.name)),
     }
@@ -288,6 +290,7 @@ def collect(
             "path": os.fspath(section.path),
             "watch": by_name.get(section.name, {}).get("watch"),
             "problem": by_name.get(section.name, {}).get("problem", ""),
+            "hotwords_problem": by_name.get(section.name, {}).get("hotwords_problem", ""),
             "settling": by_name.get(section.name, {}).get("settling", 0),
             "hashing": by_name.get(section.name, {}).get("hashing"),
             **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},

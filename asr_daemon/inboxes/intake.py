@@ -259,6 +259,9 @@ class Intake:
                 self._settler.observe(found, section.settle_s)
             self.departures.look(section.name, functools.partial(self._forget, watched))
             is_whole = not problems
+            self._profiles.hotwords(
+                section
+            )  # what is wrong with the list is told before a recording needs it
             problems += filter(None, [self._shares.ask(section.path, lambda: why_closed(section.path))])
         except (ShareUnavailableError, HistoryUnavailableError) as error:
             problems.append(str(error))

@@ -114,7 +114,6 @@ class _Handler(FileSystemEventHandler):
                 ):
                     watch.wake(path)
 
-
     def _as_configured(self, path: Path) -> Path:
         """Return the path below the inbox; one that leads elsewhere as it is."""
         return self._watch.folder / path.relative_to(self._real) if self._real in path.parents else path
