@@ -247,6 +247,18 @@ class Config(Section):
         """Return the inbox of that name."""
         return next((inbox for inbox in self.inbox if inbox.name == name), None)
 
+    def shown_path(self, inbox: str, path: Path) -> str:
+        """Return a file's path within its inbox as valid text; the bare name where it lies below none."""
+        section = self.find_inbox(inbox)
+        is_below = section is not None and section.path in path.parents
+        inside = path.relative_to(section.path) if section is not None and is_below else path.name
+        return os.fsencode(inside).decode("utf-8", "replace")
+
+    def root_of(self, path: Path) -> Path:
+        """Return the folder below which no link is followed to that path: an inbox, or the fall-back."""
+        roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir)
+        return next((root for root in roots if root in path.parents), path.parent)
+
     def require_inbox(self, name: str) -> InboxSection:
         """Return the inbox of that name; raises :class:`~asr_daemon.errors.UsageError` if there is none."""
         if (found := self.find_inbox(name)) is None:

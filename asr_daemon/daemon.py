@@ -62,6 +62,7 @@ from asr_daemon.service.upkeep import Upkeep
 from asr_daemon.service.watchdog import Watchdog
 from asr_daemon.telemetry import log as logging
 from asr_daemon.telemetry.exposition import Exposition
+from asr_daemon.ticks import TICK_S, schedule_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,11 +75,6 @@ log = structlog.get_logger()
 
 STOP_WITHIN_S = 8.0  # systemd gives ten
 RELOAD_ENDS_WITHIN_S = 3.0  # of that
-TICK_S = 5.0
-DELIVER_AGAIN_S = 15.0
-ARCHIVE_S = 2.0
-UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
-METRICS_S = 15.0
 START_STEP_S = 600.0  # checking the copy of a large history is one step
 
 
@@ -276,7 +272,7 @@ class Daemon:
         self._control = ControlServer(config.socket_path, self.commands.answer)
         parts.dispatcher.start()
         if watch:
-            parts.intake.watch()
+            self._watch()
         self._run_thread("intake", parts.intake.run)
         self._schedule()
         self._run_thread("schedule", self.schedule.run)
@@ -285,6 +281,13 @@ class Daemon:
             inboxes=[inbox.name for inbox in config.inbox] if watch else [],
             state_dir=str(config.state_dir),
         )
+
+    def _watch(self) -> None:
+        """Begin to watch; a history that fails now is said, and the rescans try again."""
+        try:
+            self.parts.intake.watch()
+        except HistoryUnavailableError as error:
+            log.error("inboxes_not_watched", error=error.code, problem=str(error))
 
     def run(self) -> None:
         """Run in the foreground until SIGTERM or SIGINT; SIGHUP reads the configuration anew."""
@@ -379,19 +382,9 @@ class Daemon:
         say("model_chosen", model=model.label, folder=str(model.folder), trial_only=model.is_builtin)
 
     def _schedule(self) -> None:
-        parts = self.parts
-        self.schedule = Schedule(self._clock, beat=functools.partial(parts.heartbeats.beat, "schedule"))
-        self.schedule.every(TICK_S, "rescan", parts.intake.tick)
-        self.schedule.every(TICK_S, "status line", self._find_status_line)
-        self.schedule.every(DELIVER_AGAIN_S, "deliver", parts.deliverer.deliver_all)
-        self.schedule.every(ARCHIVE_S, "archive", parts.archiver.archive_all)
-        for name, look_after in (
-            ("backups", parts.upkeep.look_after_backups),
-            ("retention", parts.upkeep.look_after_history),
-        ):
-            self.schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
-        self.schedule.every(METRICS_S, "metrics", self._exposition.show)
-        self.schedule.every(METRICS_S, "configuration", self._configuration.look)
+        beat = functools.partial(self.parts.heartbeats.beat, "schedule")
+        self.schedule = Schedule(self._clock, beat=beat)
+        schedule_ticks(self.schedule, self.parts, self._exposition, self._find_status_line)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:

@@ -311,6 +311,14 @@ class HistoryFailedError(HistoryUnavailableError):
     code = "history_failed"
 
 
+class HistoryDamagedError(HistoryUnavailableError):
+    """The history is damaged."""
+
+    code = "history_damaged"
+    chinese = "系统的记录文件已损坏，转写暂停。"
+    remedy = "请联系管理员用备份恢复；恢复后会自动继续。"
+
+
 def work_error(code: str, message: str = "", evidence: str = "") -> WorkError:
     """Return the failure of that class, as it came over the wire or out of the history."""
     kinds: list[type[WorkError]] = [WorkError]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.clock import Clock
 from asr_daemon.config import Config
+from asr_daemon.control.socket import ControlServer
 from asr_daemon.daemon import Daemon
 from asr_daemon.history import History, open_history
 from asr_daemon.history.segments import Segments
@@ -129,6 +130,10 @@ class OpenDaemon(Way):
         """The one recogniser's."""
         (session,) = self.parts.dispatcher.sessions.values()
         return session
+
+    def serve(self) -> ControlServer:
+        """Answer commands; the caller closes it."""
+        return ControlServer(self.config.socket_path, self.daemon.commands.answer)
 
     def close(self) -> None:
         """End."""

@@ -14,6 +14,7 @@ import click
 
 from asr_daemon.cli import check, hotwords, itn, look, models, run, service, steer, transcribe
 from asr_daemon.cli.context import Context
+from asr_daemon.cli.utf8 import speak_utf8
 from asr_daemon.cli.versions import version_text
 from asr_daemon.config import Config
 from asr_daemon.errors import AsrDaemonError, ConfigurationError, OperatorError
@@ -66,6 +67,7 @@ for module in (run, transcribe, look, steer, hotwords, models, check, itn, servi
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    speak_utf8()
     debug = "--debug" in sys.argv
     try:
         code = cli.main(prog_name="asr-daemon", standalone_mode=False)

@@ -24,7 +24,7 @@ from asr_daemon.views.console import console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asr_daemon.hotwords.remark import Language
+    from asr_daemon.hotwords.remark import Language, Remark
 
 _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 _language = click.option(
@@ -41,6 +41,10 @@ def language_of(environment: Mapping[str, str]) -> Language:
     return "zh" if locale.lower().startswith("zh") else "both"
 
 
+def _said(remark: Remark, language: Language) -> str:
+    return "\n".join(remark.lines(language))
+
+
 @click.group()
 def hotwords() -> None:
     """Say what a hotword file does: line by line, or on a recording."""
@@ -53,27 +57,33 @@ def hotwords() -> None:
 @with_config
 def check(context: Context, file: Path | None, inbox: str | None, language: Language | None) -> int:
     """Say line by line what the model can do with each word. Ends with 1 when a line has no effect."""
+    from asr_daemon.hotwords import sentences  # noqa: PLC0415
     from asr_daemon.hotwords.check import check_hotwords  # noqa: PLC0415
     from asr_daemon.hotwords.remark import Remark  # noqa: PLC0415
     from asr_daemon.hotwords.report import render_report  # noqa: PLC0415
+    from asr_daemon.hotwords.source import HotwordFileError  # noqa: PLC0415
     from asr_daemon.queue.inbox_profiles import hotword_places  # noqa: PLC0415
 
+    language = language or language_of(os.environ)
     config = context.config()
     section = None if inbox is None else config.require_inbox(inbox)
     file = file or (section.hotwords if section else None)
     if file is None:
-        raise UsageError(f"inbox {inbox!r} has no hotword file" if inbox else "name a FILE or an --inbox")
+        if not inbox:
+            raise UsageError("name a FILE or an --inbox")
+        raise UsageError(_said(sentences.no_list(inbox), language))
     try:
         model = resolve(config.engine.model, config.models_dir, config.engine.recognisers[0])
     except ModelMissingError as error:
-        raise OperatorError(str(error)) from None
+        raise OperatorError(_said(sentences.no_model(error), language)) from None
     phonetic = section is None or section.phonetic_correction
-    report = check_hotwords(
-        file, model.family, Path(model.folder), phonetic=phonetic, places=hotword_places(config)
-    )
+    places = hotword_places(config)
+    try:
+        report = check_hotwords(file, model.family, Path(model.folder), phonetic=phonetic, places=places)
+    except HotwordFileError as error:
+        raise UsageError(_said(sentences.unreadable(error), language)) from None
     called = Remark(model.label, model.chinese_label)
-    text = render_report(report, file, called, language or language_of(os.environ))
-    click.echo(printable(text, lines=True), nl=False)
+    click.echo(printable(render_report(report, file, called, language), lines=True), nl=False)
     return 0 if report.is_good else 1
 
 
@@ -85,24 +95,27 @@ def check(context: Context, file: Path | None, inbox: str | None, language: Lang
 @with_config
 def try_(context: Context, file: Path, audio: Path, inbox: str, language: Language | None) -> None:
     """Transcribe AUDIO without any list and with this one, and show where the text differs."""
-    from asr_daemon.hotwords import read_hotwords  # noqa: PLC0415
+    from asr_daemon.hotwords import read_hotwords, sentences  # noqa: PLC0415
     from asr_daemon.hotwords.difference import find_changes  # noqa: PLC0415
     from asr_daemon.hotwords.report import problem_remark, render_trial  # noqa: PLC0415
+    from asr_daemon.hotwords.source import HotwordFileError  # noqa: PLC0415
     from asr_daemon.queue.inbox_profiles import hotword_places  # noqa: PLC0415
 
     language = language or language_of(os.environ)
-
-    words = read_hotwords(file, hotword_places(context.config()))
-    if not words.words and not words.replacements:
-        raise UsageError(f"{file} holds no hotword")
+    try:
+        words = read_hotwords(file, hotword_places(context.config()))
+    except HotwordFileError as error:
+        raise UsageError(_said(sentences.unreadable(error), language)) from None
     for problem in words.problems:
-        click.echo(printable("\n".join(problem_remark(problem).lines(language)), lines=True), err=True)
+        click.echo(printable(_said(problem_remark(problem), language), lines=True), err=True)
+    if not words.words and not words.replacements:
+        raise UsageError(_said(sentences.no_words(file), language))
     segments = []
     with one_off(context) as way:
         for listed in ("", os.path.abspath(file)):
             (outcome,) = way.recognise([audio], inbox=inbox, hotwords=listed)
             if outcome.filed is None or outcome.filed.work is None:
-                raise OperatorError(outcome.problem)
+                raise OperatorError(_said(sentences.not_tried(outcome.problem), language))
             history = way.history
             segments.append(transcript_of(history, outcome.filed.work).segments)
             history.close()

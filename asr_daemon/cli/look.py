@@ -22,7 +22,7 @@ from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.reading import Which, attempts_of, each, newest, places
 from asr_daemon.history.recordings import Recordings, inbox_label
-from asr_daemon.history.search import match_query
+from asr_daemon.history.search import match_terms
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
 from asr_daemon.install.running import service_of
@@ -47,6 +47,7 @@ STATES = (
 )
 REFRESH_S = 0.5
 SHOWN = 50  # without --limit
+MOST_TERMS = 20  # of a search; each is looked up by itself
 
 
 @click.command()
@@ -102,10 +103,8 @@ def history(
     no_bom: bool,
 ) -> None:
     """List recordings, newest first."""
-    past, lie = (
-        open_history_read_only(context.config_in_force().history_path),
-        Places(context.config_in_force()),
-    )
+    config = context.config_in_force()
+    past, lie = open_history_read_only(config.history_path), Places(config)
     which = Which(inbox, state, _moment(since))
     if as_csv:
         rows = (as_cells(entry, lie) for entry in each(past, which, limit))
@@ -135,18 +134,19 @@ def history(
 def search(context: Context, text: str, inbox: str | None, limit: int, as_json: bool) -> int:
     """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found.
 
-    Words parted by blanks are all to be in one passage; "in quotation marks" they follow one another.
+    Words parted by blanks are all to be in one recording; the passages that hold them all are shown, or the
+    best for each word. "In quotation marks" they follow one another.
     Traditional and simplified, full-width and ordinary characters, large and small letters are the same;
     numbers are found as they are written and as they are said.
     """
-    phrase = match_query(text)
-    if not phrase:
+    terms = match_terms(text)
+    if not terms:
         raise UsageError("search for at least one letter, digit or Chinese character")
-    past, lie = (
-        open_history_read_only(context.config_in_force().history_path),
-        Places(context.config_in_force()),
-    )
-    found = places(past, phrase, inbox, limit=limit + 1)
+    if len(terms) > MOST_TERMS:
+        raise UsageError(f"search for at most {MOST_TERMS} words at once, these are {len(terms)}")
+    config = context.config_in_force()
+    past, lie = open_history_read_only(config.history_path), Places(config)
+    found = places(past, terms, inbox, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if as_json:
         listed = [
@@ -176,10 +176,8 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
 @with_config
 def show(context: Context, recording: int, kind: str) -> int:
     """Print a recording's transcript, or what was tried and why it failed."""
-    past, lie = (
-        open_history_read_only(context.config_in_force().history_path),
-        Places(context.config_in_force()),
-    )
+    config = context.config_in_force()
+    past, lie = open_history_read_only(config.history_path), Places(config)
     filed = Recordings(past, Clock()).get(recording)
     if filed is None:
         raise OperatorError(f"there is no recording {recording}; `asr-daemon history` lists them")

@@ -15,6 +15,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``configuration.path``                 the file, or null: the defaults
 ``configuration.problem``              why the file as it is now would be refused, at a start too; or ""
 ``configuration.pending``              whether the file says something else than what is in force
+``state_problem``                      why nothing can be recorded there (full, damaged ...), or ""
 ``pid``, ``version``                   of the running daemon; without one: null, and the command's own release
 ``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
 ``model.trial_only``                   whether it is the built-in one
@@ -31,17 +32,13 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recogniser.memory_steps.cpu``        how often on the CPU
 ``recognisers[]``                      each of them, as above; [] without a daemon
 ``recognisers[].name``                 its device, numbered where several are on it
-``recognisers[].state``, ``.problem``  as above
-``recognisers[].model``, ``.device``   as above
 ``recognisers[].precision``            in which it computes
-``recognisers[].pid``, ``.load_ms``    as above
-``recognisers[].restarts``             as above
-``recognisers[].memory_steps.batch``   as above
-``recognisers[].memory_steps.segment`` as above
-``recognisers[].memory_steps.process`` as above
-``recognisers[].memory_steps.cpu``     as above
+``recognisers[].busy_ratio``           share of the time with work in hand that its device spent computing;
+                                       null before there was any
+``recognisers[].state``, ``.problem``, ``.model``, ``.device``, ``.pid``, ``.load_ms``, ``.restarts`` as above
+``recognisers[].memory_steps.batch``, ``.segment``, ``.process``, ``.cpu`` as above
 ``in_work[]``                          the recordings in work
-``in_work[].job``, ``.inbox``, ``.file`` which
+``in_work[].job``, ``.inbox``, ``.file`` which; a file is called by its path within its inbox
 ``in_work[].recogniser``               by whom
 ``in_work[].duration_s``               its length, once it is known
 ``in_work[].recognised_s``             how much of it is recognised
@@ -49,8 +46,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``in_work[].elapsed_s``                since it was begun
 ``in_work[].remaining_s``              estimated
 ``queue.queued``, ``.running``         pieces of work (a content under a profile) in each state
-``queue.done``, ``.failed``            as above
-``queue.quarantined``                  as above (``queue`` is {} before the first start)
+``queue.done``, ``.failed``, ``.quarantined`` as above (``queue`` is {} before the first start)
 ``estimate``                           null without a daemon, without work, and before anything was finished
 ``estimate.audio_s``                   sound that is still to be recognised, about: queued and in work
 ``estimate.rtfx``                      seconds of sound a second, of the last work
@@ -58,7 +54,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``paused``                             whether `pause` holds the queue
 ``errors[]``                           the last problems, newest first
 ``errors[].recording``                 its number in `history`
-``errors[].inbox``, ``.file``          where
+``errors[].inbox``, ``.file``          where (as above)
 ``errors[].state``                     of its work, as in `history`
 ``errors[].code``                      the failure's class, as in `retry --class`
 ``errors[].problem``                   one sentence
@@ -78,28 +74,28 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].hashing.size_bytes``       its size
 ``inboxes[].hashing.hashed_bytes``     how much of it was read
 ``inboxes[].hashing.elapsed_s``        since it was begun
-``inboxes[].waiting``, ``.done``       recordings by state
-``inboxes[].failed``                   as above
+``inboxes[].ignored``                  files that are no recordings, by their content (texts are not counted)
+``inboxes[].waiting``, ``.done``, ``.failed`` recordings by state
 ``backup.last``                        null where there is none
-``backup.last.path``, ``.taken_at``    the newest backup
-``backup.last.size_bytes``             compressed
+``backup.last.path``, ``.taken_at``, ``.size_bytes`` the newest backup (compressed)
 ``backup.error``                       stamp and reason of the last one's failure, or ""
 ``backup.second_error``                the same, of the second folder
 ``backup.overdue_since``               when one should have been made that was not
 ``backup.drill``                       null before the first restore drill
-``backup.drill.at``, ``.file``         when, and of which backup
-``backup.drill.problem``               why it failed, or ""
+``backup.drill.at``, ``.file``, ``.problem`` when, of which backup, and why it failed, or ""
 ``backup.problems[]``                  all that is wrong with the backups, in sentences
 ====================================== ======================================================================
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
 from collections import Counter
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
@@ -108,11 +104,13 @@ from asr_daemon.clock import from_stamp, to_stamp
 from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
-from asr_daemon.errors import AsrDaemonError
+from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.connection import HistoryError
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.inboxes.candidate import shown_name
 from asr_daemon.models.catalogue import resolve
+from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,9 +139,16 @@ def live_status(parts: Parts) -> dict[str, Any]:
         "pid": os.getpid(),
         "version": __version__,
         "configuration": _configuration(parts.configuration),
+        "state_problem": parts.upkeep.state_problem,
         "recogniser": _together(states),
         "recognisers": [
-            {"name": state.name, "precision": state.precision, **_recogniser(state)} for state in states
+            {
+                "name": state.name,
+                "precision": state.precision,
+                "busy_ratio": _rounded(state.device_busy_ratio),
+                **_recogniser(state),
+            }
+            for state in states
         ],
         "in_work": [
             {
@@ -183,6 +188,10 @@ def _recogniser(state: SessionState) -> dict[str, Any]:
     }
 
 
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio, 3)
+
+
 def _together(states: Sequence[SessionState]) -> dict[str, Any]:
     """Return all recognisers as if they were one: the one that stands for all, and the sums."""
     order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.PAUSED, Phase.BLOCKED)
@@ -212,15 +221,16 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
         "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
         "hotwords_problem": parts.profiles.hotwords_problem(watched.section),
         "settling": parts.intake.settling(watched.section.path),
-        "hashing": _hashing(parts.intake.reading(watched.section.name)),
+        "ignored": len(watched.ignored),
+        "hashing": _hashing(parts, parts.intake.reader.progress(watched.section.name), watched.section.name),
     }
 
 
-def _hashing(progress: Progress | None) -> dict[str, Any] | None:
+def _hashing(parts: Parts, progress: Progress | None, inbox: str) -> dict[str, Any] | None:
     if progress is None:
         return None
     return {
-        "file": shown_name(progress.path),
+        "file": parts.config.shown_path(inbox, progress.path),
         "size_bytes": progress.size_bytes,
         "hashed_bytes": progress.read_bytes,
         "elapsed_s": round(time.monotonic() - progress.began_s, 1),
@@ -233,7 +243,7 @@ def status_line(parts: Parts) -> str:
         f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
         for work in parts.dispatcher.in_work[:2]
     ]
-    for progress in filter(None, map(parts.intake.reading, list(parts.intake.inboxes))):
+    for progress in filter(None, map(parts.intake.reader.progress, list(parts.intake.inboxes))):
         done = _percent(progress.read_bytes, progress.size_bytes) or 0
         told.append(f"reading {shown_name(progress.path)} {done}%")
     together = _together(parts.dispatcher.states)
@@ -241,6 +251,8 @@ def status_line(parts: Parts) -> str:
         told.append(
             f"{together['state']}: {together['problem']}" if together["problem"] else together["state"]
         )
+    if problem := parts.upkeep.state_problem:
+        return problem
     told.append(f"{parts.jobs.count_queued()} waiting")  # not those that are done: there are thousands
     return " · ".join(told)
 
@@ -264,6 +276,7 @@ def collect(
         "problem": problem,
         "service": service and {"active": service.active, "enabled": service.enabled},
         "state_dir": os.fspath(config.state_dir),
+        "state_problem": live.get("state_problem", "") or folder_problem(config.state_dir),
     }
     status["configuration"] = live.get("configuration")
     status["pid"], status["version"] = live.get("pid"), live.get("version", __version__)
@@ -276,14 +289,16 @@ def collect(
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
     status["backup"] = _backup(backup_health(config, lambda _key: "", now))
     if config.history_path.exists():
-        history = open_history_read_only(config.history_path)
-        status["queue"] = _queue_counts(history)
-        status["errors"] = _errors(history)
-        status["estimate"] = _estimate(history, status["in_work"], now) if live else None
-        counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
-        status["paused"] = _setting(history, "paused") == "1"
-        status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
-        history.close()
+        try:
+            with contextlib.closing(open_history_read_only(config.history_path)) as history:
+                status["queue"] = _queue_counts(history)
+                status["errors"] = _errors(config, history)
+                status["estimate"] = _estimate(history, status["in_work"], now) if live else None
+                counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
+                status["paused"] = _setting(history, "paused") == "1"
+                status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
+        except (HistoryError, HistoryUnavailableError) as error:  # what is known besides is shown
+            status["state_problem"] = status["state_problem"] or str(error)
     status["inboxes"] = [
         {
             "name": section.name,
@@ -293,6 +308,7 @@ def collect(
             "hotwords_problem": by_name.get(section.name, {}).get("hotwords_problem", ""),
             "settling": by_name.get(section.name, {}).get("settling", 0),
             "hashing": by_name.get(section.name, {}).get("hashing"),
+            "ignored": by_name.get(section.name, {}).get("ignored", 0),
             **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
         }
         for section in config.inbox
@@ -340,12 +356,12 @@ def _estimate(history: History, in_work: list[dict[str, Any]], now: datetime) ->
     }
 
 
-def _errors(history: History) -> list[dict[str, Any]]:
+def _errors(config: Config, history: History) -> list[dict[str, Any]]:
     return [
         {
             "recording": row["id"],
             "inbox": inbox_label(row["inbox"]),
-            "file": row["name"],
+            "file": config.shown_path(row["inbox"], Path(os.fsdecode(row["path"]))),
             "state": row["job_state"] or row["state"],
             "code": row["error_code"],
             "problem": row["error_message"] or row["problem"],

@@ -111,7 +111,7 @@ class Archiver:
             "recording_archived",
             job=recording.job,
             inbox=inbox.name,
-            file=recording.name,
+            file=self.config.shown_path(inbox.name, recording.path),
             folder=os.fsencode(moved[-1].parent).decode("utf-8", "replace") if moved else "",
             files=[path.name for path in moved],
         )

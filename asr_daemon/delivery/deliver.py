@@ -73,6 +73,7 @@ class Deliverer:
         self._recordings = Recordings(history, clock)
         self._outputs = Outputs(history, clock)
         self.held = HeldTranscripts(history, shares.ask)
+        self._history_problem = ""  # the last that was said
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
 
     def reload(self, config: Config) -> None:
@@ -82,6 +83,9 @@ class Deliverer:
     def recover(self) -> None:
         """Put right what an older release left behind."""
         self._recordings.wake_held()
+
+    def _shown(self, recording: Recording) -> str:
+        return self.config.shown_path(recording.inbox, recording.path)
 
     # ------------------------------------------------------------------ which
 
@@ -104,6 +108,8 @@ class Deliverer:
                 continue
             problem = self._deliver(recording.id)
             served += problem is None
+            if isinstance(problem, HistoryUnavailableError):
+                break  # it is the same for all of them
             if isinstance(problem, (DiskFullError, InboxGoneError)):
                 closed.add(recording.inbox)
         return served
@@ -119,14 +125,18 @@ class Deliverer:
                 filed = self._recordings.get(recording)
                 if filed is None or filed.recording.state is not RecordingState.WAITING:
                     return None
-                return self._attempt(filed)
+                problem = self._attempt(filed)
         except HistoryUnavailableError as error:
-            log.warning("transcript_waits", recording=recording, error=error.code, problem=str(error))
+            if self._history_problem != str(error):
+                log.warning("transcript_waits", recording=recording, error=error.code, problem=str(error))
+            self._history_problem = str(error)
             return error
+        self._history_problem = ""
+        return problem
 
     def _attempt(self, filed: Filed) -> Exception | None:
         recording = filed.recording
-        bound = log.bind(job=recording.job, inbox=recording.inbox, file=recording.name)
+        bound = log.bind(job=recording.job, inbox=recording.inbox, file=self._shown(recording))
         inbox = self.config.find_inbox(recording.inbox)
         problem: Exception
         try:
@@ -201,7 +211,7 @@ class Deliverer:
             with self._lock:
                 self._write_failure(inbox, filed, error)
         except WorkError as problem:
-            log.warning("failure_file_not_written", file=filed.recording.name, problem=str(problem))
+            log.warning("failure_file_not_written", file=self._shown(filed.recording), problem=str(problem))
 
     def _write_failure(self, inbox: InboxSection, filed: Filed, error: WorkError) -> None:
         """Tell the people in the share, in a file beside the recording."""

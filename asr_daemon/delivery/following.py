@@ -17,6 +17,7 @@ import structlog
 
 from asr_daemon.delivery.outputs import FAILURE, digest_of, same_name
 from asr_daemon.errors import ShareUnavailableError
+from asr_daemon.files.folders import remove
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
@@ -95,7 +96,7 @@ class Follower:
             "recording_moved",
             job=recording.job,
             inbox=inbox,
-            file=look.name,
+            file=self._deliverer.config.shown_path(inbox, look.path),
             before=os.fsencode(recording.path).decode("utf-8", "replace"),
         )
         if is_other_work:
@@ -157,10 +158,7 @@ class Follower:
                 yield there
 
     def _digest(self, output: Output) -> str | None:
-        config = self._deliverer.config
-        roots = (*(section.path for section in config.inbox), config.fallback_dir)
-        root = next((root for root in roots if root in output.path.parents), output.path.parent)
-        return digest_of(output.path, root, output.sizes)
+        return digest_of(output.path, self._deliverer.config.root_of(output.path), output.sizes)
 
     def _take_back(self, recording: Recording, left: tuple[Path, ...]) -> None:
         """Remove what lies under the old name still and is as we wrote it."""
@@ -169,7 +167,7 @@ class Follower:
                 continue
             if output.format == FAILURE or output.is_as_written(self._digest(output) or ""):
                 try:
-                    output.path.unlink(missing_ok=True)
+                    remove(output.path, self._deliverer.config.root_of(output.path))
                 except OSError as error:
                     log.warning("old_transcript_not_removed", file=output.path.name, problem=error.strerror)
             forget_output(self._history, output.path)

@@ -89,6 +89,10 @@ def _source(path: Path, root: Path | None, open_folders: contextlib.ExitStack) -
         folder_fd = open_folder(path.parent, root)
     except FileNotFoundError:
         return _Source(path.name, -1)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise RecordingGoneError(f"{path.name!r} lies behind a link: links are not followed") from None
+        raise
     open_folders.callback(os.close, folder_fd)
     return _Source(path.name, folder_fd)
 

@@ -108,11 +108,14 @@ class Outputs:
             found = None if output.format == FAILURE else digest_of(path, root, output.sizes)
             if output.format == FAILURE or (found is not None and output.is_as_written(found)):
                 try:
-                    path.unlink(missing_ok=True)
+                    remove(path, root if root in path.parents else path.parent)  # else: the fall-back's
                 except OSError as error:
                     raise write_error(path, error) from None
             elif found is not None and output.written_sha256:
-                log.info("edited_transcript_kept", file=path.name)
+                log.info(
+                    "edited_transcript_kept",
+                    file=os.fsencode(path.relative_to(root)).decode("utf-8", "replace"),
+                )
             forget_output(self._history, path)
 
     def withdraw_unknown_failure(self, path: Path, root: Path) -> None:

@@ -73,7 +73,7 @@ class Endings:
             "recognition_failed",
             job=job.id,
             inbox=first.inbox,
-            file=first.name,
+            file=self._opener.shown(first),
             recogniser=self._state.name,
             error=error.code,
             problem=str(error),

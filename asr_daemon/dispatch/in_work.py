@@ -30,7 +30,7 @@ class InWork:
     """A job that a recogniser has in hand."""
 
     job: Job
-    name: str
+    name: str  # its path within the inbox
     inbox: str
     began_s: float
     duration_ms: int = 0
@@ -63,12 +63,18 @@ class SessionState:
     restarts: int = 0
     audio_ms: int = 0  # recognised since the start
     busy_s: float = 0.0  # with at least one recording in work, since the start
+    device_busy_s: float = 0.0  # in batches, since the start
     failures: dict[str, int] = field(default_factory=dict)  # ended attempts by class, since the start
     # What was done because memory did not suffice, since the start; see queue/memory_ladder.py.
     memory_steps: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("batch", "segment", "process", "cpu"), 0)
     )
     in_work: dict[int, InWork] = field(default_factory=dict)
+
+    @property
+    def device_busy_ratio(self) -> float | None:
+        """Share of the time with work in hand that the device spent in batches; None before there was any."""
+        return min(1.0, self.device_busy_s / self.busy_s) if self.busy_s else None
 
     def count_memory_step(self, step: str) -> None:
         """Count what was done because memory did not suffice."""

@@ -102,6 +102,10 @@ class Opener:
                 problem = error
         raise problem
 
+    def shown(self, recording: Recording) -> str:
+        """Return what people call a recording: its path within its inbox."""
+        return self.config.shown_path(recording.inbox, recording.path)
+
     def _open_one(self, recording: Recording) -> int:
         inbox = self.config.find_inbox(recording.inbox)
         root = inbox.path if inbox else recording.path.parent
@@ -122,7 +126,7 @@ class Opener:
 
     def _let_go(self, recording: Recording) -> None:
         self._arrivals.let_go(recording)
-        log.info("recording_gone", inbox=recording.inbox, file=recording.name, job=recording.job)
+        log.info("recording_gone", inbox=recording.inbox, file=self.shown(recording), job=recording.job)
 
     def _leave_alone(self, inbox: str) -> None:
         self._away[inbox] = self._clock.monotonic_s() + WHEN_CLEARED_S

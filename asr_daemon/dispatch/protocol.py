@@ -7,7 +7,8 @@ what was hashed, whatever happens to the path. The child never opens a recording
 Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be under way; all of one
 profile's model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Stop`. Child to
 daemon: :class:`Ready` or :class:`Broken` once, then for each order :class:`Segmented`, :class:`Recognised`,
-:class:`Progress` and at last one :class:`Finished` or :class:`Failed`; :class:`Note` at any time.
+:class:`Progress` and at last one :class:`Finished` or :class:`Failed`; :class:`Computed` and :class:`Note` at
+any time.
 
 Every :class:`Recognise` has a number of its own, and all that is said of it carries that number: a job that
 is cancelled and given out again is another order, and late words about the first are not taken for it.
@@ -154,6 +155,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """The device has computed for so long since this was said last: a batch, of whatever orders."""
+
+    spent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A log line of the child."""
 
@@ -175,6 +183,7 @@ Message = (
     | Progress
     | Finished
     | Failed
+    | Computed
     | Note
 )
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Message)}

@@ -69,6 +69,8 @@ class Receiver:
                 write_note(message, self._state.name)
                 if message.event == "batch_out_of_memory":
                     self._state.count_memory_step(str(message.fields.get("step", "batch")))
+            case protocol.Computed(spent_ms):
+                self._state.device_busy_s += spent_ms / 1000
             case protocol.Segmented(order, found) if order in in_work:
                 self._segments.save_places(in_work[order].job.id, found)
             case protocol.Recognised(order, segments) if order in in_work:

@@ -21,9 +21,11 @@ from asr_daemon.dispatch.claims import Claims
 from asr_daemon.dispatch.endings import Endings
 from asr_daemon.dispatch.in_work import Ending, InWork, Phase, SessionState
 from asr_daemon.dispatch.keeper import RecogniserKeeper, Wanted
+from asr_daemon.dispatch.pause import Pause
 from asr_daemon.dispatch.receiving import Receiver
 from asr_daemon.errors import (
     EngineUnavailableError,
+    HistoryDamagedError,
     HistoryUnavailableError,
     InternalError,
     OutOfMemoryError,
@@ -55,7 +57,6 @@ log = structlog.get_logger()
 
 POLL_S = 0.5  # how soon a new job is noticed while others are in work
 IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the session
-HISTORY_AGAIN_S = 2.0  # how soon a history that could not be written is tried again
 LONGEST_BLOCK_S = 300.0
 
 
@@ -112,7 +113,7 @@ class Session:
         )
         self._claims = Claims(around.jobs, around.opener, self.state, fair_share)
         self._orders = itertools.count(1)
-        self._history_again_s = 0.0
+        self._pause = Pause(around.clock)
         self._blocked_until_s = 0.0
         self._block_s = WHEN_CLEARED_S
         self._heard_s = self._listened_s = 0.0
@@ -149,26 +150,32 @@ class Session:
         """Give what can be given, hear what is said, or wait until there is a reason to go on."""
         self.wake.clear()
         try:
-            if self._clock.monotonic_s() < self._history_again_s:
+            if self._pause.is_on:
                 self.wake.wait(POLL_S)
                 return
-            self._say_endings()
-            self._receiver.take_unsaved()
-            self._drop_unwanted()
-            self._feed()
-            if self.state.in_work:
-                self._hear(POLL_S)
-                self._idle_since_s = self._clock.monotonic_s()
-            elif not self._endings:
-                self._rest()
+            self._work()
+            self._pause.forget()
         except RecogniserCrashedError as error:
             self._lose(error)
         except HistoryUnavailableError as error:  # nothing was lost: wait until it can be written
-            self._history_again_s = self._clock.monotonic_s() + HISTORY_AGAIN_S
+            self._pause.begin(str(error), longer=isinstance(error, HistoryDamagedError))  # that does not pass
             self._say_blocked(error)
         except Exception as error:
-            log.exception("session_failed", recogniser=self.state.name)
-            self._lose(InternalError(f"{type(error).__name__}: {error}"))
+            said = f"{type(error).__name__}: {error}"
+            if self._pause.begin(said, longer=True):
+                log.exception("session_failed", recogniser=self.state.name)
+            self._lose(InternalError(said))
+
+    def _work(self) -> None:
+        self._say_endings()
+        self._receiver.take_unsaved()
+        self._drop_unwanted()
+        self._feed()
+        if self.state.in_work:
+            self._hear(POLL_S)
+            self._idle_since_s = self._clock.monotonic_s()
+        elif not self._endings:
+            self._rest()
 
     def _say_endings(self) -> None:
         if self._endings.say():
@@ -244,6 +251,7 @@ class Session:
             self._endings.add(Ending(job, None))
             return
         recording, descriptor, profile = opened.recording, opened.descriptor, opened.profile
+        shown = self._around.opener.shown(recording)
         try:
             if self._keeper.current is None:
                 self.state.phase = Phase.LOADING
@@ -253,7 +261,7 @@ class Session:
             self._jobs.begin(job.id, self._receiver.engine, profile)
             now_s = self._clock.monotonic_s()
             order = next(self._orders)
-            self.state.in_work[order] = InWork(job, recording.name, recording.inbox, now_s)
+            self.state.in_work[order] = InWork(job, shown, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
             recogniser.send(protocol.Recognise(order, job.id, recording.name, profile, job.done), descriptor)
         finally:
@@ -263,7 +271,7 @@ class Session:
             "recognition_started",
             job=job.id,
             inbox=recording.inbox,
-            file=recording.name,
+            file=shown,
             recogniser=self.state.name,
             sha256=job.sha256,
             attempt=job.attempts,

@@ -6,6 +6,7 @@ import functools
 import os
 import shlex
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import Finding
@@ -18,6 +19,7 @@ from asr_daemon.inboxes.share import Shares
 from asr_daemon.install.access import shared_group
 from asr_daemon.install.grants import to_read, to_write
 from asr_daemon.queue.inbox_profiles import hotword_places
+from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,8 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
     yield from _backups(config, user)
     if config.metrics.textfile is not None:
         yield from _usable("metrics.textfile", config.metrics.textfile.parent, "write", user)
+    if config.hotwords.common_dir is not None:
+        yield from _common_lists(config.hotwords.common_dir, user)
     answering, there = Shares(), []
     for inbox in config.inbox:
         try:
@@ -72,7 +76,13 @@ def _state(config: Config, user: ServiceUser) -> Iterator[Finding]:
             f"{config.state_dir} lies on a network file system ({filesystem_type(existing)})",
             "put it on a local disk: SQLite's locks do not hold there",
         )
-    yield space(key, existing)
+    if problem := folder_problem(existing):
+        yield Finding("error", key, problem, "make room, or mount it for writing")
+    else:
+        yield space(key, existing)
+    if config.state_dir.is_dir() and config.state_dir.stat().st_mode & 0o007:
+        text = f"everybody on this machine may look into {config.state_dir}"
+        yield Finding("warning", key, text, f"chmod o-rwx {shlex.quote(str(config.state_dir))}")
     if config.daemon.fallback_dir is not None:
         yield from _own_folder("daemon.fallback_dir", config.daemon.fallback_dir, user)
 
@@ -125,6 +135,22 @@ def _hotwords(key: str, path: Path, places: Places, user: ServiceUser) -> Iterat
         yield Finding("error", key, f"{user.called} cannot read {path}: {why}", to_read(user.called, path))
     else:
         yield Finding("ok", key, f"{len(words.words)} words in {path}")
+
+
+def _common_lists(folder: Path, user: ServiceUser) -> Iterator[Finding]:
+    key = "hotwords.common_dir"
+    if not folder.is_dir():
+        yield Finding("error", key, f"the folder {folder} is not there", "create it, or leave the key out")
+        return
+    (why,) = probe([Wanted(folder, "read")], user)
+    if why:
+        fix = f"chmod o+rx {shlex.quote(str(folder))}"
+        yield Finding("error", key, f"{user.called} cannot read {folder}: {why}", fix)
+    elif folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        text = f"others than its owner may write in {folder}: what lies there is in every department's list"
+        yield Finding("warning", key, text, f"chmod go-w {shlex.quote(str(folder))}")
+    else:
+        yield Finding("ok", key, f"{folder}")
 
 
 def _watches(inboxes: list[InboxSection], machine: Machine) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Folders that hold no one's own files: what a NAS or an operating system keeps for itself."""
+"""Folders and files that are no one's own: what a NAS or an operating system keeps for itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ JUNK_FOLDERS = frozenset(
         *("$recycle.bin", "recycler", "system volume information", "lost+found", "__macosx"),
     )
 )
+JUNK_FILES = frozenset(
+    ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r")
+)  # lower case
 
 
 def is_junk_folder(name: str) -> bool:

@@ -49,17 +49,17 @@ class Mount:
 
 def parse_mountinfo(text: str) -> list[Mount]:
     """Return the mounts in the kernel's order: of two at one point, the later one is seen."""
-    mounts = []
-    for line in text.split("\n"):
-        before, _, after = line.partition(" - ")  # the optional fields before it vary in number
-        fields, kinds = before.split(" "), after.split(" ")
-        if len(fields) >= 6 and len(kinds) >= 2:  # noqa: PLR2004
-            root, point = Path(_unescape(fields[3])), Path(_unescape(fields[4]))
-            is_read_only = "ro" in kinds[2].split(",") if len(kinds) > 2 else False  # noqa: PLR2004
-            mounts.append(
-                Mount(int(fields[0]), fields[2], root, point, kinds[0], _unescape(kinds[1]), is_read_only)
-            )
-    return mounts
+    return [mount for line in text.split("\n") if (mount := _mount(line)) is not None]
+
+
+def _mount(line: str) -> Mount | None:
+    before, _, after = line.partition(" - ")  # the optional fields before it vary in number
+    fields, kinds = before.split(" "), after.split(" ")
+    if len(fields) < 6 or len(kinds) < 2:  # noqa: PLR2004
+        return None
+    root, point = Path(_unescape(fields[3])), Path(_unescape(fields[4]))
+    is_read_only = "ro" in kinds[2].split(",") if len(kinds) > 2 else False  # noqa: PLR2004
+    return Mount(int(fields[0]), fields[2], root, point, kinds[0], _unescape(kinds[1]), is_read_only)
 
 
 def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
@@ -69,13 +69,15 @@ def find_mount(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
     does not say (no ``/proc``).
     """
     try:
-        mounts = parse_mountinfo(os.fsdecode(mountinfo.read_bytes()))
+        told = os.fsdecode(mountinfo.read_bytes())
     except OSError:
         return None
     number = _mount_number(path)
-    for mount in mounts:
-        if mount.number == number:
-            return _without_self_bind(mount, mounts)
+    for line in told.split("\n"):  # most of the time the others need not be understood
+        if line.startswith(f"{number} ") and (mount := _mount(line)) is not None:
+            is_whole = mount.root == Path("/")  # no bind mount of a folder
+            return mount if is_whole else _without_self_bind(mount, parse_mountinfo(told))
+    mounts = parse_mountinfo(told)
     real = Path(os.path.realpath(path))
     found = None
     for mount in mounts:

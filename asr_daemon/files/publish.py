@@ -26,26 +26,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ASTRAY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _GONE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ELOOP}
 )
 
 
-def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool = True) -> None:
+def publish(
+    path: Path, data: bytes, *, root: Path | None = None, replace: bool = True, mode: int | None = None
+) -> None:
     """Write the file, durably and at once.
 
     Whoever may list the folder may read the file, and who may add to the folder may write to it: the mode is
-    the folder's without x, and the group is the folder's, as far as the service may give it. ``root``: no
-    link is followed below that folder. ``replace=False`` raises ``FileExistsError`` where the name is taken.
+    the folder's without x, and the group is the folder's, as far as the service may give it; ``mode`` says
+    otherwise. ``root``: no link is followed below that folder. ``replace=False`` raises ``FileExistsError``
+    where the name is taken.
 
     Raises :class:`DiskFullError`, :class:`InboxReadOnlyError`, :class:`InboxGoneError` or
     :class:`WriteFailedError`, with nothing left behind.
     """
     try:
-        folder_fd = open_folder(path.parent, root)
+        folder_fd = _open_for(path, root)
         try:
-            _publish_in(folder_fd, path.name, data, replace)
+            _publish_in(folder_fd, path.name, data, replace, mode)
         finally:
             os.close(folder_fd)
     except FileExistsError:
@@ -54,7 +58,19 @@ def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool 
         raise write_error(path, error) from None
 
 
-def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
+def _open_for(path: Path, root: Path | None) -> int:
+    """Open the folder that a file is to be written into."""
+    try:
+        return open_folder(path.parent, root)
+    except OSError as error:
+        if root is not None and error.errno in _ASTRAY and root.is_dir() and root != path.parent:
+            raise WriteFailedError(  # that of this file alone: the others of its inbox need not wait
+                f"{path.name!r} cannot be written: its folder is gone, or is behind a link (not followed)"
+            ) from None
+        raise
+
+
+def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool, mode: int | None) -> None:
     temporary = new_temporary_name()
     fd = os.open(
         temporary,
@@ -65,7 +81,10 @@ def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
     try:
         try:
             hold(fd)
-            _let_people_read(fd, os.fstat(folder_fd))
+            if mode is None:
+                _let_people_read(fd, os.fstat(folder_fd))
+            else:
+                os.fchmod(fd, mode)
             left = memoryview(data)
             while left:
                 left = left[os.write(fd, left) :]

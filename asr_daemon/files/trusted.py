@@ -83,4 +83,5 @@ def _step(at: int, name: str) -> int:
 def _is_ours_alone(at: int, here: Path, shares: Collection[Path]) -> bool:
     found = os.fstat(at)
     is_closed = found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return is_closed and not any(here.is_relative_to(share) for share in shares) and not is_network(here)
+    named = {each for share in shares for each in (os.fspath(share), os.path.realpath(share))}
+    return is_closed and not any(map(here.is_relative_to, named)) and not is_network(here)

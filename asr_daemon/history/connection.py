@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from asr_daemon.errors import HistoryFailedError, HistoryFullError, OperatorError
+from asr_daemon.errors import HistoryDamagedError, HistoryFailedError, HistoryFullError, OperatorError
 from asr_daemon.history.migrations import migrations
 from asr_daemon.history.queries import QUERIES
 from asr_daemon.history.shape import steps_of_newer
@@ -30,6 +30,7 @@ CHECKPOINT_PAGES = 256  # of 4 KiB: the write-ahead log stays about 1 MiB, also 
 PROGRESS_INSTRUCTIONS = 1_000_000  # of SQLite's machine: some hundredths of a second
 BACKUP_BEFORE_UPGRADE = "backup_before_upgrade"  # a setting: the way back to the release before
 _PASSING = ("disk I/O error", "unable to open", "database is locked", "attempt to write a readonly")
+_DAMAGE = ("malformed", "file is not a database", "corrupt", "vtable constructor failed")
 
 
 class HistoryError(OperatorError):
@@ -41,6 +42,7 @@ class History:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._lock = threading.RLock()
+        self.damage = ""  # what was come upon that only a backup mends
         self.db = Database(connection, execute_plugins=False)
         connection.row_factory = sqlite3.Row
 
@@ -48,8 +50,9 @@ class History:
     def transaction(self) -> Iterator[History]:
         """Commit at the end, or roll back; nested uses join the outer one.
 
-        Raises :class:`~asr_daemon.errors.HistoryFullError` where SQLite found no room, and
-        :class:`~asr_daemon.errors.HistoryFailedError` where the disk, or another program, refused.
+        Raises :class:`~asr_daemon.errors.HistoryFullError` where SQLite found no room,
+        :class:`~asr_daemon.errors.HistoryFailedError` where the disk, or another program, refused, and
+        :class:`~asr_daemon.errors.HistoryDamagedError` for what only a backup mends.
         """
         with self._lock:
             connection = self.db.conn
@@ -60,10 +63,10 @@ class History:
                 connection.execute("BEGIN IMMEDIATE")
                 yield self
                 connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 self._roll_back()
                 self._shrink()
-                raise _typed(error) from error
+                raise self._typed(error) from error
             except HistoryFullError:  # of a statement inside
                 self._roll_back()
                 self._shrink()
@@ -90,29 +93,32 @@ class History:
         with self._lock:
             try:
                 return self.db.conn.execute(QUERIES[query], values)
-            except sqlite3.OperationalError as error:
-                raise _typed(error) from error
+            except sqlite3.DatabaseError as error:
+                raise self._typed(error) from error
 
     def all(self, query: str, /, **values: Any) -> list[sqlite3.Row]:
         """Return every row of the named query."""
         with self._lock:
             try:
                 return self.run(query, **values).fetchall()
-            except sqlite3.OperationalError as error:
-                raise _typed(error) from error
+            except sqlite3.DatabaseError as error:
+                raise self._typed(error) from error
 
     def each(self, query: str, /, **values: Any) -> Iterator[sqlite3.Row]:
         """Yield the rows of the named query one by one, for what is too much to hold; nobody else gets on."""
         with self._lock:
-            yield from self.run(query, **values)
+            try:
+                yield from self.run(query, **values)
+            except sqlite3.DatabaseError as error:
+                raise self._typed(error) from error
 
     def one(self, query: str, /, **values: Any) -> sqlite3.Row | None:
         """Return the first row of the named query, or None."""
         with self._lock:
             try:
                 row: sqlite3.Row | None = self.run(query, **values).fetchone()
-            except sqlite3.OperationalError as error:
-                raise _typed(error) from error
+            except sqlite3.DatabaseError as error:
+                raise self._typed(error) from error
             return row
 
     def compact(self, on_progress: Callable[[], bool]) -> None:
@@ -126,10 +132,16 @@ class History:
             try:
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sqlite3.OperationalError as error:
-                raise _typed(error) from error
+            except sqlite3.DatabaseError as error:
+                raise self._typed(error) from error
             finally:
                 connection.set_progress_handler(None, 0)
+
+    def _typed(self, error: sqlite3.DatabaseError) -> Exception:
+        typed = _typed(error)
+        if isinstance(typed, HistoryDamagedError):
+            self.damage = str(typed)
+        return typed
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the write-ahead log back in."""
@@ -200,7 +212,9 @@ def open_history_read_only(path: Path) -> History:
                 f"the history {path} is of an older release: start the daemon once, it will update it"
             )
     except sqlite3.DatabaseError as error:
-        raise HistoryError(f"the history {path} cannot be read ({error})") from error
+        raise HistoryError(
+            f"the history {path} cannot be read ({error}); `asr-daemon backup restore` brings a backup back"
+        ) from error
     return history
 
 
@@ -237,11 +251,16 @@ def _refuse_newer(history: History, path: Path) -> None:
     )
 
 
-def _typed(error: sqlite3.OperationalError) -> Exception:
-    """Return what the refusal means: those of the disk pass, those of our own SQL do not."""
+def _typed(error: sqlite3.DatabaseError) -> Exception:
+    """Return what the refusal means: those of the disk pass, damage does not; those of our SQL stay."""
     words = str(error)
     if "disk is full" in words:
         return HistoryFullError("no room left for the history")
+    if any(word in words for word in _DAMAGE):
+        return HistoryDamagedError(
+            f"the history is damaged ({words}): stop the daemon, then `asr-daemon backup list` and "
+            "`asr-daemon backup restore FILE`"
+        )
     if words.startswith(_PASSING):
         return HistoryFailedError(f"the history cannot be used: {words}")
     return error

@@ -343,7 +343,7 @@ SELECT count(*) AS jobs FROM jobs WHERE state = 'queued'
 SELECT inbox, state, count(*) AS recordings FROM recordings WHERE state <> 'superseded' GROUP BY inbox, state
 
 -- recent_errors: what went wrong last
-SELECT recordings.id, recordings.inbox, recordings.name, recordings.state, recordings.problem,
+SELECT recordings.id, recordings.inbox, recordings.path, recordings.state, recordings.problem,
     jobs.state AS job_state, jobs.error_code, jobs.error_message, jobs.finished_at
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.state <> 'superseded' AND recordings.state <> 'gone'
@@ -374,12 +374,27 @@ WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
   AND (:since IS NULL OR recordings.found_at >= :since)
 ORDER BY recordings.id DESC LIMIT :limit
 
--- search: segments that hold a phrase, newest recordings first
+-- search: passages of the newest recordings that hold all the terms: those with all, or the best for each term
+WITH said AS (
+    SELECT segments.job_id, segments.id, terms.key AS term
+    FROM json_each(:terms) AS terms CROSS JOIN segments_fts JOIN segments ON segments.id = segments_fts.rowid
+    WHERE segments_fts MATCH terms.value
+), whole AS (
+    SELECT job_id FROM said GROUP BY job_id HAVING count(DISTINCT term) = json_array_length(:terms)
+), passages AS (
+    SELECT said.job_id, said.id, said.term, words,
+        row_number() OVER (PARTITION BY said.job_id, said.term ORDER BY words DESC, said.id) AS place,
+        max(words) OVER (PARTITION BY said.job_id) AS most
+    FROM said JOIN (SELECT id, count(*) AS words FROM said GROUP BY id) AS counted ON counted.id = said.id
+    WHERE said.job_id IN (SELECT job_id FROM whole)
+)
 SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text,
     recordings.path
-FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid
-JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
-WHERE segments_fts MATCH :phrase AND (:inbox IS NULL OR recordings.inbox = :inbox)
+FROM segments JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
+WHERE segments.id IN (
+    SELECT id FROM passages
+    WHERE words = json_array_length(:terms) OR (place = 1 AND most < json_array_length(:terms))
+) AND (:inbox IS NULL OR recordings.inbox = :inbox)
 ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit
 
 -- jobs_by_outcome: ended jobs of a state, optionally of one failure class

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from asr_daemon.history.states import JobState, RecordingState
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from asr_daemon.history.connection import History
     from asr_daemon.hotwords.hits import Hit
@@ -87,9 +88,12 @@ def each(history: History, which: Which, limit: int | None = None) -> Iterator[E
         left = None if left is None else left - len(page)
 
 
-def places(history: History, phrase: str, inbox: str | None, *, limit: int) -> list[Place]:
-    """Return where a phrase (see :func:`~asr_daemon.history.search.match_query`) stands, newest first."""
-    rows = history.all("search", phrase=phrase, inbox=inbox, limit=limit)
+def places(history: History, terms: Sequence[str], inbox: str | None, *, limit: int) -> list[Place]:
+    """Return where terms (see :func:`~asr_daemon.history.search.match_terms`) stand, newest recordings first.
+
+    A recording holds all of them: its passages that hold all are returned, or the best one for each term.
+    """
+    rows = history.all("search", terms=json.dumps(terms), inbox=inbox, limit=limit)
     return [
         Place(
             row["recording"],

@@ -28,18 +28,18 @@ def match_phrase(query: str) -> str:
     return '"' + " ".join(index_body(query).replace('"', " ").split()) + '"'
 
 
-def match_query(query: str) -> str:
-    """Return the FTS5 expression of a search; "" where it holds no letter, digit or Chinese character.
+def match_terms(query: str) -> tuple[str, ...]:
+    """Return an FTS5 expression for each term of a search; none where it holds no letter, digit or character.
 
-    Words parted by blanks must all be in a segment, in any order; what stands in quotation marks is one
-    phrase. A number is found as it is written and as it is said.
+    Words parted by blanks must all be in a recording, in any order and any passages; what stands in quotation
+    marks is one phrase. A number is found as it is written and as it is said.
     """
     terms = [
         alternatives
         for match in _TERM.finditer(fold(query.translate(_QUOTES)))
         if (alternatives := _alternatives(match[1] if match[1] is not None else match[2]))
     ]
-    return " AND ".join(terms)
+    return tuple(dict.fromkeys(terms))
 
 
 def _alternatives(term: str) -> str:

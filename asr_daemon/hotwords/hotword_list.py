@@ -151,7 +151,7 @@ class _Reader:
             self.sources.append(Source(path, _digest(data)))
             self._take(real, data)
         except HotwordFileError as error:
-            raise HotwordFileError(path, error.reason) from None
+            raise HotwordFileError(path, error.reason, error.chinese) from None
 
     def state_of(self, path: Path) -> str:
         """Return what a file's :class:`Source` would say of it now."""
@@ -165,8 +165,12 @@ class _Reader:
         try:
             return trusted_path(path.absolute(), self._places.shares)
         except OSError as error:
-            reason = LINK if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
-            raise HotwordFileError(path, reason) from None
+            if error.errno == errno.ELOOP:
+                raise HotwordFileError(
+                    path, LINK, "它是链接，或者经过了别人可以改动的链接：请放词表文件本身"
+                ) from None
+            told = f"cannot be read: {error.strerror}"
+            raise HotwordFileError(path, told, f"文件无法读取（{error.strerror}）") from None
 
     def _data(self, real: Path) -> bytes:
         left = MAX_BYTES - self._bytes
@@ -174,7 +178,8 @@ class _Reader:
         self._bytes += len(data)
         self._lines += max(data.count(b"\n"), data.count(b"\r")) + 1
         if self._lines > MAX_LINES:
-            raise HotwordFileError(real, f"has more than {MAX_LINES} lines; is it really a list of words?")
+            told = f"has more than {MAX_LINES} lines; is it really a list of words?"
+            raise HotwordFileError(real, told, f"超过 {MAX_LINES} 行，真的是词表吗？")
         return data
 
     def _take(self, real: Path, data: bytes) -> None:
@@ -211,7 +216,7 @@ class _Reader:
         except RefusedError as error:
             return Problem(line.number, real, f"@include {include.target}: {error}.", error.chinese)
         except HotwordFileError as error:
-            chinese = "@include 引用的文件不存在或无法读取。"
+            chinese = f"@include 引用的文件读不了：{error.chinese}。"
             return Problem(line.number, real, f"@include {include.target}: the file {error.reason}.", chinese)
         return None
 

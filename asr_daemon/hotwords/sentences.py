@@ -9,6 +9,9 @@ from asr_daemon.hotwords.remark import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from asr_daemon.hotwords.source import HotwordFileError
 
 _DIGITS = re.compile(r"[0-9]+")
 _SPOKEN = str.maketrans("0123456789", "零一二三四五六七八九")
@@ -156,3 +159,28 @@ def _as_spoken(figures: str) -> str:
         tens, ones = list(figures.translate(_SPOKEN))
         return ("" if tens == "一" else tens) + "十" + ("" if ones == "零" else ones)
     return figures.translate(_SPOKEN)
+
+
+def unreadable(error: HotwordFileError) -> Remark:
+    """Say that the whole file cannot be read."""
+    return Remark(str(error), f"{error.path}：{error.chinese}。")
+
+
+def no_list(inbox: str) -> Remark:
+    """Say that an inbox has no list to check."""
+    return Remark(f"inbox {inbox!r} has no hotword file", f"收件夹 {inbox} 没有设置热词文件。")
+
+
+def no_words(file: Path) -> Remark:
+    """Say that there is nothing to try."""
+    return Remark(f"{file} holds no hotword", f"{file} 里没有任何热词。")
+
+
+def not_tried(problem: str) -> Remark:
+    """Say why a recording could not be transcribed."""
+    return Remark(problem, f"这个录音没能转写：{problem}")
+
+
+def no_model(error: Exception) -> Remark:
+    """Say that the model is missing, which the administrator has to get."""
+    return Remark(str(error), "服务器上还没有这个模型，请让管理员先下载。")

@@ -31,9 +31,10 @@ class HotwordFileError(OperatorError):
 
     exit_code = 2
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, chinese: str) -> None:
         self.path = path
         self.reason = reason
+        self.chinese = chinese  # the same, for the people who edit the list
         super().__init__(f"{path}: {reason}")
 
 
@@ -55,7 +56,7 @@ def read_stable(
             before, data, after = _read_once(path, most_bytes)
         except FileNotFoundError:
             if waited_for_content:
-                raise HotwordFileError(path, MISSING) from None
+                raise HotwordFileError(path, MISSING, "文件不存在") from None
             waited_for_content = True
             continue
         if before != after or len(data) != before.size_bytes:
@@ -64,7 +65,11 @@ def read_stable(
             waited_for_content = True
             continue
         return data
-    raise HotwordFileError(path, "is being written all the time; it could not be read in one piece")
+    raise HotwordFileError(
+        path,
+        "is being written all the time; it could not be read in one piece",
+        "文件一直有人在写，没能完整读出来；请保存好以后再试",
+    )
 
 
 class _Look:
@@ -88,21 +93,28 @@ def _read_once(path: Path, most_bytes: int) -> tuple[_Look, bytes, _Look]:
     except FileNotFoundError:
         raise  # it may be back in a moment
     except (OSError, ValueError) as error:
-        raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
+        raise HotwordFileError(
+            path, f"cannot be read: {_reason(error)}", f"文件无法读取（{_reason(error)}）"
+        ) from None
     try:
         first = os.fstat(descriptor)
         if not stat.S_ISREG(first.st_mode):
-            raise HotwordFileError(path, "is not an ordinary file")
+            raise HotwordFileError(path, "is not an ordinary file", "这不是普通文件")
         if first.st_size > most_bytes:
-            what = "is" if most_bytes == MAX_BYTES else "and what was read before are"
+            is_alone = most_bytes == MAX_BYTES
+            what = "is" if is_alone else "and what was read before are"
             raise HotwordFileError(
-                path, f"{what} larger than {MAX_BYTES >> 20} MB; is it really a list of words?"
+                path,
+                f"{what} larger than {MAX_BYTES >> 20} MB; is it really a list of words?",
+                f"{'文件' if is_alone else '词表连同引用的文件'}超过 {MAX_BYTES >> 20} MB，真的是词表吗？",
             )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(most_bytes + 1)
         return _Look(first), data, _Look(os.fstat(descriptor))
     except OSError as error:
-        raise HotwordFileError(path, f"cannot be read: {_reason(error)}") from None
+        raise HotwordFileError(
+            path, f"cannot be read: {_reason(error)}", f"文件无法读取（{_reason(error)}）"
+        ) from None
     finally:
         os.close(descriptor)
 

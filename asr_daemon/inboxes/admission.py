@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.errors import InternalError, TooLargeError
+from asr_daemon.files.formats import looks_like_sound
 from asr_daemon.history.recordings import COMMAND_LINE
-from asr_daemon.inboxes.candidate import Candidate, candidate_of, shown_name
-from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording
+from asr_daemon.history.states import RecordingState
+from asr_daemon.inboxes.candidate import Candidate, candidate_of
+from asr_daemon.inboxes.fingerprint import fingerprint, is_open_for_writing, open_recording, read_head
 from asr_daemon.inboxes.lane import Order, Progress, Read
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError
+    from asr_daemon.history.recordings import Recordings
     from asr_daemon.inboxes.handed import HandedFiles
     from asr_daemon.inboxes.lane import Lane
     from asr_daemon.queue.arrivals import Arrivals
@@ -72,6 +75,18 @@ def read_settled(
         return Read(candidate_of(path, os.fstat(descriptor)), sha256, profile)
 
 
+def is_recording(order: Order, section: InboxSection) -> bool:
+    """Return whether a file's first bytes show a recording; also where its writer has it open still."""
+    path = order.candidate.path
+    descriptor = open_recording(path, section.path)
+    try:
+        return looks_like_sound(read_head(descriptor)) or (
+            not order.is_urged and is_open_for_writing(descriptor)
+        )
+    finally:
+        os.close(descriptor)
+
+
 class Admission:
     """The door of the queue."""
 
@@ -82,12 +97,17 @@ class Admission:
         follower: Follower,
         on_queued: Callable[[], None],
         handed: HandedFiles,
+        recordings: Recordings,
+        shown: Callable[[str, Path], str],
     ) -> None:
+        """Take the parts behind it; ``shown(inbox, path)`` is what people call a file."""
         self._handed = handed
         self._arrivals = arrivals
         self._deliverer = deliverer
         self._follower = follower
         self._on_queued = on_queued
+        self._recordings = recordings
+        self._shown = shown
         self._complained: dict[Path, str] = {}
         self._strikes: dict[Path, tuple[tuple[int, ...], int]] = {}  # unexpected errors of a file as it is
 
@@ -95,6 +115,19 @@ class Admission:
         """Queue a file that was read."""
         self._queue(read.found, read.sha256, inbox, read.profile)
         self.forget(read.found.path)
+
+    def ignore(self, inbox: str, candidate: Candidate, *, is_told: bool) -> None:
+        """Pass over a file that is no recording; wait no more for one that lay there before.
+
+        Nothing is written beside it: nobody said that it was one. ``is_told``: at the log's usual level.
+        """
+        recording = self._recordings.current(candidate.path, inbox)
+        if recording is not None and recording.state is RecordingState.WAITING:
+            self._arrivals.let_go(recording)
+            self._on_queued()
+        say = log.info if is_told else log.debug
+        say("file_ignored", inbox=inbox, file=self._shown(inbox, candidate.path))
+        self.forget(candidate.path)
 
     def forget(self, path: Path) -> None:
         """Say anew whatever is wrong with that file."""
@@ -122,7 +155,7 @@ class Admission:
             "recording_queued",
             job=queued.job,
             inbox=inbox,
-            file=shown_name(found.path),
+            file=self._shown(inbox, found.path),
             sha256=sha256,
             size_bytes=found.size_bytes,
             known_content=not queued.is_new_work,
@@ -138,7 +171,7 @@ class Admission:
         if not self._is_news(candidate.path, error):
             return
         recording = self._arrivals.put_unreadable(inbox, candidate.look, error)
-        name = shown_name(candidate.path)
+        name = self._shown(inbox, candidate.path)
         log.warning("recording_not_readable", inbox=inbox, file=name, error=error.code, problem=str(error))
         self._deliverer.tell(recording, error)
 
@@ -150,7 +183,7 @@ class Admission:
         signature, strikes = self._strikes.get(candidate.path, (candidate.restless_signature, 0))
         strikes = strikes + 1 if signature == candidate.restless_signature else 1
         self._strikes[candidate.path] = (candidate.restless_signature, strikes)
-        name = shown_name(candidate.path)
+        name = self._shown(inbox, candidate.path)
         log.error("recording_not_taken_in", inbox=inbox, file=name, strikes=strikes, exc_info=error)
         internal = InternalError(f"an unexpected error before it was queued: {type(error).__name__}: {error}")
         try:
@@ -162,7 +195,7 @@ class Admission:
     def complain(self, inbox: str, candidate: Candidate, error: WorkError) -> None:
         """Say once that a file cannot be queued at present."""
         if self._is_news(candidate.path, error):
-            name = shown_name(candidate.path)
+            name = self._shown(inbox, candidate.path)
             log.warning("recording_not_queued", inbox=inbox, file=name, error=error.code, problem=str(error))
 
     def _is_news(self, path: Path, error: WorkError) -> bool:

@@ -1,4 +1,9 @@
-"""What is a recording: a regular file with the suffix of a sound or video format, as its folder shows it.
+"""What may be a recording: a regular file that its suffix tells, or that is to be looked into.
+
+A suffix of a sound or video format tells enough. What has another one, none, or one that other programs use
+as well (``.ts``, ``.dat``), is looked into once it is settled, when it is opened anyway; see
+:mod:`asr_daemon.inboxes.admission`. What this program writes itself, half-written files and what a NAS keeps
+for itself are neither.
 
 Symbolic links are not followed, whatever they point to; FIFOs, sockets and devices are no candidates. A hard
 link is a file like any other: whoever made it could read or write what it names (the kernel's
@@ -13,7 +18,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asr_daemon.files.formats import SUFFIXES
+from asr_daemon.files.formats import SHARED_SUFFIXES, SUFFIXES
+from asr_daemon.files.junk import JUNK_FILES
 from asr_daemon.history.recordings import Look
 
 if TYPE_CHECKING:
@@ -21,6 +27,24 @@ if TYPE_CHECKING:
 
 # Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
 TEMPORARY_PREFIXES = (".", "~$", "~syncthing~")
+_TELLING = SUFFIXES - SHARED_SUFFIXES
+_NEVER = frozenset(
+    (
+        *("txt", "srt", "vtt", "json", "md", "docx"),  # what is written beside recordings
+        *(
+            "part",
+            "partial",
+            "filepart",
+            "tmp",
+            "temp",
+            "crdownload",
+            "download",
+            "opdownload",
+            "!ut",
+            "aria2",
+        ),
+    )
+)
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1  # SQLite's integers
 
 
@@ -37,6 +61,11 @@ class Candidate:
     inode: int
     device: int
     ctime_ns: int = 0
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether only its content can tell if it is a recording."""
+        return not is_told_by_name(self.path.name)
 
     @property
     def look(self) -> Look:
@@ -68,9 +97,20 @@ def shown_name(path: Path) -> str:
 
 
 def is_candidate(name: str) -> bool:
-    """Return whether a file of that name is taken for a recording."""
+    """Return whether a file of that name may be a recording: told by its suffix, or to be looked into."""
+    if name.startswith(TEMPORARY_PREFIXES):
+        return False
     stem, _, suffix = name.rpartition(".")
-    return suffix.lower() in SUFFIXES and bool(stem) and not name.startswith(TEMPORARY_PREFIXES)
+    suffix = suffix.lower()
+    if stem and suffix in _TELLING:  # the most
+        return True
+    return not (stem and suffix in _NEVER) and name.lower() not in JUNK_FILES
+
+
+def is_told_by_name(name: str) -> bool:
+    """Return whether a candidate's suffix is that of a sound or video format and of nothing else."""
+    stem, _, suffix = name.rpartition(".")
+    return suffix.lower() in _TELLING and bool(stem)
 
 
 def look_at(path: Path) -> Candidate | None:
@@ -101,6 +141,12 @@ def mtime_of(found: os.stat_result) -> int:
     with what the history says asks here.
     """
     return max(_LEAST, min(found.st_mtime_ns, _MOST))
+
+
+def restless_signature_of(found: os.stat_result) -> tuple[int, ...]:
+    """Return the :attr:`Candidate.restless_signature` that a file's stat shows."""
+    inode, device = _signed(found.st_ino), _signed(found.st_dev)
+    return (found.st_size, mtime_of(found), inode, device, found.st_ctime_ns)
 
 
 def _signed(number: int) -> int:

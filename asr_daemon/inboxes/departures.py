@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.errors import InboxGoneError
+from asr_daemon.files.folders import remove
 from asr_daemon.history.outputs import FailureFile, failure_files, forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recording, Recordings
 from asr_daemon.history.states import RecordingState
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.clock import Clock
+    from asr_daemon.config import Config
     from asr_daemon.history import History
     from asr_daemon.inboxes.share import Shares
     from asr_daemon.queue.arrivals import Arrivals
@@ -39,8 +41,11 @@ class Departures:
         arrivals: Arrivals,
         shares: Shares,
         clock: Clock,
+        config: Callable[[], Config],
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take the parts that it asks; ``config`` returns the configuration of the moment."""
+        self._config = config
         self._history = history
         self._recordings = Recordings(history, clock)
         self._arrivals = arrivals
@@ -68,8 +73,8 @@ class Departures:
         for failure in failure_files(self._history, inbox):
             if not os.path.lexists(failure.recording_path):
                 was_there = os.path.lexists(failure.path)  # else it may have been moved with its recording
-                with contextlib.suppress(OSError):  # a folder that may not be written
-                    failure.path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a folder that may not be written, or is a link by now
+                    remove(failure.path, self._config().root_of(failure.path))
                 self._forget(failure, is_removed=was_there)
                 forget(failure.recording_path)
             elif not os.path.lexists(failure.path):
@@ -92,12 +97,22 @@ class Departures:
         """Wait no more for recordings of an inbox that is not configured; if it returns, they are found."""
         for recording in self._recordings.strangers(inboxes):
             self._arrivals.let_go(recording)
-            log.info("recording_given_up", inbox=recording.inbox, file=recording.name, job=recording.job)
+            log.info(
+                "recording_given_up",
+                inbox=recording.inbox,
+                file=self._config().shown_path(recording.inbox, recording.path),
+                job=recording.job,
+            )
         self._on_change()
 
     def _let_go(self, recording: Recording) -> None:
         self._arrivals.let_go(recording)
-        log.info("recording_gone", inbox=recording.inbox, file=recording.name, job=recording.job)
+        log.info(
+            "recording_gone",
+            inbox=recording.inbox,
+            file=self._config().shown_path(recording.inbox, recording.path),
+            job=recording.job,
+        )
         self._on_change()
 
     def _forget(self, failure: FailureFile, *, is_removed: bool) -> None:
@@ -112,4 +127,5 @@ class Departures:
         if failure.job is not None:
             self._arrivals.retry(failure.recording)
             self._on_change()
-        log.info("retry_asked", inbox=inbox, file=failure.recording_path.name, by="failure file deleted")
+        shown = self._config().shown_path(inbox, failure.recording_path)
+        log.info("retry_asked", inbox=inbox, file=shown, by="failure file deleted")

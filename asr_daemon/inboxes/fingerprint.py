@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import JobError, NotReadableError, ReadFailedError, RecordingGoneError
+from asr_daemon.files.formats import HEAD_BYTES
 from asr_daemon.files.syscalls import open_beneath
 
 if TYPE_CHECKING:
@@ -81,6 +82,17 @@ def is_open_for_writing(fd: int) -> bool:
     with contextlib.suppress(OSError):
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
+
+
+def read_head(fd: int) -> bytes:
+    """Return the first bytes of an open file, as many as tell what it is; its offset stays where it is.
+
+    Raises :class:`ReadFailedError`.
+    """
+    try:
+        return os.pread(fd, HEAD_BYTES, 0)
+    except OSError as error:
+        raise ReadFailedError(f"reading the file failed: {error.strerror}") from None
 
 
 def fingerprint(fd: int, cancelled: Callable[[], bool] = lambda: False) -> Fingerprint:

@@ -29,12 +29,13 @@ from asr_daemon.errors import (
 from asr_daemon.files.temporary import remove_stale_temporary
 from asr_daemon.files.writable import why_closed
 from asr_daemon.history.recordings import Recordings
-from asr_daemon.inboxes.admission import Admission, read_settled
-from asr_daemon.inboxes.candidate import Candidate, look_at, shown_name
+from asr_daemon.inboxes.admission import Admission
+from asr_daemon.inboxes.candidate import Candidate, look_at
 from asr_daemon.inboxes.departures import Departures
-from asr_daemon.inboxes.lane import Lane, Order, Read, begin_here, begin_in_a_thread
+from asr_daemon.inboxes.lane import NoRecording, Order
 from asr_daemon.inboxes.presence import check_presence
-from asr_daemon.inboxes.scan import is_inside, scan
+from asr_daemon.inboxes.reader import Reader
+from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan, shortened
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watched import WatchedInbox
 from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from asr_daemon.delivery.following import Follower
     from asr_daemon.history import History
     from asr_daemon.history.settings import Settings
-    from asr_daemon.inboxes.lane import Progress
+    from asr_daemon.inboxes.lane import Ended
     from asr_daemon.inboxes.share import Shares
     from asr_daemon.queue.arrivals import Arrivals
     from asr_daemon.queue.inbox_profiles import InboxProfiles
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 WITH_PROBLEM_S = 10.0
+TOLD_IGNORED = 20  # of an inbox's files that are no recordings, those by name in the log at its usual level
+PAUSE_S = 1.0  # after a round that failed
 IDLE_S = 15.0  # how long it rests at most: each round is a sign of life
 
 
@@ -88,26 +91,29 @@ class Intake:
         self._beat = beat
         self._recordings = Recordings(history, clock)
         self._settler = Settler(clock.monotonic_s, look_at)
-        self.departures = Departures(history, arrivals, shares, clock, on_queued)
-        self._admission = Admission(arrivals, deliverer, follower, on_queued, shares.handed)
-        self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
-        self._lanes: dict[str, Lane] = {}
-        self._begin_reading = begin_here  # until it runs
-        self._ended: thread_queue.SimpleQueue[tuple[str, Order, Read | Exception]] = (
-            thread_queue.SimpleQueue()
-        )
         self._wakes: thread_queue.SimpleQueue[tuple[str, Path | None]] = thread_queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._failure = ""  # of the last round
+        self._is_watching = False
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
+
+        self.departures = Departures(history, arrivals, shares, clock, lambda: self.config, on_queued)
+        self._admission = Admission(
+            arrivals, deliverer, follower, on_queued, shares.handed, self._recordings, self._shown
+        )
+        self._refused: dict[str, str] = {}  # inboxes that lie in other folders, links resolved, and why
+        self.reader = Reader(
+            lambda: self.config, shares, profiles, clock, self._stopping.is_set, lambda: self.wake("", None)
+        )
 
     # ------------------------------------------------------------------ life
 
     def watch(self) -> None:
-        """Begin to watch the inboxes of the configuration."""
+        """Begin to watch the inboxes of the configuration; where that fails, the next tick tries it again."""
+        self._is_watching = True
         if not self.config.inbox:
-            log.warning(
-                "no_inbox_configured", problem="nothing is watched: add [[inbox]] to the configuration"
-            )
+            told = "nothing is watched: add [[inbox]] to the configuration"
+            log.warning("no_inbox_configured", problem=told)
         self.departures.let_strangers_go([section.name for section in self.config.inbox])
         found = self.config.overlaps(self._shares.real_path)
         self._refused = {overlap.inbox: overlap.sentence for overlap in found if overlap.key == "path"}
@@ -127,9 +133,7 @@ class Intake:
     def _answers(self, watched: WatchedInbox) -> bool:
         folder = watched.section.path
         try:
-            self._shares.ask(
-                folder, functools.partial(os.path.lexists, folder)
-            )  # asked as itself: see Shares
+            self._shares.ask(folder, functools.partial(os.path.lexists, folder))  # as itself: see Shares
         except InboxGoneError as error:
             watched.complain(str(error))
             return False
@@ -144,20 +148,36 @@ class Intake:
 
     def run(self) -> None:
         """Take in recordings until :meth:`stop`; each inbox's are read in a thread of its own."""
-        self._begin_reading = begin_in_a_thread
+        self.reader.run_beside()
         while not self._must_stop():
             try:
                 self.step(self._settler.next_due_s())
-            except Exception:
-                log.exception("intake_failed")
+                self._failure = ""
+            except HistoryUnavailableError as error:
+                if self._is_news(error):
+                    log.warning("intake_failed", error=error.code, problem=str(error))
+            except Exception as error:
+                if self._is_news(error):
+                    log.exception("intake_failed")
+            if self._failure:
+                self._stopping.wait(PAUSE_S)
+
+    def _is_news(self, error: Exception) -> bool:
+        said = f"{type(error).__name__}: {error}"
+        is_news, self._failure = said != self._failure, said
+        return is_news
 
     def _must_stop(self) -> bool:
         """Whether to end; who asks makes a step."""
         self._beat()
         return self._stopping.is_set()
 
+    def _shown(self, inbox: str, path: Path) -> str:
+        return self.config.shown_path(inbox, path)
+
     def stop(self) -> None:
         """End the loop soon."""
+        self._is_watching = False
         self._stopping.set()
         self._wakes.put(("", None))
         self._stop_watching()
@@ -176,6 +196,10 @@ class Intake:
     def tick(self) -> None:
         """Wake for the rescans that are due, and look after the observers; the scheduler calls it."""
         now = self._clock.monotonic_s()
+        if self._is_watching and len(self.inboxes) < len(self.config.inbox):
+            with self._lock:
+                self._stop_watching()
+                self.watch()
         for name, watched in list(self.inboxes.items()):
             if watched.watch.state.mode == "stopped":
                 with self._lock:  # it may have been stopped for good this very moment
@@ -183,9 +207,8 @@ class Intake:
                         self._begin_watching(watched)
             elif self._answers(watched):
                 watched.watch.check()
-            rescan_s = self.config.daemon.rescan_s
-            if watched.problem:
-                rescan_s = min(rescan_s, WITH_PROBLEM_S)  # somebody is mending it
+            usual_s = self.config.daemon.rescan_s
+            rescan_s = min(usual_s, WITH_PROBLEM_S) if watched.problem else usual_s  # somebody mends it
             period_s = watched.watch.rescan_period_s(rescan_s, watched.scan_cpu_s)
             if watched.scanned_s is not None and now - watched.scanned_s >= period_s:
                 self.wake(name, None)
@@ -208,8 +231,9 @@ class Intake:
                 return
             watched = self._inbox_of(candidate.path)
             if watched is not None:
-                self._lane(watched.section.name).put(Order(candidate))
-        self._take_in_what_was_read()
+                self.reader.put(watched.section.name, Order(candidate))
+        for inbox, order, result in self.reader.ended():
+            self._hear(inbox, order, result)
 
     def _gather(self, timeout_s: float) -> set[tuple[str, Path | None]]:
         """Return everything that woke, at least one unless the time passed."""
@@ -224,7 +248,7 @@ class Intake:
     def _look(self, watched: WatchedInbox, path: Path) -> None:
         """Look at one path that an event named: a recording, or a folder that came with recordings in it."""
         section = watched.section
-        if not self._answers(watched):
+        if is_too_deep(path.parent) or not self._answers(watched):
             return
         if path.is_dir() and not path.is_symlink():
             self._scan(watched)
@@ -233,7 +257,7 @@ class Intake:
         if not is_inside(path, section.path, recursive=section.recursive):
             return
         found = look_at(path)
-        watched.seen.forget(path)  # it may have been away in between, its transcript with it
+        watched.forget(path)  # it may have been away in between, its transcript with it
         if found is not None:
             self._settler.observe(found, section.settle_s)
         else:
@@ -246,15 +270,15 @@ class Intake:
         began_s = time.thread_time()
         problems: list[str] = []
         is_whole = False
-        watched.seen.begin_scan()
+        watched.begin_scan()
         try:
             self._check_presence(watched)
             for found in scan(
                 section.path,
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),
-                on_problem=lambda path, error: problems.append(f"{path}: {error.strerror}"),
-                on_temporary=self._remove_temporary,
+                on_problem=lambda path, error: problems.append(f"{shortened(path)}: {error.strerror}"),
+                on_temporary=functools.partial(self._remove_temporary, section.name),
             ):
                 self._settler.observe(found, section.settle_s)
             self.departures.look(section.name, functools.partial(self._forget, watched))
@@ -266,7 +290,7 @@ class Intake:
         except (ShareUnavailableError, HistoryUnavailableError) as error:
             problems.append(str(error))
         finally:
-            watched.seen.end_scan(is_whole=is_whole)
+            watched.end_scan(is_whole=is_whole)
             watched.scanned_s = self._clock.monotonic_s()
             watched.scan_cpu_s = time.thread_time() - began_s
         if problems:
@@ -276,8 +300,7 @@ class Intake:
 
     def _is_known(self, watched: WatchedInbox, path: str, found: os.stat_result) -> bool:
         self._beat()
-        lane = self._lanes.get(watched.section.name)
-        return watched.seen.is_known(path, found) or (lane is not None and path in lane)
+        return watched.is_known(path, found) or self.reader.has(watched.section.name, path)
 
     def _check_presence(self, watched: WatchedInbox) -> None:
         folder = watched.section.path
@@ -286,68 +309,61 @@ class Intake:
             watched.presence = presence
             self._settings.remember_presence(folder, presence.to_json())
 
-    def _remove_temporary(self, path: Path) -> None:
-        root = next((s.path for s in self.config.inbox if s.path in path.parents), None)
-        if remove_stale_temporary(path, now_s=self._clock.now().timestamp(), root=root):
-            log.info("stale_temporary_removed", file=path.name)
+    def _remove_temporary(self, inbox: str, path: Path) -> None:
+        now_s = self._clock.now().timestamp()
+        if remove_stale_temporary(path, now_s=now_s, root=self.config.root_of(path)):
+            log.info("stale_temporary_removed", inbox=inbox, file=self._shown(inbox, path))
 
     # ------------------------------------------------------------------ hashed and queued
 
-    def _lane(self, inbox: str) -> Lane:
-        """Return where an inbox's files are read."""
+    def _hear(self, inbox: str, order: Order, result: Ended) -> None:
+        """Take in what was read; what an inbox had that is configured no more is nobody's."""
+        watched = self._inbox_of(order.candidate.path)
+        if watched is None or watched.section.name != inbox:
+            return
+        try:
+            self._take_in(watched, order, result)
+        except Exception as error:  # noqa: BLE001 (those behind it go on)
+            self._back_off(watched, order.candidate, error)
 
-        def read(order: Order, lane: Lane) -> Read:
-            section = self.config.require_inbox(inbox)
-            self._shares.require(section)
-            profile = self._profiles.profile(inbox)
-            return read_settled(order, section, profile, lane, lambda: self._is_given_up(inbox))
-
-        def on_end(order: Order, result: Read | Exception) -> None:
-            self._ended.put((inbox, order, result))
-            self._wakes.put(("", None))
-
-        if inbox not in self._lanes:
-            self._lanes[inbox] = Lane(read, on_end, self._begin_reading)
-        return self._lanes[inbox]
-
-    def _is_given_up(self, inbox: str) -> bool:
-        return self._stopping.is_set() or self.config.find_inbox(inbox) is None
-
-    def _take_in_what_was_read(self) -> None:
-        """Queue what was read; those of an inbox that is configured no more are nobody's."""
-        while not self._ended.empty():
-            inbox, order, result = self._ended.get()
-            self._lane(inbox).release(order)
-            watched = self._inbox_of(order.candidate.path)
-            if watched is None or watched.section.name != inbox:
-                continue
-            try:
-                self._take_in(watched, order, result)
-            except Exception as error:  # noqa: BLE001 (those behind it go on)
-                self._back_off(watched, order.candidate, error)
-
-    def _take_in(self, watched: WatchedInbox, order: Order, result: Read | Exception) -> None:
+    def _take_in(self, watched: WatchedInbox, order: Order, result: Ended) -> None:
         """Queue a recording that was read; whatever prevents that now, a later scan finds it again."""
         section, candidate = watched.section, order.candidate
         try:
             if isinstance(result, Exception):
                 raise result
+            if isinstance(result, NoRecording):
+                self._ignore(watched, result.found)
+                return
             if not result.sha256:
                 if not self._settler.defer(result.found, section.settle_s):
-                    self._lane(section.name).put(Order(candidate, is_urged=True))
+                    self.reader.put(section.name, Order(candidate, is_urged=True))
                 return
             self._admission.admit(result, section.name)
         except (NotReadableError, ReadFailedError, TooLargeError) as error:
-            self._admission.tell_unreadable(section.name, candidate, error)
+            if candidate.needs_look and isinstance(error, NotReadableError):
+                self._ignore(watched, candidate)
+            else:
+                self._admission.tell_unreadable(section.name, candidate, error)
         except RecordingGoneError as error:
             log.debug(
-                "recording_changed", inbox=section.name, file=shown_name(candidate.path), problem=str(error)
+                "recording_changed",
+                inbox=section.name,
+                file=self._shown(section.name, candidate.path),
+                problem=str(error),
             )
         except WorkError as error:
             self._admission.complain(section.name, candidate, error)
             self._settler.observe(candidate, max(section.settle_s, WHEN_CLEARED_S))  # sooner than by a scan
         else:
+            watched.forget(result.found.path)
             watched.seen.add(result.found)
+
+    def _ignore(self, watched: WatchedInbox, found: Candidate) -> None:
+        is_told = len(watched.ignored) < TOLD_IGNORED
+        self._admission.ignore(watched.section.name, found, is_told=is_told)
+        watched.forget(found.path)
+        watched.ignored.add(found)
 
     def _back_off(self, watched: WatchedInbox, candidate: Candidate, error: Exception) -> None:
         """Leave a file alone, longer each time, whose taking in went wrong as nobody expected."""
@@ -365,7 +381,7 @@ class Intake:
 
     def _forget(self, watched: WatchedInbox, path: Path) -> None:
         """Take what lies at that path for a new file: it is gone, or somebody asks for another try."""
-        watched.seen.forget(path)
+        watched.forget(path)
         self._settler.forget(path)
         self._admission.forget(path)
         if os.path.lexists(path):
@@ -374,16 +390,11 @@ class Intake:
     def forget(self, inbox: str, path: Path) -> None:
         """Look at that path anew: what lay there is gone. From any thread."""
         if watched := self.inboxes.get(inbox):
-            watched.seen.forget(path)
+            watched.forget(path)
 
     def settling(self, folder: Path) -> int:
         """Return how many recordings below that folder wait for quiet."""
         return len(self._settler.paths_below(folder))
-
-    def reading(self, inbox: str) -> Progress | None:
-        """Return how far the recording is that is being read in an inbox; None while there is none."""
-        lane = self._lanes.get(inbox)
-        return None if lane is None else lane.progress
 
     def _inbox_of(self, path: Path) -> WatchedInbox | None:
         return next((w for w in list(self.inboxes.values()) if w.section.path in path.parents), None)

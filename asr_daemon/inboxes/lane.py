@@ -1,7 +1,8 @@
 """One inbox's reading: what has settled there is hashed one file after the other, beside the other inboxes.
 
 Enters: candidates. Leaves: for each a :class:`Read`, or why there is none, told to whoever waits. A large
-file, a slow disk or a share that hangs in the middle of it holds up its own inbox and no other.
+file, a slow disk or a share that hangs in the middle of it holds up its own inbox and no other. Files that
+their names do not tell are looked into when nothing else waits: most are no recordings.
 """
 
 from __future__ import annotations
@@ -42,6 +43,16 @@ class Read:
     profile: Profile
 
 
+@dataclass(frozen=True, slots=True)
+class NoRecording:
+    """A file that its name does not tell, whose first bytes show no recording."""
+
+    found: Candidate
+
+
+Ended = Read | NoRecording | Exception  # how the reading of a file ended
+
+
 class Progress:
     """How far the reading of one open file is; says when to give it up."""
 
@@ -73,8 +84,8 @@ class Lane:
 
     def __init__(
         self,
-        read: Callable[[Order, Lane], Read],
-        on_end: Callable[[Order, Read | Exception], None],
+        read: Callable[[Order, Lane], Read | NoRecording],
+        on_end: Callable[[Order, Ended], None],
         begin: Callable[[Callable[[], None]], None],
     ) -> None:
         """``read`` does the work, ``on_end`` is told how it ended; ``begin`` runs a loop, in a thread say."""
@@ -83,6 +94,7 @@ class Lane:
         self._on_end = on_end
         self._begin = begin
         self._orders: deque[Order] = deque()
+        self._unsure: deque[Order] = deque()  # those that their names do not tell
         self._paths: set[str] = set()  # of those that wait, in hand, or ended and not yet released
         self._lock = threading.Lock()
         self._is_running = False
@@ -97,7 +109,7 @@ class Lane:
             if path in self._paths:
                 return
             self._paths.add(path)
-            self._orders.append(order)
+            (self._unsure if order.candidate.needs_look else self._orders).append(order)
             if self._is_running:
                 return
             self._is_running = True
@@ -115,12 +127,13 @@ class Lane:
     def _run(self) -> None:
         while True:
             with self._lock:
-                if not self._orders:
+                orders = self._orders or self._unsure
+                if not orders:
                     self._is_running = False
                     return
-                order = self._orders.popleft()
+                order = orders.popleft()
             try:
-                result: Read | Exception = self._read(order, self)
+                result: Ended = self._read(order, self)
             except Exception as error:  # noqa: BLE001 (told to whoever waits)
                 result = error
             self.progress = None

@@ -10,8 +10,9 @@ import logging
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import structlog
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -24,6 +25,7 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
+from watchdog.observers import inotify
 from watchdog.observers.inotify import InotifyObserver
 
 from asr_daemon.inboxes.candidate import is_candidate
@@ -33,6 +35,8 @@ from asr_daemon.transcripts.names import FAILURE_SUFFIX
 if TYPE_CHECKING:
     from asr_daemon.inboxes.watch import InboxWatch
 
+log = structlog.get_logger()
+
 # A folder that appears while its parent is walked is registered twice: harmless, and not worth a warning.
 warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
 
@@ -40,6 +44,21 @@ _EVENTS: list[type[FileSystemEvent]] = [  # not opening and reading: that is mos
     *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent),
     *(DirCreatedEvent, DirMovedEvent, DirDeletedEvent),
 ]
+
+
+def _forget_watch(self: Any, wd: int) -> None:
+    """Forget a watch in the books of watchdog's group, whether or not they fit each other."""
+    books = self._active_callbacks_by_path
+    path = self._active_callbacks_by_watch.pop(wd, None)
+    if books.get(path) == wd:
+        del books[path]
+
+
+# watchdog 7.1 raises KeyError where folders change places faster than it reads of it: its books of paths and
+# of watches differ, its thread ends, and the observer cannot even be stopped: threads and descriptors stay.
+_FORGET = "_remove_watch_internally"
+if hasattr(getattr(inotify, "InotifyWatchGroup", None), _FORGET):
+    setattr(inotify.InotifyWatchGroup, _FORGET, _forget_watch)
 
 
 class Observer(Protocol):
@@ -64,6 +83,8 @@ class InotifyObservation:
     def __init__(self, watch: InboxWatch) -> None:
         self._watch = watch
         self._observer = InotifyObserver()
+        self._is_damaged = False
+        self._guard_reader()
         self._overflow = _LossHandler(watch)
         logging.getLogger("watchdog").addHandler(self._overflow)
 
@@ -76,10 +97,32 @@ class InotifyObservation:
         )
         self._observer.start()
 
+    def _guard_reader(self) -> None:
+        """Let no single event end the thread that reads all of them (watchdog 7; it has one an observer)."""
+        reader = getattr(self._observer, "_inotify_fd", None)
+        if reader is None:
+            return
+        handle = reader.handle_event
+
+        def handle_or_tell(event: object) -> None:
+            try:
+                handle(event)
+            except Exception as error:  # noqa: BLE001 (whatever it is: look at everything, and observe anew)
+                log.warning("watch_event_lost", inbox=self._watch.name, problem=repr(error))
+                self._is_damaged = True
+                self._watch.wake(None)
+
+        reader.handle_event = handle_or_tell
+
     def stop(self) -> None:
-        """Ask it to end."""
+        """Ask it to end; its descriptors are closed whatever goes wrong."""
         logging.getLogger("watchdog").removeHandler(self._overflow)
-        self._observer.stop()
+        reader = getattr(self._observer, "_inotify_fd", None)
+        try:
+            self._observer.stop()
+        finally:
+            if reader is not None:
+                reader.stop()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end."""
@@ -87,10 +130,10 @@ class InotifyObservation:
             self._observer.join(timeout)
 
     def is_alive(self) -> bool:
-        """Return whether all of its threads live: dispatcher, emitters, inotify's reader (watchdog 7)."""
+        """Return whether no event was lost and all threads live: dispatcher, emitters, inotify's reader."""
         reader = getattr(self._observer, "_inotify_fd", self._observer)
         threads = (self._observer, reader, *self._observer.emitters)
-        return all(thread.is_alive() for thread in threads)
+        return not self._is_damaged and all(thread.is_alive() for thread in threads)
 
 
 class _Handler(FileSystemEventHandler):

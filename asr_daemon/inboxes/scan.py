@@ -7,6 +7,7 @@ passed over.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -22,7 +23,15 @@ from asr_daemon.inboxes.presence import gone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Of a folder's path: beyond, what lies in it, or is written there, may have a path that the kernel refuses.
+MOST_PATH_BYTES = 4095 - 256
+MOST_SHOWN_CHARS = 200  # of a path in a sentence
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def is_too_deep(folder: str | Path) -> bool:
+    """Return whether a folder's path is too long for what may lie in it."""
+    return len(os.fsencode(folder)) > MOST_PATH_BYTES
 
 
 def is_inside(path: Path, folder: Path, *, recursive: bool) -> bool:
@@ -30,6 +39,8 @@ def is_inside(path: Path, folder: Path, *, recursive: bool) -> bool:
     try:
         parents = path.relative_to(folder).parts[:-1]
     except ValueError:
+        return False
+    if is_too_deep(path.parent):
         return False
     return (recursive or not parents) and not any(is_junk_folder(part) for part in parents)
 
@@ -59,6 +70,9 @@ def scan(
         while pending:
             relative = pending.pop()
             prefix = f"{folder}/{relative}/" if relative else f"{folder}/"
+            if is_too_deep(prefix):
+                look.on_problem(folder / relative, OSError(errno.ENAMETOOLONG, "the folder lies too deep"))
+                continue
             try:
                 found, sub_folders = look.into(root_fd, relative or ".", prefix)
             except OSError as error:
@@ -98,14 +112,13 @@ class _Look:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     name = entry.name
-                    if is_candidate(name):
-                        if entry.is_file(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
+                        if is_candidate(name):
                             self._consider(entry, prefix, found)
-                    elif entry.is_dir(follow_symlinks=False):
-                        if not is_junk_folder(name):
-                            folders.append(name)
-                    elif name[0] == "." and is_stale_temporary(name):
-                        self.on_temporary(Path(prefix + name))
+                        elif name[0] == "." and is_stale_temporary(name):
+                            self.on_temporary(Path(prefix + name))
+                    elif entry.is_dir(follow_symlinks=False) and not is_junk_folder(name):
+                        folders.append(name)
         finally:
             os.close(fd)
         return found, folders
@@ -121,3 +134,9 @@ class _Look:
             return
         if (self.is_known is None or not self.is_known(path, seen)) and stat.S_ISREG(seen.st_mode):
             found.append(candidate_of(Path(path), seen))
+
+
+def shortened(path: Path) -> str:
+    """Return a path as a sentence can bear it: those in a share may be pages long."""
+    text = str(path)
+    return text if len(text) <= MOST_SHOWN_CHARS else f"{text[: MOST_SHOWN_CHARS - 40]}…{text[-39:]}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.inboxes.candidate import mtime_of
+from asr_daemon.inboxes.candidate import mtime_of, restless_signature_of
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SeenFiles:
-    """The files of one inbox that need no further look while they stay as they are."""
+    """The recordings of one inbox that need no further look while they stay as they are."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
@@ -33,7 +33,7 @@ class SeenFiles:
 
     def add(self, candidate: Candidate) -> None:
         """Pass over that candidate from now on, until its size or mtime changes."""
-        self._known[hash(str(candidate.path))] = hash(candidate.signature)
+        self._known[hash(str(candidate.path))] = hash(self._signature(candidate))
 
     def add_look(self, path: str, size_bytes: int, mtime_ns: int) -> None:
         """Pass over the file of that path while it looks like that."""
@@ -54,7 +54,15 @@ class SeenFiles:
             self._met[number] = self._known.pop(number)
         elif signature is None and self._met is not None:
             signature = self._met.get(number)
-        return signature == hash((found.st_size, mtime_of(found)))
+        return signature is not None and signature == hash(self._signature_of(found))
+
+    @staticmethod
+    def _signature(candidate: Candidate) -> tuple[int, ...]:
+        return candidate.signature
+
+    @staticmethod
+    def _signature_of(found: os.stat_result) -> tuple[int, ...]:
+        return (found.st_size, mtime_of(found))
 
     def begin_scan(self) -> None:
         """Begin to take note of what a whole scan meets."""
@@ -67,3 +75,18 @@ class SeenFiles:
             self._known = met
         else:
             self._known.update(met)
+
+
+class IgnoredFiles(SeenFiles):
+    """The files of one inbox that were looked into and are no recordings; ``len()`` counts them.
+
+    Nothing was read of them but the beginning, so whatever may have changed them counts, their rights, too.
+    """
+
+    @staticmethod
+    def _signature(candidate: Candidate) -> tuple[int, ...]:
+        return candidate.restless_signature
+
+    @staticmethod
+    def _signature_of(found: os.stat_result) -> tuple[int, ...]:
+        return restless_signature_of(found)

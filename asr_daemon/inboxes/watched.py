@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.inboxes.presence import InboxPresence
-from asr_daemon.inboxes.seen import SeenFiles
+from asr_daemon.inboxes.seen import IgnoredFiles, SeenFiles
 from asr_daemon.inboxes.watch import InboxWatch
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
     from pathlib import Path
 
@@ -31,6 +32,7 @@ class WatchedInbox:
     watch: InboxWatch
     presence: InboxPresence | None  # how it was there when it was last seen; None: never
     seen: SeenFiles = field(default_factory=SeenFiles)
+    ignored: IgnoredFiles = field(default_factory=IgnoredFiles)
     problem: str = ""
     scanned_s: float | None = None  # when the last scan ended
     scan_cpu_s: float = 0.0  # what it cost
@@ -62,6 +64,25 @@ class WatchedInbox:
         for path, size_bytes, mtime_ns in recordings.known_looks(section.name):
             watched.seen.add_look(path, size_bytes, mtime_ns)
         return watched
+
+    def is_known(self, path: str, found: os.stat_result) -> bool:
+        """Return whether a scan may pass over that file."""
+        return self.seen.is_known(path, found) or self.ignored.is_known(path, found)
+
+    def forget(self, path: Path) -> None:
+        """Look at whatever lies at that path."""
+        self.seen.forget(path)
+        self.ignored.forget(path)
+
+    def begin_scan(self) -> None:
+        """Begin to take note of what a whole scan meets."""
+        self.seen.begin_scan()
+        self.ignored.begin_scan()
+
+    def end_scan(self, *, is_whole: bool) -> None:
+        """Forget what the scan did not meet, unless it could not look everywhere."""
+        self.seen.end_scan(is_whole=is_whole)
+        self.ignored.end_scan(is_whole=is_whole)
 
     def complain(self, problem: str) -> None:
         """Say what is wrong with it, once."""

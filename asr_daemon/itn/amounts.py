@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from asr_daemon.itn import renderers as render
-from asr_daemon.itn.characters import NOT_N, NUMERALS, D, N
+from asr_daemon.itn.characters import MASK, NOT_N, NUMERALS, D, N
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
-from asr_daemon.itn.numerals import cardinal
+from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 from asr_daemon.itn.words import starts_word
 
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
-_NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维])"
+_NOT_COUNTED = f"(?!{CLASSIFIER}|{MEASURE}|[等折成维块元毛角])"
 _TAIL = f"(?:[二三四五六七八九]{NOT_N}{_NOT_COUNTED}|一{NOT_N}{_ENDS})"  # the unspoken last unit: 三块五
 _MONEY = re.compile(
     f"(?P<yuan>{render.NUMBER})[块元圆]"
@@ -22,7 +22,7 @@ _MONEY = re.compile(
 )
 _JIAO = re.compile(f"(?P<jiao>{N})[毛角](?P<fen>{D}){NOT_N}(?:分(?!钟|之))?(?!{CLASSIFIER})")
 _COINS = re.compile(
-    "(?P<coins>[一二两四五六七八九])毛(?![病巾衣孩发利孔笔重豆坯线绒皮茸遂泽])|"
+    "(?P<coins>[一二两三四五六七八九])毛(?![病巾衣孩发利孔笔重豆坯线绒皮茸遂泽])|"
     "(?P<counted>[一二两三四五六七八九])(?=[毛角分]钱)"
 )
 _YUAN = re.compile(f"(?P<yuan>{D}|两)块(?!钱)")
@@ -37,7 +37,7 @@ _PIECES_AFTER = re.compile(
     "披萨|三明治|奶酪|点心|月饼|寿司|墙|展|云|阴影|伤|淤|补丁|儿|去|走|来|吃|玩|聊|做|干|住|过))"
 )
 _YUAN_AFTER = re.compile(
-    "块(?:$|[，。！？；、,.!?;\\s]|[的了吧吗呢啊嘛呀哦左右上下以多来钱每都就也还不没够起到至封和跟或买卖给比涨降打包搞拿是但可要已能交付花算出起押运随优满减返]|"
+    "块(?:$|[，。！？；、,.!?;\\s]|[的了吧吗呢啊嘛呀哦左右上下以多来钱每都就也还不没够起到至封和跟或买卖给比涨降打包搞拿是但可要已能交付花算出起押运随优满减返加含管配送抵]|"
     f"[{NUMERALS}0-9]|半|/|一)"
 )
 _YUAN_BEFORE = re.compile(
@@ -56,8 +56,16 @@ _ONE_LIANG_OF = re.compile("[酒白肉茶牛黄银]")
 _WEIGHED = re.compile("斤$")
 _THOUSANDS = re.compile("[一二两三四五六七八九]千(?:瓦|克(?!拉)|卡(?!路里)|赫|帕|伏|焦)")
 _UNIT = re.compile(f"(?P<number>{render.NUMBER})(?P<unit>{MEASURE})")
+_AMOUNT_THEN = re.compile(  # behind 一年: 收入也就二三十万
+    f"[^{NUMERALS}，。、！？,.到至的前后内]{{0,6}}?(?P<few>好?几|数|上)?(?P<run>{N})(?![点几])(?:[到至](?P<last>{N}))?"
+)
 _DURATION = re.compile(
     f"(?P<minute>{N})分(?:钟)?(?P<second>{N})秒(?:(?P<tenth>{D}){NOT_N}(?!几|{CLASSIFIER}|{MEASURE}))?(?![杀懂变])"
+)
+_PACE = re.compile(f"(?P<minute>{N})分(?P<second>{N})(?![{NUMERALS}点秒])(?!{CLASSIFIER}|{MEASURE})")
+_PACE_ENDS = re.compile("(?:[，。！？；、,.!?;]|$)")
+_PACE_BEFORE = re.compile(
+    "(?:配速|用时|耗时|成绩|跑了|跑出|跑进|游了|游出|时长|计时|还剩|公里|[米圈跑游骑走])[是在到为]?了?$"
 )
 _DEGREES = re.compile(f"(?P<number>{D}|两)度(?!假|过|量|数|日)")
 _DEGREES_BEFORE = re.compile(
@@ -153,6 +161,18 @@ def duration(seen: Seen, start: int, _end: int) -> Reading | None:
     return written(match.span(), "unit", "minutes_and_seconds", *edits)
 
 
+def pace(seen: Seen, start: int, _end: int) -> Reading | None:
+    """Read a runner's time without its 秒, 配速五分三十."""
+    match = _PACE.match(seen.masked, start)
+    if not match:
+        return None
+    ends = "十" in match["second"] and _PACE_ENDS.match(seen.text, match.end())  # 利息一分五 has no minutes
+    if not ends and not seen.ends(_PACE_BEFORE, start):
+        return None
+    edits = group(match, "minute", render.integer), group(match, "second", render.minute)
+    return written(match.span(), "unit", "minutes_and_seconds", *edits)
+
+
 def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 两 as the weight of 50 g: 五斤三两, 二两酒."""
     match = (_LIANG_AFTER_JIN if seen.ends(_WEIGHED, start) else _LIANG).match(seen.masked, start)
@@ -164,6 +184,19 @@ def liang(seen: Seen, start: int, _end: int) -> Reading | None:
     return written(match.span(), "unit", "liang", group(match, "number", render.label))
 
 
+def then_stays(seen: Seen, place: int) -> bool:
+    """Return whether the amount of 一年收入二三十万 and 一年产量六到七百吨 stays, and the phrase with it."""
+    match = _AMOUNT_THEN.match(seen.text, place)
+    if not match:
+        return False
+    run = match["run"]
+    open_range = match["last"] and match["last"][-1] in "百千万亿" and len(run) == 1
+    about = (
+        cardinal(run) is None and not is_digit_string(run) and MASK not in seen.masked[place : match.end()]
+    )
+    return bool(open_range or about or match["few"])
+
+
 def unit(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read a number with a physical unit, a currency, 年, 岁, 小时, 号线 and the like; 八千瓦 is open."""
     if _THOUSANDS.match(seen.masked, start):
@@ -171,4 +204,6 @@ def unit(seen: Seen, start: int, _end: int) -> Reading | None:
     match = _UNIT.match(seen.masked, start)
     if not match or cardinal(match["number"]) is None:
         return None
+    if match["number"] == "一" and then_stays(seen, match.end()):
+        return stays(start, match.end(), "whole_stays")
     return written(match.span(), "unit", "number_and_unit", group(match, "number", render.number))

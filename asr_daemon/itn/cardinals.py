@@ -14,10 +14,12 @@ from asr_daemon.itn.reading import Edit, Reading, Rule, Seen, stays, written
 
 _NUMBER = re.compile(render.NUMBER + NOT_N)
 _MINUS_COUNTS = re.compile("[场局球楼层号责重荷载担债盈伤]|于|有")
-_ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N}){NOT_N}")
+_ORDINAL_RANGE = re.compile(f"(?P<first>{N})(?P<join>到|至)第?(?P<last>{N}){NOT_N}")
 _UNTIL = re.compile(f"(?:到|至)(?P<last>{N}){NOT_N}(?!{CLASSIFIER}|点)")
 _SHARED = re.compile(f"(?P<first>{N})(?:到|至|~|—)(?P<last>{N}){NOT_N}")
-_RANKED = re.compile("(?P<digit>[两二三四五六七八九])(?:[百千]万?|[百千万]亿)")
+_RANKED = re.compile(
+    "(?P<digit>[两二三四五六七八九])(?:[百千]万?|[百千万]亿|[百千][一二三四五六七八九][百十]?|万[一二三四五六七八九]千?)"
+)
 _TENS = re.compile("[二三四五六七八][到至][三四五六七八九]十")
 _IN_ORDER = re.compile("[号日岁级层楼页章题月]|周岁")
 _JOINED = re.compile("到|至|—|-|~")

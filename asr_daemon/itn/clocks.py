@@ -27,21 +27,26 @@ _HOUR_THEN_COUNT = re.compile(
 )
 _EVENT_BEFORE = re.compile(
     "(?:高铁|动车|火车|列车|车次|航班|飞机|班车|大巴|闹钟|会议|例会|早会|晨会|晚会|电影|演出|比赛|球赛|考试|"
-    "[约定改]在|[约定]好|[改推提约定挪][到至]|推迟到|提前到|准时|截止|打卡|时间是?|午休|早班|晚班|首班|末班)$"
+    "早读|晚读|早操|早课|晚课|早自习|晚自习|首班车|末班车|早班车|晚班车|头班车|早市|夜市|早间|开机|集合|签到|打卡|"
+    "[约定改]在|[约定]好|[改推提约定挪][到至]|推迟到|提前到|准时|截止|时间是?|午休|早班|晚班|首班|末班|头班)"
+    "(?:时间)?(?:就|都|才|也|还)?(?:定在|定的|约在|改成|是|在|为|于)?$"
 )
 _VALUE_BEFORE = re.compile(
     "(?:[这那增]|[涨跌降升减率价分数值重高宽长深占达超差额](?:[到至了为是在过]|到了)?)$"
 )
 _EVENT_AFTER = re.compile(
-    "集合|集中|开(?![方根尔元])|签|报到|报道|打卡|上班|下班|上课|下课|上车|下车|上机|出发|出门|发车|起飞|降落|落地|抵达|到(?!"
+    "(?:吉时|正式|统一|全员|大家|全体|我们)?(?:集合|集中|开(?![方根尔元])|签|报到|报道|打卡|上班|下班|上课|下课|上车|下车|上机|出发|出门|发车|起飞|降落|落地|抵达|到(?!"
     f"[{NUMERALS}底处了头手])|进站|出站|进场|入场|登机|起床|睡|吃饭|碰|会合|汇合|见|准时|关门|关店|接[我你他她人]|送[我你他她人]|结束|"
-    "之前|以前|的(?:车|火车|高铁|动车|飞机|航班|电影|课|会|闹钟|班车|船|场|票)|这趟|那趟|那班|走(?!势)|过来|来接|叫我|叫醒|闹钟"
+    "打的?卡|剪彩|发的?车|开的?车|首班|末班|头班|检票|停检|开检|停止|放学|放行|到校|到岗|到位|到站|到家|换班|交班|交接|换岗|查房|点名|熄灯|闭馆|闭园|收摊|收工|"
+    "收盘|开盘|打烊|出摊|动身|启程|停机|首播|播出|直播|发布|更新|生效|截止|接班|接站|接机|接亲|吃|叫|醒|"
+    "[在从于到][^，。]{1,6}(?:集合|出发|见面|碰头|碰面|开会|上车|会合|汇合|登机|起飞|签到|开始)|之前|以前|的(?:车|地铁|公交|大巴|轮渡|客车|班机|早班|末班|那[趟班场节]|火车|高铁|动车|飞机|航班|电影|课|会|闹钟|班车|船|场|票)|这趟|那趟|那班|走(?!势)|过来|来接|叫我|叫醒|闹钟)"
 )
 _HOUR = re.compile(f"(?P<hour>{N})时(?![间候期代光常而段尚髦差空速效长刻])")
 _DAYTIME_BEFORE = re.compile(f"{DAYTIME}的?$")
 _MIDNIGHT_AFTER = re.compile(
-    "点(?:准时|开抢|开售|开卖|开始|上线|发布|更新|生效|截止|起(?![点义])|到|过后|抢购|[之以][前后]|左右|前|后|一过)"
+    "点(?:准时|开抢|开售|开卖|开始|上线|发布|更新|生效|截止|起(?![点义])|到|过后|抢|秒杀|付款|跨年|放票|开票|停[机电水服]|断[电网]|下单|整|见|的?钟声|一到|交班|换班|睡|下班|上班|发车|起飞|出发|关[门机停]|[之以][前后]|左右|前|后|一过)"
 )
+_MIDNIGHT_HOUR = re.compile("[零〇]时(?:起|至|到|整|前|后|许|开始|[，。]|$)")
 _AT_LAST = re.compile("最[早晚]$")
 _EARLY_OR_LATE = re.compile("[早晚快]$")  # 早八点, 快九点; but 晚两点 is by two
 _LAST_HOUR = 24
@@ -53,7 +58,12 @@ _POINTS_AFTER = re.compile(f"点{POINTS_AFTER}")
 _TIME_AFTER = re.compile(f"点(?:{TIME_AFTER})")
 _RANGE_AFTER = re.compile(f"点(?:半|钟|整)?(?:到|至|—|-|~){N}点")
 _COUNTED_AFTER = re.compile(f"{CLASSIFIER}|{MEASURE}|[块元倍度]")
-_ONE_AFTER = re.compile("点(?:左右|之前|以前|之后|以后|前后|多(?![了一])|前(?![面途端台景期]))")
+_UNTIL_ONE = re.compile("(?:等|忙|睡|玩|聊|拖|改|推|排|熬|干|开|学|闹|吵|谈|喝|打|站|坐|守)到了?$")
+_ONE_AFTER = re.compile(
+    "点(?:开会|集合|出发|上课|上班|下课|下班|开始(?!怀|就不|不)|发车|起飞|开车|碰头|见面|开庭|签到|报到|准时|左右|之前|以前|之后|以后|前后|多(?![了一])|前(?![面途端台景期]))"
+)
+_AGREED = re.compile("(?:说|约|讲|定|谈|订)(?:好|定)了?的?是?$")
+_SAID = re.compile("[说讲]$")
 _ONE = ("一", "零", "〇")
 
 
@@ -65,6 +75,10 @@ def _daytime(seen: Seen, start: int) -> bool:
 def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
     """Return whether a bare single digit before 点 is an hour, not a count of points or 一点, a little."""
     counts = seen.ends(_POINTS_BEFORE, start)
+    if seen.ends(_AGREED, start) and hour not in _ONE:
+        return True
+    if seen.ends(_SAID, start) and hour not in _ONE and seen.follows(_EVENT_AFTER, end + 1):
+        return True  # 导游说八点叫醒
     if (
         _daytime(seen, start)
         or (hour not in _ONE and seen.ends(_HOUR_BEFORE, start))
@@ -72,6 +86,7 @@ def _is_time(seen: Seen, start: int, end: int, hour: str) -> bool:
         or (hour in ("零", "〇") and _MIDNIGHT_AFTER.match(seen.text, end))
         or seen.ends(_AT_LAST, start)
         or (hour not in _ONE and hour != "两" and seen.ends(_EARLY_OR_LATE, start))
+        or (hour == "一" and seen.ends(_UNTIL_ONE, start) and not seen.text.startswith("点点", end))
         or (hour == "一" and _ONE_AFTER.match(seen.text, end) and not counts)
     ):
         return True
@@ -184,6 +199,7 @@ def o_clock(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 时 as an hour after a daytime, or where the hour has two figures."""
     match = _HOUR.match(seen.masked, start)
     number = cardinal(match["hour"]) if match else None
-    if not match or number is None or not (number.several or _daytime(seen, start)):
+    midnight = number is not None and number.value == 0 and _MIDNIGHT_HOUR.match(seen.text, start)
+    if not match or number is None or not (number.several or _daytime(seen, start) or midnight):
         return None
     return written(match.span(), "clock", "hour", group(match, "hour", render.hour))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 
-from asr_daemon.itn.characters import DIGIT_VALUES, NUMERALS
+from asr_daemon.itn.characters import DIGIT_VALUES, NUMERALS, D
 from asr_daemon.itn.numerals import cardinal, digit_string, is_digit_string
 from asr_daemon.itn.reading import Edit, Reading, Seen, stays, written
+from asr_daemon.itn.words import begins_word
 
 _YEAR_CHARS = 4
 _HOW_MANY = {"两": 2, "三": 3, "四": 4, "五": 5}
 _YEARS = re.compile("(?:19|20)[0-9][0-9]")
 _YEARS_AFTER = re.compile("年|这|[两三四五]年|[级届]|财年|年度")
 _COUNTED = re.compile(
-    "(?:个(?!人热点|位数)|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部|周(?!边|围)|年级|季度|小时|分钟|份)"
+    "(?:个(?!人热点|位数)|人(?![民类员工才事际力口格心性])|天|家|位(?!数)|名|种|样|件|项(?!目)|款|只|条|张|本|台|套|部(?![队门])|周(?![边围一二三四五六日末])|年级|季度|小时|分钟|份|月(?![饼亮供球票光]))"
 )
+_KNOWN = re.compile("(?:一二八|二五六|五一二|一九二|三八四)位|三六[五六]天")
 _MODEL_YEAR = re.compile("(?:一九|二零)..款")
 _LISTED = re.compile("[章节条款期届类点组项周季名讲课回集部卷册批轮场]|产业")
 _DIALLED = re.compile("打(?:了|过)?$")
@@ -31,6 +33,7 @@ _AMOUNT_AND_TIME = re.compile(
 )
 _HOUR = re.compile(f"点(?:(?![{NUMERALS}])|(?=[二三四五]?十))")
 _ROOM_AND_TEN = re.compile("(?P<room>[零〇一二三四五六七八九幺]{3,4})(?=十[一二]?$)")
+_DIGITS_AND_TWO = re.compile(f"{D}{{3,11}}(?=两)")
 _LONGEST_BEFORE_COUNT = 6  # a longer run is a telephone's number or the like
 _SHORTEST, _LEAST_PARTED = 3, 4
 
@@ -67,6 +70,13 @@ def years(seen: Seen, start: int, end: int) -> Reading | None:
     return written((start, end), "date", "years_in_a_row", Edit(start, end, "、".join(found)))
 
 
+def _counts(seen: Seen, place: int) -> bool:
+    """Return whether something is counted at ``place``: 三个人, but 三|只要."""
+    return bool(seen.follows(_COUNTED, place)) and (
+        (spoken := seen.spoken or seen.text).startswith("周年", place) or not begins_word(spoken, place)
+    )
+
+
 def counted(seen: Seen, start: int, end: int) -> Reading | None:
     """Leave 五六七三个月 and 一三五三天, which are lists; part 三零六|三个人."""
     run = seen.masked[start:end]
@@ -75,8 +85,9 @@ def counted(seen: Seen, start: int, end: int) -> Reading | None:
     times = seen.text[end : end + 1] == "次" and seen.ends(_DIALLED, start)
     if (
         run[-1] in "零〇幺"
-        or not (times or seen.follows(_COUNTED, end))
+        or not (times or _counts(seen, end))
         or _MODEL_YEAR.match(seen.text, start)
+        or _KNOWN.match(seen.text, start)
     ):
         return None
     head = run[:-1]
@@ -126,6 +137,16 @@ def amount_then_date(seen: Seen, start: int, end: int) -> Reading | None:
         return written((start + match.start("tail"), end), "date", "year", tail)
     first = Edit(start, start + match.end("head"), head.written)
     return written((start, end), "cardinal", "amount_then_date", first, tail)
+
+
+def digits_and_two(seen: Seen, start: int, end: int) -> Reading | None:
+    """Read the figures before 两, which is no figure: 二零八|两点半, 八一二|两个人."""
+    match = _DIGITS_AND_TWO.match(seen.masked, start)
+    if not match or (match.end() < end and cardinal(seen.masked[match.end() : end]) is None):
+        return None
+    return written(
+        match.span(), "digits", "digits_then_two", Edit(*match.span(), digit_string(match.group()))
+    )
 
 
 def room_and_hour(seen: Seen, start: int, end: int) -> Reading | None:

@@ -6,9 +6,18 @@ import re
 
 from asr_daemon.itn.characters import NUMERALS
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
+from asr_daemon.itn.lists import words_of
 from asr_daemon.itn.words import begins_word
 
+_ROW = "三八|五一|五四|六一|七一|八一"
 STAYING = (
+    (  # 五一六一都有活动
+        "一",
+        (
+            f"(?:{_ROW})(?<![{NUMERALS}码号房室是编拨打A-Z]..)(?:{_ROW}){{1,3}}(?:十一)?"
+            "(?=都|也|两|这|那|期间|前后|的?时候|节|假|[、，和跟与]|放|活动|连|一起)"
+        ),
+    ),
     ("天", f"(?<![{NUMERALS}])(?:五一|六一|七一|八一|十一)(?=[一两二三四五六七八九]天)"),  # 五一|三天假
     ("号", f"(?<![{NUMERALS}])十一(?=[一二三四五六七]号)"),
     ("十一", f"(?<![{NUMERALS}])五一十一(?![{NUMERALS}点月号日年岁个位名人])"),
@@ -31,8 +40,15 @@ _COUNTS_AFTER = re.compile(
 _COUNTS_BEFORE = re.compile(
     "(?:[是为第负加减乘除比共初图表]|等于|乘以|除以|加上|减去|分之|编号|尾号|序号|代码|答案|结果|得数|数字|数值|附件|附录|"
     "总共|一共|合计|总计|共计|不到|超过|将近|至少|最多|大于|小于|高于|低于|排名?第?|[升降增减涨跌][到至]了?|零下|零上|"
-    f"[改换变设调切选]成|[A-Za-z0-9] ?|[{NUMERALS}]月|"
+    f"[改换变设调切选]成|[A-Za-z0-9] ?|[{NUMERALS}]月|[{NUMERALS}]点|"
     f"(?<![五六七八]一)(?<!双十一)(?<=[{NUMERALS}])[、和跟与或到至比])$"
+)
+_TIME_BEFORE = re.compile(  # 趁十一|把房子装了
+    "(?:趁着?|赶在|赶上|赶着|等到|等着|盼着?|自从|自打|打从|过了|过完|临近|接近|迎接|备战|奔着|冲着|利用|借着|好好过|五一[和跟与到]|"
+    "中秋[和跟与到]|元旦[和跟与到]|春节[和跟与到]|[今去明前]年|每年|往年|定在|安排在|推到|拖到|改到|约在|选在|[票房]订?到了?)$"
+)
+_COUNTS_THEN = re.compile(
+    f"[个点月号日岁年万亿天元块毛%％人位名条件楼层路线期届级周次倍度折成~——至]|{MEASURE}|[A-Za-z]"
 )
 _SOON_BEFORE = re.compile(  # 下周就是|十一了
     "(?:下+个?(?:周|星期|礼拜|月)[一二三四五六日天末]?|马上|眼看|眼瞅着?|转眼|很快|不久|[明后]天|大后天|过[两几]天|再过.{1,3}|"
@@ -48,8 +64,14 @@ def eleven_is_holiday(text: str, start: int, end: int) -> bool:
     if text[start:end] != "十一":
         return False
     before = text[max(0, start - _LOOK_BACK) : start]
+    if _TIME_BEFORE.search(before) and not _COUNTS_THEN.match(text, end):
+        return True
     if _COUNTS_BEFORE.search(before):
         return bool(_SOON_BEFORE.search(before) and _SOON_AFTER.match(text, end))
-    if _SURELY.match(text, end) or begins_word(text, end):
+    if (
+        _SURELY.match(text, end)
+        or begins_word(text, end)
+        or text.startswith(words_of("holiday_words.txt"), end)
+    ):
         return True
     return not _COUNTS_AFTER.match(text, end)

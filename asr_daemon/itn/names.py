@@ -7,29 +7,28 @@ without; ``brand`` and ``petrol`` write those whose owners write figures.
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import TYPE_CHECKING
 
 from asr_daemon.itn.characters import NOT_N, NUMERALS
+from asr_daemon.itn.lists import words_of
 from asr_daemon.itn.reading import Edit, Reading, Seen, written
 from asr_daemon.itn.renderers import label
 
-_ERA = (
-    "(?:建武|永平|元狩|元鼎|元封|始元|元康|太康|黄初|开皇|仁寿|武德|贞观|永徽|显庆|开元|天宝|大历|会昌|建隆|太平兴国|咸平|"
-    "天圣|庆历|嘉祐|嘉佑|熙宁|元丰|元祐|元佑|绍圣|崇宁|宣和|靖康|建炎|隆兴|乾道|淳熙|至正|洪武|建文|永乐|洪熙|宣德|正统|景泰|天顺|"
-    "成化|弘治|正德|嘉靖|隆庆|万历|泰昌|天启|崇祯|顺治|康熙|雍正|乾隆|嘉庆|道光|咸丰|同治|光绪|宣统|秦始皇|太平天国|"
-    "建安|章武|建兴|青龙|景元|永嘉|太和|元嘉|大业|贞元|元和|长庆|大中|咸通|乾符|光启|天祐|天佑|淳化|至道|景德|大中祥符|景祐|皇祐|"
-    "至和|治平|政和|绍兴|庆元|嘉定|端平|宝祐|中统|至元|大德|延祐|天历|天聪|崇德|天命|洪宪|万寿|"
-    "明治|昭和|平成|令和|庆应)"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_YEAR_OF_ERA = re.compile(
+    f"(?<![{NUMERALS}])[{NUMERALS}]{{1,4}}[年载](?:(?:到|至)[{NUMERALS}]{{1,4}}年)?"
+    f"(?:[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}}[日号]?)?)?"
 )
+_ERA_CHARS = (2, 3, 4)
 _NO_VILLAGE = "(?!路|设|张|开|满|就|的|地(?![^方]))"
 _MODEL = (
     "手机|[Pp]ro|PRO|[Uu]ltra|[TR](?![a-z])|系列|新机|发布|旗舰|的?(?:屏|电池|拍照|系统|摄像|售价|价格|续航|充电|"
     "手感|性能|信号|外观)|(?:和|跟|与|比)(?:苹果|华为|小米|三星|荣耀|iPhone|vivo|OPPO)"
 )
 STAYING = (
-    (
-        "",
-        f"{_ERA}[{NUMERALS}]{{1,4}}[年载](?:(?:到|至)[{NUMERALS}]{{1,4}}年)?(?:[{NUMERALS}]{{1,3}}月(?:初|廿)?(?:[{NUMERALS}]{{1,3}}[日号]?)?)?",
-    ),
     (
         "里",
         f"[{NUMERALS}]{{1,4}}里(?:铺|店|堡|河|桥|台|屯|庄|坡|村|营|亭|墩|沟|湾|镇|街|岗|庙|寨|塘|园|坪|坨){_NO_VILLAGE}",
@@ -49,6 +48,7 @@ STAYING = (
         "届",
         f"(?<![{NUMERALS}第])[{NUMERALS}]{{1,3}}届(?=(?:全国)?(?:人大|政协|人民代表|党代会|党代表|代表大会)|[^，。]{{0,4}}全会)",
     ),
+    ("铺", f"[{NUMERALS}]{{1,4}}铺(?=[镇村乡站路街]|小学|中学|派出所)"),
     ("一加", f"一加(?=[{NUMERALS}]{{1,3}}(?:{_MODEL}))"),
     (
         "一加",
@@ -58,14 +58,14 @@ STAYING = (
     (
         "",  # 老六|十点, 阮小七|十五号到
         (
-            "(?:(?<=[^衰古养陈苍变]老)|(?<=^老)|(?<=[^缩减变大最更很较中]小)|(?<=^小)|(?<=阿)|"
-            "(?<=周)(?=[七八九]十)|(?<=^[张李王赵陈刘孙吴郑冯钱])|(?<=[叫请让给跟和找等问由是][张李王赵陈刘孙吴郑冯钱]))"
-            f"[二三四五六七八九](?=(?:[二三]?十[一二三四五六七八九]?|[一二两三四五六七八九])[点号月](?![{NUMERALS}]*[线楼]))"
+            f"[二三四五六七八九](?=(?:[二三]?十[一二三四五六七八九]?|[一二两三四五六七八九])[点号月岁](?![{NUMERALS}]*[线楼]))"
+            "(?:(?<=[^衰古养陈苍变]老.)|(?<=^老.)|(?<=[^缩减变大最更很较中]小.)|(?<=^小.)|(?<=阿.)|(?<=周[七八九])(?=十)|"
+            "(?<=^[张李王赵陈刘孙吴郑冯钱].)|(?<=[叫请让给跟和找等问由是][张李王赵陈刘孙吴郑冯钱].))"
         ),
     ),
     ("三方", "三方(?=签|协议|合同|会谈|会议|共同)"),
     ("负", "负[一二三四五六](?:(?:和|跟|、)?负[一二三四五六])+(?!等于|加|减|乘|除|度)"),
-    ("负", "(?:(?<=[停下开]在)|(?<=[停下开]到)|(?<=车库|地下)|(?<=电梯到))负[一二三四五六]"),
+    ("负", "(?:(?<=电梯按)|(?<=[停下开]在)|(?<=[停下开]到)|(?<=车库|地下)|(?<=电梯到))负[一二三四五六]"),
     ("九", "一九二九不出手|五九六九(?=[，]?沿?河|[，]?隔)|七九河开|八九雁来|九九加一九"),
     ("八度", "(?<![温天度])[高低](?=八度)八(?=度(?!的?温|电|左右|以))"),
     (
@@ -85,6 +85,20 @@ _PETROL = re.compile(
 )
 _FILLED = re.compile("(?P<number>九[258二五八])(?=号(?:[，。的和跟涨降加]|$)|的?(?:[，。]|$))")
 _FILLING_BEFORE = re.compile("(?:加了?|加满|加的是?|汽油|油价|油品|加.{0,7}块钱?的?)$")
+
+
+def years_of_eras(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where years of an emperor's stand, 康熙六十一年; ``text`` is folded."""
+    eras = _eras()
+    for match in _YEAR_OF_ERA.finditer(text):
+        start = match.start()
+        if any(text[max(0, start - length) : start] in eras for length in _ERA_CHARS):
+            yield match.span()
+
+
+@cache
+def _eras() -> frozenset[str]:
+    return frozenset(words_of("eras.txt"))
 
 
 def brand(seen: Seen, start: int, _end: int) -> Reading | None:

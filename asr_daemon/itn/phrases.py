@@ -17,16 +17,16 @@ _ADDRESS = re.compile(
 )
 _PARTS = ("yard", "building", "entrance", "floor", "room")
 _ROOM_CHARS = 3
-_LASTING = re.compile(f"(?P<number>{N})(?P<unit>年|周岁|岁|小时|分钟?|天|个月|公里|米|吨|公斤|斤|升)")
+_LASTING = re.compile(f"(?P<number>{N})(?P<unit>年|周岁|岁|小时|分钟?|天|个月|公里|米|吨|公斤|斤|升|亩)")
 _THEN = re.compile(
-    f"(?P<zero>零?)(?P<number>{N})(?P<unit>个半?月|个?小时|天|分钟?|秒钟?|米|厘米|公分|公斤|千克|斤|两|克|毫升)"
+    f"(?P<zero>零?)(?P<number>{N})(?P<unit>个半?月|个?小时|天|分钟?|秒钟?|米|厘米|公分|公斤|千克|斤|两(?![个人天次位只本条件名家台])|克|毫升)"
     "(?!之)"
 )
 _FOLLOWS = {
     "年": ("个月", "天"), "周岁": ("个月", "天"), "岁": ("个月", "天"),
     "小时": ("分", "分钟", "秒"), "分": ("秒", "秒钟"), "分钟": ("秒", "秒钟"),
     "个月": ("天",), "天": ("小时", "个小时"), "公里": ("米",), "米": ("厘米", "公分"),
-    "吨": ("公斤", "千克", "斤"), "公斤": ("克", "两"), "斤": ("克",), "升": ("毫升",),
+    "吨": ("公斤", "千克", "斤"), "公斤": ("克", "两"), "斤": ("克", "两"), "亩": ("分",), "升": ("毫升",),
 }  # fmt: skip
 _COUNTED = ("天", "个月")  # a single digit stays beside them
 _ENDS = "(?=[，。！？；、,.!?;\\s的了吧吗呢啊左右每以就到起包]|$)"
@@ -44,7 +44,10 @@ _NUMBER = re.compile(N)
 def address(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read 五号楼三单元六零二 whole; beside 十八号楼 the style keeps 三单元."""
     match = _ADDRESS.match(seen.masked, start)
-    if not match or not (match["entrance"] or match["floor"] or (match["yard"] and match["sign"] == "号楼")):
+    if not match:
+        return None
+    room = is_digit_string(match["room"] or "-") and match["sign"] in ("栋", "幢")  # 三栋五零一
+    if not (match["entrance"] or match["floor"] or room or (match["yard"] and match["sign"] == "号楼")):
         return None
     if match["sign"] != "号楼" and len(match["room"] or "") < _ROOM_CHARS:
         return None

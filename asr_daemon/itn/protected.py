@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from string import ascii_letters
 from typing import TYPE_CHECKING
 
 from asr_daemon.itn.characters import NUMERALS, fold
+from asr_daemon.itn.lists import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-_LIST = Path(__file__).with_name("protected_words.txt")
 _ENTRY = re.compile(r"(?:\[\^(?P<before>[^\]]*)\])?(?P<word>[^\[\]]+)(?:\[\^(?P<after>[^\]]*)\])?")
 _CLASSES = {"N": tuple(NUMERALS + "0123456789"), "L": tuple(ascii_letters)}
 
@@ -39,16 +37,9 @@ def _alternatives(text: str | None) -> tuple[str, ...]:
     return tuple(each for part in parts for each in _CLASSES.get(part, (part,)))
 
 
-def _entries(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the entries of a list, without comments."""
-    for line in lines:
-        yield from line.partition("#")[0].split()
-
-
-@lru_cache(maxsize=1)
 def package_words() -> tuple[str, ...]:
     """Return the entries of the package's own list."""
-    return tuple(_entries(_LIST.read_text(encoding="utf-8").splitlines()))
+    return words_of("protected_words.txt")
 
 
 class ProtectedWords:

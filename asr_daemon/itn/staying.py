@@ -13,6 +13,7 @@ from asr_daemon.itn.characters import LONGEST_RUN, MASK, NUMERALS, RUN
 from asr_daemon.itn.context import CLASSIFIER, MEASURE
 from asr_daemon.itn.fixed import STAYING
 from asr_daemon.itn.holidays import eleven_is_holiday
+from asr_daemon.itn.names import years_of_eras
 from asr_daemon.itn.numerals import cardinal, is_digit_string
 from asr_daemon.itn.words import begins_word, starts_word
 
@@ -31,7 +32,7 @@ _COUNTING = "一二两三四五六七八九"
 _COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)|等[奖座舱品功]")
 _OPEN = re.compile("个(?!月|半月|星期)|[位名家台套款种份手组人]")
 _NUMBERS = re.compile(
-    "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|大[类块板任目模核优要问原措]"
+    "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|部(?![分门委队位件])|科(?!技|目|学|研)|处(?!理)|中|院|区|店|厂|队|连|标段|档|批|大[类块板任目模核优要问原措]"
 )
 
 
@@ -110,6 +111,8 @@ def _accepts(text: str, run: tuple[int, int], word: tuple[int, int]) -> bool:  #
     first, last = max(word[0], start), min(word[1], end)
     left, right = text[start:first], text[last:end]
     whole = text[start:end]
+    if text[word[0] : last] in _PEOPLE and last == end and text[word[0] - 1 : word[0]] in ("老", "小", "大"):
+        return text[end : end + 1] not in ("点", "号")  # 老王|五点
     if word[0] == start and _NUMBER_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]):
         return False
     if not left and not right:
@@ -153,7 +156,8 @@ def _trailing_digit(mask: _Mask, start: int, end: int) -> None:
         return
     whole = cardinal(text[start:end])
     is_one = digit == "一" or (whole is None and text[end - 2] in "万亿")  # 一百五十万|三个
-    pattern = _COUNTS_ONE if is_one else _NUMBERS
+    priced = text[start - 1 : start] in ("块", "元", "毛")  # 两块五|两根
+    pattern = _COUNTS_ONE if is_one or priced or digit == "两" else _NUMBERS  # 四百八十|两张
     if whole and whole.shorthand and starts_word(text, end - 1):
         mask.hide(end - 1, end)  # 三千|二手房
         return
@@ -191,23 +195,41 @@ def mask_staying(text: str, words: ProtectedWords) -> str:
             continue
         for match in pattern.finditer(text):
             mask.hide(*match.span())
+    for place in years_of_eras(text):
+        mask.hide(*place)
     position = 0
     while run := RUN.search(text, position):
-        start, end = run.span()
-        position = end
-        beside = text[start - 1 : start] + text[end : end + 1]
-        if end - start > LONGEST_RUN or any(
-            character.isdecimal() or character in "%‰" for character in beside
-        ):
-            mask.hide(start, end)
-            continue
-        if eleven_is_holiday(text, start, end):
-            mask.hide(start, end)
-            continue
-        start = _weekday(mask, start, end)
-        if _kilo(text, start, end):
-            mask.hide(end - 1, end)
-            end -= 1
-        if start < end:
-            _words(mask, start, end, words)
+        start, position = run.span()
+        _run(mask, start, position, words)
     return str(mask)
+
+
+def _run(mask: _Mask, start: int, end: int, words: ProtectedWords) -> None:
+    """Mask what stays of a run of numerals."""
+    text = mask.text
+    beside = text[start - 1 : start] + text[end : end + 1]
+    if end - start > LONGEST_RUN or any(character.isdecimal() or character in "%‰" for character in beside):
+        mask.hide(start, end)
+        return
+    if eleven_is_holiday(text, start, end):
+        mask.hide(start, end)
+        return
+    start = _weekday(mask, _eleven_then_word(mask, start, end, words), end)
+    if _kilo(text, start, end):
+        mask.hide(end - 1, end)
+        end -= 1
+    if start < end:
+        _words(mask, start, end, words)
+
+
+def _eleven_then_word(mask: _Mask, start: int, end: int, words: ProtectedWords) -> int:
+    """Mask the holiday of 十一|一直; return where the rest of the run begins."""
+    word = start + 2
+    if not mask.text.startswith("十一", start) or word >= end:
+        return start
+    if not any(first == word for first, _ in words.around(mask.text, word, end)):
+        return start
+    if not eleven_is_holiday(mask.text, start, word):
+        return start
+    mask.hide(start, word)
+    return word

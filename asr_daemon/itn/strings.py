@@ -15,6 +15,7 @@ _PART = re.compile(N)
 _DECIMAL = re.compile(f"{render.NUMBER}(?!{FEW})")
 _HOUR_AND_HOUR = re.compile(f"(?P<hour>{N})点{D}点")
 _AFTER_LETTER = re.compile(f"(?P<major>{D})点(?P<minor>{N})(?![{NUMERALS}点])")
+_NUMBERED_BEFORE = re.compile("(?:内核|版本号?|固件|驱动|安卓|鸿蒙|引擎)(?:是|到|为|升级?到)?$")
 _COURT_BEFORE = re.compile("[京津沪渝冀晋辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新]$")
 _COURT_AFTER = re.compile("[民刑行执知破][初终再申辖特监保破]|[执破](?!行)")
 _COUNTED_FIRST = re.compile("[是来]|首先|方面")
@@ -24,6 +25,11 @@ _ABOUT_AGE = re.compile("([二三四五六七八九])[一二三四五六七八]\
 _AGED = re.compile("岁|的样子|左右|天|年纪")
 _LABELLED = re.compile(
     "(?:[A-Za-z]|码|号|位|拨打?|密|按|打|输入|电话|热线|尾|房|室|频道|[民刑行][初终]|字第?)是?[：:为]?$"
+)
+_CLASSES = re.compile("班(?![车次机])|年级|单元|季度")
+_EVERY_OTHER = ("一三五", "二四六", "一三五七", "一三五七九", "二四六八", "三五七", "三五七九", "四六八")
+_ON_DAYS = re.compile(
+    "单号|双号|限行|晚上|早上|上午|下午|上课|休息|上班|有课|值班|单日|双日|跑步|健身|游泳|练"
 )
 _LISTED = re.compile("[线等产楼层年月号季班节章条组册级度声名流类排期项代]")
 _LETTER_BEFORE = re.compile(r"(?P<word>[A-Za-zＡ-Ｚａ-ｚ]+)(?P<blank> ?)$")
@@ -63,17 +69,18 @@ _UNITS = frozenset(
     ]
 )
 _AFTER_ONE_LETTER_COUNTS = re.compile("[个位名次件天直起定共旦般样致切些大小]")
+_THINGS = re.compile("[个位名件天起]")
 _AFTER_LETTER_COUNTS = re.compile(
     f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
     f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
-    f"分[钟之]?"
+    f"分[钟之]?|价"
 )
 
 
 def version(seen: Seen, start: int, _end: int) -> Reading | None:
     """Read two points and more: 二点零点一, 一九二点一六八点一点一."""
     match = _VERSION.match(seen.masked, start)
-    if not match and _LETTER_BEFORE.search(seen.before(start)):
+    if not match and (_LETTER_BEFORE.search(seen.before(start)) or seen.ends(_NUMBERED_BEFORE, start)):
         match = _AFTER_LETTER.match(seen.masked, start)  # Python三点十
     if not match:
         return None
@@ -123,6 +130,10 @@ def digits(seen: Seen, start: int, end: int) -> Reading | None:
         listed = _LISTED.match(seen.text, end)
         if (listed and len(run) <= _STRING + 1) or len(run) == _STRING:
             return stays(start, end, "list_of_digits")
+    if run in _EVERY_OTHER and _ON_DAYS.match(seen.text, end):
+        return stays(start, end, "list_of_digits")
+    if _CLASSES.match(seen.text, end) and list(run) == sorted(set(run), key=_RISING.find) and "零" not in run:
+        return stays(start, end, "list_of_digits")  # 三五七班
     return written((start, end), "digits", "digit_string", Edit(start, end, digit_string(run)))
 
 
@@ -146,6 +157,8 @@ def _after_letter(seen: Seen, start: int, end: int, run: str) -> bool:
     if run == "一" and (len(before["word"]) > 1 or before["blank"]):
         return False  # APP一打开
     counts = _AFTER_ONE_LETTER_COUNTS if len(before["word"]) == 1 else _AFTER_LETTER_COUNTS
+    if len(before["word"]) == len(run) - 1 == 1:
+        counts = _THINGS  # G四五|大广高速
     return not counts.match(seen.text, end)
 
 

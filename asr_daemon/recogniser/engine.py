@@ -6,6 +6,7 @@ Fails with :class:`~asr_daemon.errors.ModelMissingError` or ``DeviceMissingError
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -44,6 +45,11 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.segmenter.detector import Detector
     from asr_daemon.transcripts.profile import Profile
 
+KEPT_PROFILES = 8  # an inbox has one
+CORES_A_FEEDER = 8
+MOST_FEEDERS = 16  # beyond, they wait for one another more than for ffmpeg
+FEEDER_BYTES, FEEDERS_SHARE = 256 << 20, 0.125  # of the memory: ffmpeg, 30 s of every channel, the networks
+
 
 class Engine:
     """All models, loaded."""
@@ -51,6 +57,7 @@ class Engine:
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
         self.threads = setup.threads or choose_threads(setup.sharers)
+        self.feeders = choose_feeders(self.device, setup.sharers, memory.available_bytes())
         self._abilities = ABILITIES[setup.model_family]
         self.most_in_batch = self._abilities.most_in_batch[self.device != "cpu"]
         self.model_name = setup.model_name
@@ -73,6 +80,8 @@ class Engine:
         self._punctuator = (
             CtPunctuator(Path(setup.punctuation_folder), self.threads) if setup.punctuation_folder else None
         )
+        # Word lists are turned into tables there: for a short recording, that would be most of its cost.
+        self._postprocessors = functools.lru_cache(KEPT_PROFILES)(self._make_postprocessor)
         torch.set_num_threads(self.threads)
         memory.give_back()
         free_bytes = memory.free_bytes(self.device)
@@ -108,7 +117,10 @@ class Engine:
         return SileroDetector(self._silero, profile.max_end_silence_ms)
 
     def postprocessor(self, profile: Profile) -> Postprocessor:
-        """Return the steps after recognition for that profile."""
+        """Return the steps after recognition for a recording of that profile."""
+        return self._postprocessors(profile).for_another()
+
+    def _make_postprocessor(self, profile: Profile) -> Postprocessor:
         is_punctuated = self._abilities.is_punctuated(itn=profile.itn)
         return Postprocessor(
             profile,
@@ -159,6 +171,18 @@ def choose_threads(sharers: int = 1) -> int:
     Decoding and segmenting take a twentieth of a core or less: one kept for them would idle.
     """
     return max(1, len(os.sched_getaffinity(0)) // sharers)
+
+
+def choose_feeders(device: str, sharers: int, available_bytes: int | None) -> int:
+    """Return how many threads decode and segment ahead of that device.
+
+    On a processor that is a twentieth of the work: one for every so many cores. A card is faster than any
+    core can feed it, so that all cores do it but one, which the card's own thread and the teller need.
+    """
+    cores = len(os.sched_getaffinity(0)) // sharers
+    wanted = cores // CORES_A_FEEDER if device == "cpu" else cores - 1
+    fit = MOST_FEEDERS if available_bytes is None else int(available_bytes * FEEDERS_SHARE // FEEDER_BYTES)
+    return max(1, min(wanted, fit, MOST_FEEDERS))
 
 
 def _on_card(setup: Setup, device: str, note: Note) -> Precision:

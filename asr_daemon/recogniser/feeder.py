@@ -1,8 +1,9 @@
-"""Decoding and segmenting on the CPU, ahead of the device: one thread, the recordings take turns.
+"""Decoding and segmenting on the CPU, ahead of the device: some threads, the recordings take turns.
 
 Enters: jobs. Leaves: segments in the pool; each job hears of its segments, its progress and its end. A turn
 is one window, and the recording that got least so far is next: a short one never waits for a long one's end.
-A job's error ends that job alone.
+A recording is in the hands of one thread at a time, so that its segments keep their order. A job's error ends
+that job alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import torch
 
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Cutter
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.families.family import Input
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Feeder:
-    """The decoding thread."""
+    """The decoding threads."""
 
     def __init__(
         self,
@@ -45,6 +47,8 @@ class Feeder:
         prepare: Callable[[NDArray[np.float32], torch.Tensor | None], Input | None],
         ffmpeg: str,
         max_duration_s: float,
+        *,
+        threads: int = 1,
     ) -> None:
         self._prepare = prepare
         self._pool = pool
@@ -53,11 +57,17 @@ class Feeder:
         self._max_duration_s = max_duration_s
         self._arrived: collections.deque[Job] = collections.deque()
         self._under_way: dict[Job, Iterator[None]] = {}
-        self._thread = threading.Thread(target=self._work, name="feeder", daemon=True)
+        self._in_hand: set[Job] = set()
+        self._choosing = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"feeder {number}", daemon=True)
+            for number in range(threads)
+        ]
 
     def start(self) -> None:
         """Begin to work, until the pool is closed."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def add(self, job: Job) -> None:
         """Take a recording; its first turn is the next."""
@@ -65,18 +75,33 @@ class Feeder:
         self._pool.wake()
 
     def _work(self) -> None:
-        while self._pool.wait_for(lambda: bool(self._arrived) or self._next() is not None):
+        if len(self._threads) > 1:  # they share the cores themselves
+            torch.set_num_threads(1)
+        while (job := self._next()) is not None:
+            self._advance(job)
+            with self._choosing:
+                self._in_hand.discard(job)
+            self._pool.wake()
+
+    def _next(self) -> Job | None:
+        """Return the recording whose turn it is, which is then in hand; waits for one, None at the end."""
+        chosen: list[Job] = []
+        is_open = self._pool.wait_for(lambda: bool(chosen) or self._choose(chosen))
+        return chosen[0] if is_open else None
+
+    def _choose(self, chosen: list[Job]) -> bool:
+        with self._choosing:
             while self._arrived:
                 job = self._arrived.popleft()
                 self._under_way[job] = self._feed(job)
-            job_or_none = self._next()
-            if job_or_none is not None:
-                self._advance(job_or_none)
-
-    def _next(self) -> Job | None:
-        """Return the recording whose turn it is, None where none has room in the pool."""
-        ready = [job for job in self._under_way if not job.is_open or self._pool.has_room(job)]
-        return min(ready, key=lambda job: job.decoded_ms, default=None)
+            ready = [
+                job
+                for job in self._under_way
+                if job not in self._in_hand and (not job.is_open or self._pool.has_room(job))
+            ]
+            chosen += sorted(ready, key=lambda job: job.decoded_ms)[:1]
+            self._in_hand.update(chosen)
+            return bool(chosen)
 
     def _advance(self, job: Job) -> None:
         """Give a recording its turn."""
@@ -91,8 +116,8 @@ class Feeder:
 
     def _end(self, job: Job) -> None:
         job.close_recording()
-        del self._under_way[job]
-        self._pool.wake()
+        with self._choosing:
+            del self._under_way[job]
 
     def _feed(self, job: Job) -> Iterator[None]:
         """Decode and segment a recording, turn by turn."""

@@ -1,7 +1,7 @@
 """The child's loop: orders in, batches through the device, results out.
 
-One thread reads orders, one decodes ahead (the feeder), this one feeds the device: models are touched by
-one thread each. A job's failure never touches another.
+One thread reads orders, some decode ahead (the feeder), one writes down what was recognised (the teller), and
+this one does nothing but feed the device. A job's failure never touches another.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from asr_daemon.dispatch.protocol import Cancel, Note, Recognise, Recognised, Saved, Stop
-from asr_daemon.errors import OutOfMemoryError
+from asr_daemon.dispatch.protocol import Cancel, Computed, Note, Recognise, Recognised, Saved, Stop
 from asr_daemon.recogniser.feeder import Feeder
 from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.pool import Pool
 from asr_daemon.recogniser.receipts import Receipts
+from asr_daemon.recogniser.teller import Teller
 
 if TYPE_CHECKING:
     from asr_daemon.dispatch.channel import Channel
@@ -45,15 +45,18 @@ class Loop:
             engine.decoder.prepare,
             setup.ffmpeg,
             setup.max_duration_s,
+            threads=engine.feeders,
         )
         self._jobs: dict[int, Job] = {}
         self._receipts = Receipts()
+        self._teller = Teller(engine, self._pool, self._receipts)
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """Work until told to stop."""
         threading.Thread(target=self._read, name="orders", daemon=True).start()
         self._feeder.start()
+        self._teller.start()
         while not self._stopping.is_set():
             batch = self._pool.take(
                 self._engine.limit.bound_s, self._engine.most_in_batch, self._stopping.is_set
@@ -61,11 +64,12 @@ class Loop:
             self._receipts.wait({one.job.order for one in batch}, self._stopping.is_set)
             if batch and not self._stopping.is_set():
                 self._recognise(batch)
+        self._teller.finish()
         for job in list(self._jobs.values()):
             job.end()
 
     def _recognise(self, batch: list[Waiting]) -> None:
-        """Recognise one batch and tell each job of its own."""
+        """Recognise one batch; the teller goes on from there."""
         began = time.perf_counter()
         try:
             spoken = self._engine.decoder.transcribe([one.ready for one in batch], batch[0].request)
@@ -75,24 +79,9 @@ class Loop:
                 job.fail(error)
                 self._pool.drop(job)
             return
-        asr_s = time.perf_counter() - began
-        total_samples = sum(len(one.stretch.samples) for one in batch) or 1
-        for job in dict.fromkeys(one.job for one in batch):
-            began = time.perf_counter()
-            mine = [(one, said) for one, said in zip(batch, spoken, strict=True) if one.job is job]
-            share = sum(len(one.stretch.samples) for one, _ in mine) / total_samples
-            job.spent("asr", asr_s * share)
-            segments = [
-                job.postprocessor.segment(one.index, one.stretch.start_ms, one.stretch.end_ms, said)
-                for one, said in mine
-                if "out_of_memory" not in said.flags
-            ]
-            job.spent("text", time.perf_counter() - began)
-            if segments:
-                job.recognised(sorted(segments, key=lambda segment: segment.index))
-            if len(segments) < len(mine):
-                job.fail(self._out_of_memory())
-                self._pool.drop(job)
+        spent_s = time.perf_counter() - began
+        self._channel.send(Computed(round(spent_s * 1000)))
+        self._teller.add(batch, spoken, spent_s)
 
     def _credible(self, one: Waiting, said: Spoken) -> Spoken:
         """Pass a segment through the gate, and say what came of it."""
@@ -101,13 +90,6 @@ class Loop:
             place = {"job": one.job.id, "start_ms": one.stretch.start_ms, "end_ms": one.stretch.end_ms}
             self.note("warning", "text_doubted", {**place, "flags": list(kept.flags)})
         return kept
-
-    def _out_of_memory(self) -> OutOfMemoryError:
-        engine = self._engine
-        return OutOfMemoryError(
-            f"Not even a second of it fits into the memory of {engine.device}.",
-            evidence=engine.decoder.memory_error,
-        )
 
     def _read(self) -> None:
         """Take orders until the daemon is gone; without it there is nobody to work for."""

@@ -1,11 +1,12 @@
 """Segments that wait for the device, of all recordings under way, and the batches they make.
 
-Enters: segments from the decoding thread, which waits here while enough is waiting already (that is what
+Enters: segments from the decoding threads, which wait here while enough is waiting already (that is what
 bounds memory). Leaves: batches of one request, of like lengths, never over the bound in padded seconds.
 """
 
 from __future__ import annotations
 
+import collections
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,11 +62,13 @@ def batch_around(oldest: Waiting, others: Sequence[Waiting], bound_s: float, mos
 
 
 class Pool:
-    """The waiting segments; filled by the decoding thread, emptied by the device's one."""
+    """The waiting segments; filled by the decoding threads, emptied by the device's one."""
 
     def __init__(self, most_s: float) -> None:
         self._most_s = most_s
         self._waiting: list[Waiting] = []
+        self._waiting_s = 0.0
+        self._waiting_of: collections.Counter[Job] = collections.Counter()
         self._served: dict[Job, int] = {}  # when each job's segments went into a batch last, by count
         self._batches = 0
         self._changed = threading.Condition()
@@ -73,8 +76,7 @@ class Pool:
 
     def has_room(self, job: Job) -> bool:
         """Return whether segments of that job may come: enough waits already, unless none of it does."""
-        mine = any(one.job is job for one in self._waiting)
-        return not mine or sum(one.length_s for one in self._waiting) < self._most_s
+        return not self._waiting_of[job] or self._waiting_s < self._most_s
 
     def wait_for(self, is_ready: Callable[[], bool]) -> bool:
         """Wait until something is ready to be done about the pool; False once it is closed."""
@@ -90,7 +92,7 @@ class Pool:
     def put(self, segments: Sequence[Waiting]) -> None:
         """Add segments of one job; those of a job that ended meanwhile are dropped."""
         with self._changed:
-            self._waiting += [one for one in segments if one.job.is_open]
+            self._keep([*self._waiting, *(one for one in segments if one.job.is_open)])
             self._changed.notify_all()
 
     def take(self, bound_s: float, most: int, is_over: Callable[[], bool]) -> list[Waiting]:
@@ -108,15 +110,20 @@ class Pool:
             served = {job: batch for job, batch in self._served.items() if job.is_open}
             self._served = served | {one.job: self._batches for one in batch}
             taken = set(map(id, batch))
-            self._waiting = [one for one in self._waiting if id(one) not in taken]
+            self._keep([one for one in self._waiting if id(one) not in taken])
             self._changed.notify_all()
             return batch
 
     def drop(self, job: Job) -> None:
         """Forget the segments of a job that ended."""
         with self._changed:
-            self._waiting = [one for one in self._waiting if one.job is not job]
+            self._keep([one for one in self._waiting if one.job is not job])
             self._changed.notify_all()
+
+    def _keep(self, waiting: list[Waiting]) -> None:
+        self._waiting = waiting
+        self._waiting_s = sum(one.length_s for one in waiting)
+        self._waiting_of = collections.Counter(one.job for one in waiting)
 
     def close(self) -> None:
         """Let everybody who waits go."""

@@ -10,6 +10,7 @@ nothing writes marks, the speaker's pauses do that.
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -57,6 +58,12 @@ class Postprocessor:
             lambda: Corrector(profile.hotwords, profile.replacements, profile.phonetic_correction),
         )
         self._normaliser = self._or_none("itn", lambda: _normaliser(profile)) if normalises else None
+
+    def for_another(self) -> Postprocessor:
+        """Return one for another recording of the profile, which says its own failures; they share tables."""
+        other = copy.copy(self)
+        other._noted = set()  # noqa: SLF001 (one of us)
+        return other
 
     def segment(self, index: int, start_ms: int, end_ms: int, spoken: Spoken) -> Segment:
         """Return the finished segment."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STEP_S = 1.0
+SAY_AGAIN_S = 3600.0
 JUMP = timedelta(seconds=30)  # the wall clock went otherwise than the monotonic one by that much
 
 
@@ -69,6 +70,7 @@ class Schedule:
         self._beat = beat
         self._begin = begin
         self._running: dict[str, Running] = {}
+        self._failures: dict[str, tuple[str, float]] = {}  # of each tick: what was said last, and when
         self._ticks: list[_Tick] = []
         self._stopping = threading.Event()
         self._trigger: CronTrigger | None = None
@@ -128,9 +130,22 @@ class Schedule:
         try:
             run()
         except AsrDaemonError as error:
-            log.warning("tick_failed", tick=name, problem=str(error))
-        except Exception:
-            log.exception("tick_failed", tick=name)
+            if self._is_news(name, error):
+                log.warning("tick_failed", tick=name, problem=str(error))
+        except Exception as error:
+            if self._is_news(name, error):
+                log.exception("tick_failed", tick=name)
+        else:
+            self._failures.pop(name, None)
+
+    def _is_news(self, name: str, error: Exception) -> bool:
+        """Return whether to say it: a tick that fails every few seconds says why once an hour."""
+        said, now_s = f"{type(error).__name__}: {error}", self._clock.monotonic_s()
+        before, at_s = self._failures.get(name, ("", 0.0))
+        is_news = said != before or now_s - at_s >= SAY_AGAIN_S
+        if is_news:
+            self._failures[name] = (said, now_s)
+        return is_news
 
     def _look_at_the_clock(self) -> None:
         offset = self._wall_offset()

@@ -49,7 +49,9 @@ class Notifier:
 
     def status(self, text: str) -> None:
         """Set the line that ``systemctl status`` shows."""
-        self._send("STATUS=" + printable(text))  # a file name's line break must not become a message
+        self._send(
+            "STATUS=" + printable(" ".join(text.split()))
+        )  # a file name's line break must not become a message
 
     def reloading(self) -> None:
         """Say that the configuration is read anew; :meth:`ready` ends it."""

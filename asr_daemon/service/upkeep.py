@@ -18,6 +18,7 @@ from asr_daemon.backup.health import DRILL, ERROR, SECOND_ERROR, SINCE, WARNED, 
 from asr_daemon.clock import from_stamp
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.history.retention import compact, expire
+from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class Upkeep:
         self._settings = settings
         self._clock = clock
         self._is_stopping = is_stopping
+        self._said_of_state = ""
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
@@ -142,6 +144,22 @@ class Upkeep:
             log.error("restore_drill_failed", file=drill.file, problem=drill.problem)
         else:
             log.info("restore_drill_passed", file=drill.file, recordings=drill.recordings)
+
+    # ------------------------------------------------------------------ the folder itself
+
+    @property
+    def state_problem(self) -> str:
+        """Why the history cannot be written, or read; "" where all is well."""
+        return self._history.damage or folder_problem(self.config.state_dir)
+
+    def look_after_state_folder(self) -> None:
+        """Tell the journal when the state folder becomes unusable, and when it is well again."""
+        problem, before = self.state_problem, self._said_of_state
+        self._said_of_state = problem
+        if problem and not before:
+            log.error("state_folder_unusable", problem=problem)
+        elif before and not problem:
+            log.info("state_folder_usable_again")
 
     # ------------------------------------------------------------------ retention
 

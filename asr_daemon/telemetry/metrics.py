@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from asr_daemon import __version__
 from asr_daemon.clock import from_stamp
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, InboxGoneError
+from asr_daemon.files.publish import publish
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.telemetry.metrics_port import MetricsPort
 
@@ -74,14 +74,18 @@ class Figures:
         yield _gauge(
             "blocked",
             "1 while the queue waits for a model, a device or room.",
-            all(state.phase is Phase.BLOCKED for state in states),
+            all(state.phase is Phase.BLOCKED for state in states) or bool(self._parts.upkeep.state_problem),
+        )
+        yield _gauge(
+            "state_problem",
+            "1 while the state folder is full, read-only, or its history damaged: nothing can be recorded.",
+            bool(self._parts.upkeep.state_problem),
         )
         yield _gauge(
             "configuration_problem",
             "1 while the configuration file is invalid: the next start would fail.",
             bool(self._parts.configuration.look().problem),
         )
-        yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         yield _gauge(
             "inbox_problem",
             "1 while an inbox cannot be watched, read, found or written.",
@@ -91,8 +95,18 @@ class Figures:
             ),
         )
 
+        yield _gauge(
+            "ignored_files",
+            "Files in an inbox that are no recordings, by their content.",
+            *(
+                (len(watched.ignored), {"inbox": name})
+                for name, watched in list(self._parts.intake.inboxes.items())
+            ),
+        )
+
     def _queue(self) -> Iterator[Metric]:
         history = self._parts.history
+        yield _gauge("paused", "1 after `pause`.", self._parts.settings.is_paused)
         counts = {row["state"]: row["jobs"] for row in history.all("queue_counts")}
         yield _gauge(
             "queue_jobs",
@@ -134,6 +148,11 @@ class Figures:
             "rtfx",
             "Seconds of sound a second, since the start.",
             *((state.audio_ms / 1000 / state.busy_s, name) for state, name in named if state.busy_s),
+        )
+        yield _gauge(
+            "device_busy_ratio",
+            "Share of the time with work in hand that the device spent in batches, since the start.",
+            *((ratio, name) for state, name in named if (ratio := state.device_busy_ratio) is not None),
         )
         failures: Counter[str] = Counter()
         steps: Counter[str] = Counter()
@@ -199,17 +218,10 @@ class Metrics:
     def write(self, path: Path) -> None:
         """Write the figures to a file, whole or not at all, readable for node_exporter's user.
 
-        Raises :class:`OSError`.
+        Its folder may be one that everybody writes into. Raises
+        :class:`~asr_daemon.errors.ShareUnavailableError`.
         """
-        part = path.with_name(
-            f"{path.name}.{os.getpid()}"
-        )  # node_exporter reads names that end in .prom only
-        try:
-            part.write_bytes(generate_latest(self._registry))
-            part.chmod(0o644)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        publish(path, generate_latest(self._registry), mode=0o644)
 
 
 def _gauge(name: str, text: str, *values: Any) -> Metric:

@@ -25,10 +25,7 @@ class Places:
 
     def shown(self, inbox: str, path: Path) -> str:
         """Return the path within the inbox as valid text; the bare name where it lies below none."""
-        section = self._config.find_inbox(inbox)
-        is_below = section is not None and section.path in path.parents
-        inside = path.relative_to(section.path) if section is not None and is_below else path.name
-        return os.fsencode(inside).decode("utf-8", "replace")
+        return self._config.shown_path(inbox, path)
 
     def is_gone(self, entry: Entry) -> bool | None:
         """Return whether its file is not there any more; None where that cannot be known, or is archived."""

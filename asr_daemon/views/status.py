@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -13,6 +13,9 @@ from rich.text import Text
 from asr_daemon.clock import from_stamp
 from asr_daemon.printable import printable_tree
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 BAR_WIDTH = 30
 HOUR_MIN, DAY_MIN = 60, 24 * 60
 
@@ -21,26 +24,7 @@ def status_view(status: dict[str, Any]) -> Group:
     """Return what ``asr-daemon status`` shows of :func:`asr_daemon.control.status.collect`."""
     status = printable_tree(status)
     parts: list[RenderableType] = [_headline(status)]
-    if status["running"] and status["problem"]:
-        parts.append(Text(status["problem"], style="yellow"))
-    if (configuration := status["configuration"]) and configuration["problem"]:
-        parts.append(
-            Text(
-                f"The configuration file is invalid, the next start fails: {configuration['problem']}", "red"
-            )
-        )
-    elif configuration and configuration["pending"]:
-        changed = f"{configuration['path']} was changed since: systemctl reload asr-daemon"
-        parts.append(Text(changed, style="yellow"))
-    if status["model"]["problem"]:
-        parts.append(Text(status["model"]["problem"], style="red"))
-    elif status["model"]["trial_only"]:
-        parts.append(
-            Text(
-                "The built-in model is small and was trained on synthetic voices: for trying out only.",
-                style="yellow",
-            )
-        )
+    parts += _problems(status)
     if status["inboxes"]:
         parts += [Text(), _inboxes(status["inboxes"])]
     if (recogniser := status["recogniser"]) and any(recogniser["memory_steps"].values()):
@@ -52,6 +36,25 @@ def status_view(status: dict[str, Any]) -> Group:
         parts += [Text(), Text("last problems", style="bold"), _errors(status["errors"])]
     parts += [Text(), _backup(status["backup"])]
     return Group(*parts)
+
+
+def _problems(status: dict[str, Any]) -> Iterator[Text]:
+    """Yield what somebody should do something about."""
+    if status["running"] and status["problem"]:
+        yield Text(status["problem"], style="yellow")
+    if (configuration := status["configuration"]) and configuration["problem"]:
+        told = f"The configuration file is invalid, the next start fails: {configuration['problem']}"
+        yield Text(told, style="red")
+    elif configuration and configuration["pending"]:
+        changed = f"{configuration['path']} was changed since: systemctl reload asr-daemon"
+        yield Text(changed, style="yellow")
+    if status["state_problem"]:
+        yield Text(status["state_problem"], style="red")
+    if status["model"]["problem"]:
+        yield Text(status["model"]["problem"], style="red")
+    elif status["model"]["trial_only"]:
+        told = "The built-in model is small and was trained on synthetic voices: for trying out only."
+        yield Text(told, style="yellow")
 
 
 def _headline(status: dict[str, Any]) -> Text:
@@ -88,7 +91,7 @@ def _table(*columns: str) -> Table:
 
 
 def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
-    table = _table("inbox", "done", "waiting", "failed", "settling", "watched by", "folder")
+    table = _table("inbox", "done", "waiting", "failed", "settling", "ignored", "watched by", "folder")
     for inbox in inboxes:
         watched = (inbox["watch"] or {}).get("mode", "-")
         words = f"  hotwords: {inbox['hotwords_problem']}" if inbox["hotwords_problem"] else ""
@@ -96,7 +99,7 @@ def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
         if hashing := inbox.get("hashing"):
             done = hashing["hashed_bytes"] * 100 // max(1, hashing["size_bytes"])
             folder += f"  (reading {hashing['file']}, {done}%)"
-        counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling")]
+        counts = [str(inbox[key]) for key in ("done", "waiting", "failed", "settling", "ignored")]
         table.add_row(inbox["name"], *counts, watched, folder)
     return table
 

@@ -113,6 +113,7 @@ def test_search_finds_two_characters(past: DaemonUnderTest) -> None:
     assert "more" in past.command("history", "--limit", "1").stderr
     assert past.command("history", "--limit", "2").stderr == ""
     assert past.command("search", '"*').returncode == 2
+    assert past.command("search", " ".join(map(str, range(30)))).returncode == 2
 
 
 def test_search_phrase_cannot_be_broken_out_of() -> None:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from room import Room
-from way import ENGINE, segment
+from way import ENGINE, make_config, segment
 
+from asr_daemon.config import HotwordsSection
+from asr_daemon.doctor import Machine
+from asr_daemon.doctor.folders import look_at_folders
+from asr_daemon.doctor.rights import ServiceUser
 from asr_daemon.hotwords import HotwordFileError, HotwordList, Places, read_hotwords
 from asr_daemon.hotwords import source as source_module
 from asr_daemon.hotwords.hotword_list import MAX_ENTRIES, MAX_PROBLEMS
@@ -106,6 +110,17 @@ def test_link_in_place_of_a_list_is_not_read(
         share.read()
 
 
+def test_link_in_an_inbox_that_is_named_by_a_link_is_not_followed(share: Share, tmp_path: Path) -> None:
+    """However an administrator writes the inbox's path."""
+    (tmp_path / "inbox").symlink_to(share.finance)
+    share.finance.chmod(0o700)
+    share.places = Places((tmp_path / "inbox",))
+    share.list.symlink_to(share.salary)
+    for path in (share.list, tmp_path / "inbox" / "hotwords.txt"):
+        with pytest.raises(HotwordFileError, match="link"):
+            read_hotwords(path, share.places)
+
+
 def test_link_of_an_administrator_is_followed(share: Share) -> None:
     """In a folder where nobody else may write it points where it should."""
     share.write(share.finance / "real.txt", "顾清源")
@@ -175,6 +190,27 @@ def test_list_for_everybody_is_included_by_its_name(share: Share) -> None:
     share.write(share.finance / "company.txt", "本部门")
     share.write(share.list, "@include company.txt")
     assert share.read().words == ("本部门",)
+
+
+def test_check_says_who_else_may_write_into_the_lists_of_all(share: Share, tmp_path: Path) -> None:
+    """And that their folder is not there."""
+
+    def found() -> list[tuple[str, str]]:
+        findings = look_at_folders(config, ServiceUser(), Machine())
+        return [(each.level, each.text) for each in findings if each.key == "hotwords.common_dir"]
+
+    config = make_config(tmp_path).model_copy(
+        update={"hotwords": HotwordsSection.model_validate({"common_dir": share.admin})}
+    )
+    assert found() == [("ok", str(share.admin))]
+    share.admin.chmod(0o775)
+    ((level, text),) = found()
+    assert level == "warning"
+    assert "may write" in text
+    share.admin.rename(tmp_path / "away")
+    ((level, text),) = found()
+    assert level == "error"
+    assert "not there" in text
 
 
 # ------------------------------------------------------------------ what it costs

@@ -56,7 +56,10 @@ def config(tmp_path: Path) -> Path:
     open_history(state / "history.db").close()
     path = os.fsencode(tmp_path / "inbox") + b"/" + EVIL.encode() + b"\xff"
     with closing(sqlite3.connect(state / "history.db")) as database, database:
-        database.execute("INSERT INTO profiles VALUES ('p', ?, '')", [Profile("model@1").to_json()])
+        database.execute(
+            "INSERT INTO profiles (digest, profile, created_at) VALUES ('p', ?, '')",
+            [Profile("model@1").to_json()],
+        )
         for job, (state_of, error) in enumerate([("failed", EVIL), ("done", None)], 1):
             database.execute(
                 "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at, error_code, error_message)"
@@ -150,7 +153,7 @@ def test_systemd_hears_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     monkeypatch.setattr(Notifier, "_send", lambda _self, text: sent.append(text))
     Notifier("/nowhere").status("x\nMAINPID=1\x85STOPPING=1\u2028WATCHDOG=1.wav")
-    assert sent == [r"STATUS=x\nMAINPID=1\x85STOPPING=1\u2028WATCHDOG=1.wav"]
+    assert sent == ["STATUS=x MAINPID=1 STOPPING=1 WATCHDOG=1.wav"]
 
 
 def test_printable_keeps_what_people_write() -> None:

@@ -219,7 +219,9 @@ def test_reading_ends_when_nobody_wants_the_file_any_more(unbounded: Running, ho
     else:
         config = unbounded.parts.config
         unbounded.parts.reload(config.model_copy(update={"inbox": config.inbox[1:]}))
-        eventually(lambda: unbounded.intake.reading("inbox") is None, within_s=WITHIN_S, what="its end")
+        eventually(
+            lambda: unbounded.intake.reader.progress("inbox") is None, within_s=WITHIN_S, what="its end"
+        )
         return
     wanted = {"behind.wav", "huge.wav"} if how == "replaced" else {"behind.wav"}
     eventually(lambda: set(unbounded.states()) == wanted, within_s=WITHIN_S, what="the files behind it")

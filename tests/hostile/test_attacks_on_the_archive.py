@@ -104,6 +104,24 @@ def test_link_in_the_way_of_a_name_in_the_archive_is_not_followed(place: Place) 
     assert (place.hr / "salary").read_text(encoding="utf-8") == "secret"
 
 
+def test_one_swapped_folder_of_an_inbox_holds_up_nothing_else_of_it(tmp_path: Path) -> None:
+    """Those behind it go to the archive; what lies behind the link stays where it is."""
+    (tmp_path / "archive").mkdir()
+    way = Way(tmp_path, archive=tmp_path / "archive")
+    deliverer = Deliverer(way.config, way.history, way.arrivals, way.shares, way.time.clock)
+    archiver = Archiver(way.config, way.history, way.time.clock, way.shares, lambda _inbox, _path: None)
+    (way.inbox / "sub").mkdir()
+    for name in ("sub/a.wav", "b.wav"):
+        recording = way.put(name, name.encode())
+        way.finish(way.claim().id, "你好")
+        assert deliverer.deliver(recording)
+    (way.inbox / "sub").rename(tmp_path / "away")
+    (way.inbox / "sub").symlink_to(tmp_path / "away")
+    assert archiver.archive_all() == 1
+    assert {path.name for path in (tmp_path / "archive").rglob("*.*")} == {"b.wav", "b.txt"}
+    assert (tmp_path / "away" / "a.wav").exists()
+
+
 # ------------------------------------------------------------------ sizes
 
 

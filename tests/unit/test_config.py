@@ -158,3 +158,18 @@ def test_one_bracket_is_told(tmp_path: Path) -> None:
     path.write_text('[inbox]\nname = "a"\npath = "/srv/a"\n')
     with pytest.raises(ConfigurationError, match=r"write \[\[inbox\]\], with two brackets"):
         load_config(path)
+
+
+@pytest.mark.parametrize(("given", "taken"), [(0, None), (100, 100), (10_000, 10_000)])
+def test_silence_of_0_is_what_the_model_brings(given: int, taken: int | None, tmp_path: Path) -> None:
+    """As the file says it; everything else is milliseconds between its bounds."""
+    text = f'[[inbox]]\nname = "a"\npath = "a"\nmax_end_silence_ms = {given}\n'
+    assert load_config(write(tmp_path, text)).inbox[0].max_end_silence_ms == taken
+
+
+@pytest.mark.parametrize("given", [1, 99, 10_001])
+def test_silence_beyond_its_bounds_is_refused(given: int, tmp_path: Path) -> None:
+    """A slip of a zero cuts every word, or never."""
+    text = f'[[inbox]]\nname = "a"\npath = "a"\nmax_end_silence_ms = {given}\n'
+    with pytest.raises(ConfigurationError, match="max_end_silence_ms"):
+        load_config(write(tmp_path, text))

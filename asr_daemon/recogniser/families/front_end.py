@@ -75,5 +75,13 @@ class Prepared:
 
 def pad_features(features: Sequence[torch.Tensor], device: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``float32 [n_segments, n_steps, width]`` and ``int64 [n_segments]``, the steps of each."""
-    lengths = torch.tensor([len(each) for each in features], device=device)
-    return torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True).to(device), lengths
+    lengths = torch.tensor([len(each) for each in features])
+    padded = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
+    return to_device(padded, device), to_device(lengths, device)
+
+
+def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
+    """Return a tensor of this process's memory on the device; a card fetches it while we go on."""
+    if torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

@@ -1,9 +1,9 @@
 """Linear layers in int8 on a processor: weights once, inputs with every call (dynamic quantisation).
 
-Weights are quantised per output channel, symmetrically; inputs per call, to the range that they have, so
-that a segment's text may depend, rarely, on what shares its batch. Everything between the linear layers
-stays float32. Wants a processor that multiplies int8 natively (VNNI, AMX): on plain AVX2 the sums of two
-products of 8 by 8 bits saturate. oneDNN's operations are called as torch's own compiler calls them:
+Weights are quantised per output channel, inputs per row, which is one step of one segment: what shares its
+batch changes nothing. Both are symmetric. Everything between the linear layers stays float32. Wants a
+processor that multiplies int8 natively (VNNI, AMX): on plain AVX2 the sums of two products of 8 by 8 bits
+saturate. oneDNN's operations are called as torch's own compiler calls them:
 ``torch.ops.quantized.linear_dynamic`` is as fast, but holds three bytes a weight, and is to go from torch.
 """
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from asr_daemon.recogniser.families.cif import LstmInLengths
 
-_WEIGHT_LEVELS, _INPUT_LEVELS = 127.0, 255.0
+_WEIGHT_LEVELS = 127.0
+_SIGNED, _RECTIFIED = (127.0, 128), (255.0, 0)  # levels of the highest input, and what stands for 0
 _LEAST_SCALE = 1e-12
 _LEAST_LSTM_WIDTH = 384  # below, float32 weights fit into a core's cache: int8 steps would be slower
-_STATE_ZERO = 128  # what stands for 0 in an LSTM's state
 _USUAL_ROWS = 256  # what the weights are laid out for; any number works
 _SPOILT = "w_2"  # the layer of a feed-forward whose input is nobody else's
 
@@ -36,35 +36,47 @@ class _Weights:
         whole = (weight / self._scales[:, None]).round_().to(torch.int8)
         self._packed = torch.ops.onednn.qlinear_prepack(whole, [_USUAL_ROWS, weight.shape[1]])
 
-    def times(self, x: torch.Tensor, scale: float, zero: int, bias: torch.Tensor | None) -> torch.Tensor:
+    def times(self, x: torch.Tensor, zero: int, scale: float = 1.0) -> torch.Tensor:
         """Return float32 ``[..., out]`` of uint8 ``[..., in]`` that stands for ``scale * (x - zero)``."""
         out: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            x, scale, zero, self._packed, self._scales, self._zeros, bias,
+            x, scale, zero, self._packed, self._scales, self._zeros, None,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         return out
 
 
 class Int8Linear(torch.nn.Module):
-    """A linear layer that is not trained any more; with ``spoils`` its input may be written over."""
+    """A linear layer that is not trained any more.
 
-    def __init__(self, linear: torch.nn.Linear, *, per_channel: bool = True, spoils: bool = False) -> None:
+    ``spoils``: its input may be written over; ``rectified``: and has nothing below 0.
+    """
+
+    def __init__(
+        self,
+        linear: torch.nn.Linear,
+        *,
+        per_channel: bool = True,
+        spoils: bool = False,
+        rectified: bool = False,
+    ) -> None:
         super().__init__()
         self._weights = _Weights(linear.weight.detach(), per_channel=per_channel)
         # a copy: a view of a mapped file would hold all of it
         self._bias = linear.bias.detach().clone() if linear.bias is not None else None
-        self._spoils = spoils
+        self._spoils, self._rectified = spoils, rectified
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return float32 ``[..., out]`` of float32 ``[..., in]``."""
-        lowest, highest = (float(bound) for bound in torch.aminmax(x))
-        lowest, highest = min(lowest, 0.0), max(highest, 0.0)
-        scale = max((highest - lowest) / _INPUT_LEVELS, _LEAST_SCALE)
-        zero = int(-lowest / scale)
+        levels, zero = _RECTIFIED if self._rectified else _SIGNED
+        highest = (x if self._rectified else x.abs()).amax(dim=-1, keepdim=True)
+        scales = highest.div_(levels).clamp_(min=_LEAST_SCALE)
         room = x if self._spoils and x.is_contiguous() else None
-        # the half makes cutting off the fraction a rounding; rounded down, the zero keeps all within 0..255
-        shifted = torch.add(torch.tensor(zero + 0.5), x, alpha=1 / scale, out=room)
-        return self._weights.times(shifted.to(torch.uint8), scale, zero, self._bias)
+        # the half makes cutting off the fraction a rounding
+        shifted = torch.addcmul(torch.tensor(zero + 0.5), x, scales.reciprocal(), out=room)
+        found = self._weights.times(shifted.to(torch.uint8), zero)
+        if self._bias is None:
+            return found.mul_(scales)
+        return torch.addcmul(self._bias, found, scales, out=found)
 
 
 class Int8Lstm(torch.nn.Module):
@@ -93,14 +105,15 @@ class Int8Lstm(torch.nn.Module):
         given = self._into(x).transpose(0, 1).contiguous()  # [time, batch, 4 * width]
         said = torch.empty(len(given), batch, width)
         cell = torch.zeros(batch, width)
-        state = torch.full((batch, width), _STATE_ZERO, dtype=torch.uint8)
-        shift = torch.tensor(_STATE_ZERO + 0.5)
+        levels, zero = _SIGNED
+        state = torch.full((batch, width), zero, dtype=torch.uint8)
+        shift = torch.tensor(zero + 0.5)
         for gates, out in zip(given.unbind(), said.unbind(), strict=True):
-            gates.add_(self._again.times(state, 1 / _WEIGHT_LEVELS, _STATE_ZERO, None))
+            gates.add_(self._again.times(state, zero, 1 / levels))
             opened, drawn = gates[:, : 3 * width].sigmoid_(), gates[:, 3 * width :].tanh_()
             cell.mul_(opened[:, width : 2 * width]).addcmul_(opened[:, :width], drawn)
             torch.mul(opened[:, 2 * width :], cell.tanh(), out=out)
-            state = torch.add(shift, out, alpha=_WEIGHT_LEVELS).to(torch.uint8)
+            state = torch.add(shift, out, alpha=levels).to(torch.uint8)
         return said.transpose(0, 1), None
 
 
@@ -128,7 +141,7 @@ class Exchange:
             if isinstance(layer, torch.nn.LSTM):
                 setattr(parent, name, Int8Lstm(layer))
             else:
-                setattr(parent, name, Int8Linear(layer, per_channel=per_channel, spoils=name == _SPOILT))
+                setattr(parent, name, _stand_in(parent, name, layer, per_channel=per_channel))
 
     def back(self) -> None:
         """Put the float layers back, if they are kept and out of their places."""
@@ -139,6 +152,13 @@ class Exchange:
     def forget(self) -> None:
         """Give back the float layers that are out of their places."""
         self._floats.clear()
+
+
+def _stand_in(parent: object, name: str, layer: torch.nn.Linear, *, per_channel: bool) -> Int8Linear:
+    is_second = name == _SPOILT
+    is_behind_relu = isinstance(getattr(parent, "activation", None), torch.nn.ReLU)
+    rectified = is_second and is_behind_relu and not hasattr(parent, "norm")  # a decoder's has both signs
+    return Int8Linear(layer, per_channel=per_channel, spoils=is_second, rectified=rectified)
 
 
 def _linears(module: torch.nn.Module) -> Iterator[tuple[object, str]]:

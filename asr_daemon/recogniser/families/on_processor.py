@@ -1,7 +1,7 @@
 """What the families of FunASR's SAN-M models share on a processor: faster layers, and other precisions.
 
 A family that is a :class:`Processed` is made faster when it is loaded onto "cpu" (sanm.py), and may be told
-to compute in bfloat16 or int8. On cards it is left as FunASR built it.
+to compute in bfloat16 or int8. On cards its layers are FunASR's, and its weights half where it computes so.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from asr_daemon.recogniser.families import cif, funasr_model, sanm, weights
 from asr_daemon.recogniser.families.int8 import Exchange
-from asr_daemon.recogniser.families.precision import FLOAT32
+from asr_daemon.recogniser.families.precision import FLOAT32, keep_half
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.recogniser.families.precision import Precision
+
+_CALLED_IN_HALF = ("encoder", "decoder", "seaco_decoder")
 
 
 class Processed:
@@ -36,6 +38,9 @@ class Processed:
         if precision.is_int8:
             self._exchange.to_int8(keep=False)
             weights.hold(self.network)
+        if device != "cpu" and precision.half is not None:
+            named = {name: getattr(self.network, name, None) for name in _CALLED_IN_HALF}
+            keep_half([part for part in named.values() if part is not None], precision.half)
         self._precision = precision
 
     @property

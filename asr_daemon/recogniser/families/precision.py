@@ -1,9 +1,10 @@
 """In which precision a family computes: float32, half of it through ``torch.autocast``, or int8.
 
 Half is for cards, and for processors that compute in bfloat16; int8 for processors (int8.py), where the
-linear layers of encoder and decoder are exchanged and the rest stays float32. In half, weights stay float32
-and each operation takes what is safe for it: FunASR's own ``fp16=True`` and ``bf16=True`` make the weights
-half, and SeACo and SenseVoice then fail at their first float32 input.
+linear layers of encoder and decoder are exchanged and the rest stays float32. In half, each operation takes
+what is safe for it: FunASR's own ``fp16=True`` and ``bf16=True`` make all weights half, and SeACo and
+SenseVoice then fail at their first float32 input. On a card, the weights that would be made half anew in
+every batch are kept so (:func:`keep_half`): the same numbers, and half the memory.
 """
 
 from __future__ import annotations
@@ -47,6 +48,19 @@ ON_PROCESSOR: dict[Computed, Precision] = {
     "bfloat16": Precision("cpu", torch.bfloat16),
     "int8": Precision("cpu", is_int8=True),
 }
+
+
+# What autocast computes in half whatever its inputs are; norms, embeddings and LSTMs stay as they are.
+_HALVED = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d)
+
+
+def keep_half(parts: Sequence[torch.nn.Module], half: torch.dtype) -> None:
+    """Make those weights half for good; the parts are called under autocast to the same half from now on."""
+    for part in parts:
+        for layer in part.modules():
+            if isinstance(layer, _HALVED):
+                for weight in layer.parameters(recurse=False):
+                    weight.data = weight.data.to(half)
 
 
 def full(tensor: torch.Tensor) -> AbstractContextManager[object]:

@@ -8,6 +8,7 @@ the recording's length. Fails with :class:`~asr_daemon.errors.EmptyFileError`, `
 The recording is hostile until proven otherwise: ffmpeg may open nothing but that descriptor (no network,
 no playlists, no other files), decodes sound only, and runs under limits of memory and processor time. One
 ffmpeg process decodes one track: none waits for another, and each is held back by the pipe that it fills.
+Plain 16 kHz WAVE files are read without it.
 """
 
 from __future__ import annotations
@@ -32,15 +33,18 @@ from asr_daemon.recogniser.sound.ending import reaches_its_end
 from asr_daemon.recogniser.sound.facts import MOST_CHANNELS, MOST_TRACKS, Facts, Track, look, read_trouble
 from asr_daemon.recogniser.sound.findings import Findings, Unread
 from asr_daemon.recogniser.sound.parts import Part, find_parts
+from asr_daemon.recogniser.sound.plain_wave import PlainWave, plain_wave
 from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.sound.stream import TrackStream
 from asr_daemon.recogniser.sound.tracks import Tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from asr_daemon.recogniser.sound.tracks import Stream
 
 __all__ = ["SAMPLE_RATE_HZ", "WINDOW_S", "Decoding", "Piece"]
 
@@ -137,14 +141,15 @@ class Decoding:
 
     def _part(self, part: Part, *, is_first: bool) -> Iterator[Piece]:
         """Yield the pieces of a part, behind what was decoded before."""
-        facts = look(self._fd, self._ffmpeg, part)
+        plain = self._plain(part)
+        facts = look(self._fd, self._ffmpeg, part) if plain is None else plain.facts
         announced_s = part.announced_s
         if announced_s is None and not part.options:  # else ffmpeg says what is to be ignored
             announced_s = facts.duration_s
-        begin = self.decoded_samples
+        begin = self.decoded_samples + round(part.lost_s * SAMPLE_RATE_HZ)
         if announced_s is not None:
             self.announced_s = begin / SAMPLE_RATE_HZ + announced_s
-        streams = self._streams(part, facts)
+        streams = self._streams(part, facts) if plain is None else [plain]
         with self._changing:
             if self._closed.is_set():
                 return
@@ -166,7 +171,13 @@ class Decoding:
         if not self._closed.is_set():
             self._judge(part, facts, tracks, begin, announced_s)
 
-    def _streams(self, part: Part, facts: Facts) -> list[TrackStream]:
+    def _plain(self, part: Part) -> PlainWave | None:
+        try:
+            return plain_wave(self._fd, part)
+        except OSError as error:
+            raise ReadFailedError(f"Reading the recording failed: {error.strerror}.") from None
+
+    def _streams(self, part: Part, facts: Facts) -> Sequence[Stream]:
         taken: list[Track] = []
         for track in facts.tracks:
             if 0 < track.channels <= MOST_CHANNELS and len(taken) < MOST_TRACKS:
@@ -193,7 +204,8 @@ class Decoding:
         findings.unread_s += part.unread_s
         trouble = [stream.trouble for stream in tracks.streams if stream.end_samples]
         is_cut = part.is_cut or any(one.is_cut for one in trouble)
-        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble)
+        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble) or part.lost_s > 0
+        findings.is_estimated |= part.lost_s > 0 and not part.is_exact
         missing_s = 0.0 if announced_s is None else announced_s - decoded / SAMPLE_RATE_HZ
         if announced_s is None or missing_s <= max(1.0, 0.02 * announced_s):
             findings.cut_off |= announced_s is None and is_cut

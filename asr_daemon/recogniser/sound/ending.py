@@ -22,7 +22,7 @@ NEAR_S = 1.0
 
 def reaches_its_end(fd: int, ffmpeg: Path, part: Part, facts: Facts) -> bool:
     """Return whether the last packets of the picture lie where the container says that it ends."""
-    if facts.duration_s is None:
+    if facts.duration_s is None or facts.start_s is None:
         return False
     # from shortly before the end on: where the file was cut off, there is nothing
     at_s = max(0.0, facts.duration_s - 3 * NEAR_S)

@@ -2,7 +2,8 @@
 
 Enters: an open recording, or a part of it. Leaves: :class:`Facts`, within bounds of time, memory and bytes.
 Tracks come from the head of ffmpeg's framecrc output, which holds nothing that the recording's author wrote;
-its log is asked for two numbers only, and a wrong one does no harm. Fails with
+its log, which does (names of tags may hold line feeds), is asked for length and beginning alone, and is not
+believed where it gives two. Fails with
 :class:`~asr_daemon.errors.NoAudioError`, ``ReadFailedError`` or ``NotDecodableError``.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.errors import JobError, NoAudioError, NotDecodableError, ReadFailedError
 from asr_daemon.ffmpeg import FFMPEG_ENVIRONMENT, bind_ffmpeg, open_arguments
-from asr_daemon.recogniser.sound.layouts import LAYOUTS
+from asr_daemon.recogniser.sound.layouts import channels_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +31,9 @@ EVIDENCE_LINES = 20
 _MOST_OUTPUT_BYTES = 1 << 20
 _FACT = re.compile(r"#(media_type|codec_id|sample_rate|channel_layout_name) (\d+): (\S.*)")
 _DURATION = re.compile(
-    r"^  Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?", re.MULTILINE
+    r"^  Duration: (?:(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d{1,9}\.\d+))?", re.MULTILINE
 )
 _GUESSED_DURATION = "Estimating duration from bitrate"
-_GUESSED_LAYOUT = "Guessed Channel Layout"
-_COUNT = re.compile(r"(\d+) channels")
 _NO_AUDIO = ("does not contain any stream", "matches no streams", "Output file is empty")
 
 
@@ -55,7 +54,7 @@ class Facts:
 
     tracks: tuple[Track, ...]
     has_picture: bool
-    start_s: float  # of the clock that its time stamps go by
+    start_s: float | None  # of the clock that its time stamps go by; None where ffmpeg has to take it off
     duration_s: float | None  # None where it does not say, or ffmpeg only guesses
     evidence: str
 
@@ -100,15 +99,15 @@ def _facts(out: str, said: str) -> Facts:
     for stream in streams.values():
         if stream.get("media_type") == "audio":
             layout = stream.get("channel_layout_name", "")
-            counted = _COUNT.search(layout)
-            channels = len(LAYOUTS.get(layout, "").split()) or (int(counted.group(1)) if counted else 0)
+            channels = channels_of(layout)
             rate_hz = int(stream.get("sample_rate", "0"))
             tracks.append(Track(len(tracks), stream.get("codec_id", "none"), rate_hz, channels, layout))
-    duration_s, start_s = None, 0.0
-    if found := _DURATION.search(said):
-        hours, minutes, seconds, start = found.groups()
+    duration_s = start_s = None
+    told = _DURATION.findall(said)
+    if len(told) == 1:  # of two, one is forged
+        hours, minutes, seconds, start = told[0]
         start_s = float(start or 0)
-        if hours is not None and _GUESSED_DURATION not in said:
+        if hours and _GUESSED_DURATION not in said:
             duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     has_picture = any(stream.get("media_type") == "video" for stream in streams.values())
     evidence = "\n".join(line[:500] for line in said.splitlines()[-EVIDENCE_LINES:])

@@ -22,6 +22,7 @@ class Findings:
 
     cut_off: bool = False  # it ends in the middle
     damaged: bool = False  # something in it cannot be read
+    is_estimated: bool = False  # how long what cannot be read was
     promises_more: bool = False  # it ends well, and before its header says
     unread_s: float = 0.0  # sound behind what the header says, left out
     unread: list[Unread] = field(default_factory=list)
@@ -34,7 +35,7 @@ class Findings:
         """What is said of every recording that it is true of."""
         return (
             *(("truncated",) if self.cut_off else ()),
-            *(("damaged",) if self.damaged else ()),
+            *((("damaged_about" if self.is_estimated else "damaged"),) if self.damaged else ()),
             *(("header_says_more",) if self.promises_more else ()),
             *((f"not_read_s:{round(self.unread_s)}",) if self.unread_s else ()),
             *(f"track_not_read:{one.number} {one.codec}" for one in self.unread),

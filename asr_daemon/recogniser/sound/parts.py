@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from asr_daemon.files.formats import format_of
+
 _MOST_PARTS = 1000
 _MOST_STEPS = 10_000_000
 _PAGE_HEAD_BYTES = 27 + 255
@@ -24,6 +26,8 @@ class Part:
     announced_s: float | None = None  # what a header says that ffmpeg does not pass on
     is_cut: bool = False  # it ends before its header says
     unread_s: float = 0.0  # sound that is there and left out
+    lost_s: float = 0.0  # that passed before it, and cannot be read
+    is_exact: bool = True  # how much that was
 
     @property
     def span(self) -> tuple[int, int] | None:
@@ -33,7 +37,8 @@ class Part:
 
 def find_parts(fd: int, max_duration_s: float) -> list[Part]:
     """Return the parts of an open recording."""
-    from asr_daemon.recogniser.sound.wave import wave_parts  # noqa: PLC0415 (it needs Part)
+    from asr_daemon.recogniser.sound.frames import frame_parts  # noqa: PLC0415 (they need Part)
+    from asr_daemon.recogniser.sound.wave import wave_parts  # noqa: PLC0415
 
     size = os.fstat(fd).st_size
     head = os.pread(fd, 16, 0)
@@ -44,6 +49,8 @@ def find_parts(fd: int, max_duration_s: float) -> list[Part]:
         parts = _spans(_ogg_chains(fd, size), size)
     elif head[4:8] == b"ftyp":
         parts = _spans(_mp4_files(fd, size), size)
+    elif format_of(head) in ("MPEG audio", "AAC"):
+        parts = frame_parts(fd, size)
     if len(parts) == 1 and parts[0].begin == 0 and parts[0].end == size:
         return [Part(0, None, parts[0].options, parts[0].announced_s, parts[0].is_cut, parts[0].unread_s)]
     return parts or [Part()]

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import os
 import re
+import secrets
 import select
 import subprocess
 import threading
@@ -41,10 +42,11 @@ _READ_BYTES = 1 << 20
 _MOST_LINE_BYTES = 1 << 16
 KEPT_LINES = 200
 # Prints the number of samples so far and how far the clock is ahead of them, wherever that changes by more
-# than 50 ms (what containers with milliseconds, and clocks that drift, need by way of room).
+# than 50 ms (what containers with milliseconds, and clocks that drift, need by way of room). Before each pair
+# stands a number that nobody else knows: ffmpeg's warnings quote what the recording's author wrote.
 _CLOCK = (
     r"asetpts=st(0\,PTS*TB-N/SR)\;"
-    r"if(eq(N\,0)+gt(abs(ld(0)-ld(1))\,0.05)\,print(N/SR\,24)+print(ld(0)\,24)+st(1\,if(isnan(ld(0))\,0\,ld(0))))\;"
+    r"if(eq(N\,0)+gt(abs(ld(0)-ld(1))\,0.05)\,print({nonce}\,24)+print(N/SR\,24)+print(ld(0)\,24)+st(1\,if(isnan(ld(0))\,0\,ld(0))))\;"
     r"N/SR/TB"
 )
 _PRINTED = re.compile(r"\[Eval @ 0x[0-9a-f]+\] (-?(?:\d+\.\d+|nan|inf))$")
@@ -103,6 +105,7 @@ class TrackStream:
         self.words: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._fd, self._ffmpeg, self._part = fd, ffmpeg, part
         self._start_s = facts.start_s
+        self._nonce = secrets.randbelow(10**12) + 10**12
         self._most_samples = most_samples
         announced_s = facts.duration_s
         self._latest_samples = (
@@ -162,11 +165,13 @@ class TrackStream:
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         shape = ("aformat=channel_layouts=" + self.track.layout,) if self.track.layout in LAYOUTS else ()
-        options = ("-copyts", *self._part.options)
+        zero = ("-start_at_zero",) if self._start_s is None else ()
+        clock = _CLOCK.format(nonce=self._nonce)
+        options = ("-copyts", *zero, *self._part.options)
         command = [
             *open_arguments(self._ffmpeg, self._fd, self._part.span, options, "repeat+warning"),
             "-map", f"0:a:{self.track.number}", "-vn", "-sn", "-dn", "-map_metadata", "-1",
-            "-af", ",".join((_CLOCK, *shape)),  # the shape changes nothing, unless the track changes midway
+            "-af", ",".join((clock, *shape)),  # the shape changes nothing, unless the track changes midway
             "-ar", str(SAMPLE_RATE_HZ), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
         ]  # fmt: skip
         with self._starting:
@@ -209,9 +214,11 @@ class TrackStream:
 
     def _hear(self, line: str) -> None:
         if printed := _PRINTED.match(line):
-            self._printed.append(float(printed.group(1)))
-            if len(self._printed) == 2:  # noqa: PLR2004 (a pair)
-                self._clock_changed(*self._printed)
+            number = float(printed.group(1))
+            if number == self._nonce or self._printed:
+                self._printed.append(number)
+            if len(self._printed) == 3:  # noqa: PLR2004 (the nonce and a pair)
+                self._clock_changed(*self._printed[1:])
                 self._printed.clear()
             return
         self.words.append(line)
@@ -226,7 +233,9 @@ class TrackStream:
     def _clock_changed(self, sent_s: float, ahead_s: float) -> None:
         """Note that after so many seconds of sound the clock is so far ahead of them."""
         if np.isfinite(ahead_s) and np.isfinite(sent_s):
-            change = _Change(round(sent_s * SAMPLE_RATE_HZ), ahead_s - self._start_s, self._is_in_error)
+            change = _Change(
+                round(sent_s * SAMPLE_RATE_HZ), ahead_s - (self._start_s or 0.0), self._is_in_error
+            )
             self._changes.append(change)
             self._is_in_error = False
 

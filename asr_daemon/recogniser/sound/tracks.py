@@ -7,7 +7,7 @@ time; what no track has is left out. Holds a window of every track at most.
 from __future__ import annotations
 
 import collections
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,17 +19,52 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from asr_daemon.recogniser.sound.stream import Block, TrackStream
+    from asr_daemon.recogniser.sound.facts import Track
+    from asr_daemon.recogniser.sound.stream import Block, Trouble
 
 DECISION_SAMPLES = 30 * SAMPLE_RATE_HZ  # that much is mixed at once, however the windows are
 # A gap as long as a pause between sentences ends a segment; a shorter one (a lost packet) is silence in it.
 BREAK_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
 
 
+class Stream(Protocol):
+    """One track being read (stream.py by ffmpeg, plain_wave.py without); iterate once."""
+
+    @property
+    def track(self) -> Track:
+        """Which one."""
+
+    @property
+    def layout(self) -> str:
+        """Its name, as ffmpeg calls it; "" where none is real."""
+
+    @property
+    def trouble(self) -> Trouble:
+        """What was complained of."""
+
+    @property
+    def end_samples(self) -> int:
+        """How far it was read."""
+
+    @property
+    def words(self) -> collections.deque[str]:
+        """What ffmpeg said last."""
+
+    @property
+    def status(self) -> int | None:
+        """How ffmpeg ended."""
+
+    def __iter__(self) -> Iterator[Block]:
+        """Yield what it holds, in the order of time."""
+
+    def close(self) -> None:
+        """End it; safe from any thread, and more than once."""
+
+
 class _Reader:
     """One track's blocks, taken up to a place in time."""
 
-    def __init__(self, stream: TrackStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._blocks = iter(stream)
         self._waiting: collections.deque[Block] = collections.deque()
@@ -64,13 +99,13 @@ class _Reader:
 class Tracks:
     """All tracks of a part of a recording that are read."""
 
-    def __init__(self, streams: Sequence[TrackStream]) -> None:
+    def __init__(self, streams: Sequence[Stream]) -> None:
         self.streams = tuple(streams)
         self.channels = sum(stream.track.channels for stream in streams)
         self.heard_channels = 0
 
     @property
-    def silent_for_ever(self) -> list[TrackStream]:
+    def silent_for_ever(self) -> list[Stream]:
         """The tracks of which nothing could be decoded, although something was there."""
         return [
             stream
@@ -120,7 +155,7 @@ def _covered(taken: list[list[Block]]) -> list[tuple[int, int, bool]]:
 
 
 def _side_by_side(
-    taken: list[list[Block]], streams: Sequence[TrackStream], low: int, high: int
+    taken: list[list[Block]], streams: Sequence[Stream], low: int, high: int
 ) -> NDArray[np.float32]:
     """Return all channels of a stretch, ``float32 [n_channels, high - low]``, finite."""
     found = np.empty((sum(stream.track.channels for stream in streams), high - low), np.float32)

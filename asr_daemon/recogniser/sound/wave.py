@@ -10,6 +10,7 @@ Enters: an open file. Leaves: the stretches of it that are one recording each. M
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 
 from asr_daemon.recogniser.sound.parts import Part
@@ -28,16 +29,24 @@ _PLACEHOLDERS = (  # sox, arecord, ffmpeg, mplayer and recorders that died leave
     (4_000_000_000 - 4096, 4_000_000_000 + 4096),
     (1 << 62, 1 << 64),
 )
+_FORMAT = struct.Struct("<HHIIHH")  # tag, channels, rate, bytes a second, bytes a frame, bits
 _IN_DS64 = 0xFFFF_FFFF
 LEAST_MORE_S = 0.25  # more than that behind the announced end is sound, less is some program's mark
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class Header:
+    """What a WAVE file says of itself."""
+
     sound_at: int  # offset of the first sample
     sound_bytes: int  # as announced
     riff_end: int  # as announced
     bytes_per_s: int
+    tag: int  # of the format: 1 is PCM
+    channels: int
+    rate_hz: int
+    frame_bytes: int
+    bits: int
 
 
 def wave_parts(fd: int, size: int, max_duration_s: float) -> list[Part]:
@@ -45,7 +54,7 @@ def wave_parts(fd: int, size: int, max_duration_s: float) -> list[Part]:
     parts: list[Part] = []
     at = 0
     while at < size and len(parts) < _MOST_CHUNKS:
-        header = _header(fd, at, size)
+        header = read_header(fd, at, size)
         if header is None:
             break
         part, at = _part(fd, at, size, header, max_duration_s)
@@ -53,7 +62,7 @@ def wave_parts(fd: int, size: int, max_duration_s: float) -> list[Part]:
     return parts
 
 
-def _part(fd: int, begin: int, size: int, header: _Header, max_duration_s: float) -> tuple[Part, int]:
+def _part(fd: int, begin: int, size: int, header: Header, max_duration_s: float) -> tuple[Part, int]:
     """Return the recording that begins there, and where the next one may."""
     announced_s = header.sound_bytes / header.bytes_per_s
     end = header.sound_at + header.sound_bytes
@@ -79,12 +88,14 @@ def _part(fd: int, begin: int, size: int, header: _Header, max_duration_s: float
 _LENGTH_IGNORED = ("-ignore_length", "1")
 
 
-def _header(fd: int, begin: int, size: int) -> _Header | None:
+def read_header(fd: int, begin: int, size: int) -> Header | None:
+    """Return the header that begins there; None where none does."""
     head = os.pread(fd, 12, begin)
     if head[:4] not in _RIFF or head[8:12] != b"WAVE":
         return None
     riff_end = begin + 8 + int.from_bytes(head[4:8], "little")
-    at, bytes_per_s, long_bytes = begin + 12, 0, 0
+    at, long_bytes = begin + 12, 0
+    tag = channels = rate_hz = bytes_per_s = frame_bytes = bits = 0
     for _ in range(_MOST_CHUNKS):
         chunk = os.pread(fd, 28, at)
         if len(chunk) < 8:  # noqa: PLR2004 (name and length)
@@ -94,13 +105,16 @@ def _header(fd: int, begin: int, size: int) -> _Header | None:
             long_bytes = int.from_bytes(chunk[16:24], "little")
             riff_end = begin + 8 + int.from_bytes(chunk[8:16], "little")
         elif name == b"fmt ":
-            bytes_per_s = int.from_bytes(chunk[16:20], "little")
+            tag, channels, rate_hz, bytes_per_s, frame_bytes, bits = _FORMAT.unpack_from(
+                chunk.ljust(28, b"\0"), 8
+            )
         elif name == b"data":
             if bytes_per_s <= 0:
                 return None
             if head[:4] != b"RIFF" and length == _IN_DS64 and long_bytes:
                 length = long_bytes
-            return _Header(at + 8, length, riff_end, bytes_per_s)
+            of_format = (bytes_per_s, tag, channels, rate_hz, frame_bytes, bits)
+            return Header(at + 8, length, riff_end, *of_format)
         at += 8 + length + length % 2
         if at >= size:
             return None
@@ -126,6 +140,20 @@ def _follows(fd: int, end: int, size: int) -> int | None:
         if at > size + 1:
             return None
     return None
+
+
+def holds_more_sound(fd: int, end: int, limit: int) -> bool:
+    """Return whether another stretch of sound lies behind the one that ends at ``end``."""
+    at = end + end % 2
+    for _ in range(_MOST_CHUNKS):
+        chunk = os.pread(fd, 8, at)
+        if len(chunk) < 8 or at + 8 > limit:  # noqa: PLR2004 (name and length)
+            return False
+        if chunk[:4] == b"data":
+            return True
+        at += 8 + int.from_bytes(chunk[4:8], "little")
+        at += at % 2
+    return True
 
 
 def _sound_end(fd: int, begin: int, size: int) -> int:

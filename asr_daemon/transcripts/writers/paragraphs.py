@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.transcripts.writers.cues import pauses
 from asr_daemon.transcripts.writers.document import says_something
-from asr_daemon.transcripts.writers.pieces import pieces
+from asr_daemon.transcripts.writers.pieces import timed_pieces
 from asr_daemon.transcripts.writers.showing import LINE_COLUMNS, columns
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _lines(group: Iterable[Segment]) -> tuple[str, ...]:
 def _stretches(segment: Segment) -> list[str]:
     """Return a segment's text between its pauses."""
     found = [""]
-    every = pieces(segment, segment.hotwords_hit) if says_something(segment.text) else []
+    every = timed_pieces(segment) if says_something(segment.text) else []
     for piece, pause_ms in zip(every, pauses(every), strict=True):
         found[-1] += piece.text
         if pause_ms >= LINE_PAUSE_MS and columns(found[-1]) >= LEAST_LINE_COLUMNS:

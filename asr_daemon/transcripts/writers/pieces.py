@@ -53,12 +53,13 @@ def pieces(segment: Segment, whole: Iterable[str] = ()) -> list[Piece]:
     if not segment.text.strip():
         return []
     prices = cut_prices(segment.text, whole)
-    found = _timed_pieces(segment)
+    found = timed_pieces(segment)
     ends = itertools.accumulate(len(piece.text) for piece in found)
     return [replace(piece, cut_price=prices[end]) for piece, end in zip(found, ends, strict=True)]
 
 
-def _timed_pieces(segment: Segment) -> list[Piece]:
+def timed_pieces(segment: Segment) -> list[Piece]:
+    """Return what :func:`pieces` does without prices, which are most of its cost."""
     chunks = _chunks(segment)
     times = _raw_times(segment) if chunks else None
     if chunks is None or times is None:

@@ -91,7 +91,7 @@ def test_every_key_is_documented_and_every_documented_key_is_there(running: Runn
     parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
-    running.parts.intake._lane("inbox").progress = progress
+    running.parts.intake.reader._lane("inbox").progress = progress
     assert collected(running.config)["estimate"]
     assert keys_of(collected(running.config)) - parents == documented() - parents
 
@@ -115,6 +115,14 @@ def test_progress_and_problems_are_told(running: Running) -> None:
     assert told["errors"][0]["code"] == "not_decodable"
     assert told["backup"]["problems"] == []
     assert told["backup"]["drill"]["problem"] == ""
+
+
+def test_inbox_in_which_nothing_happened_counts_nothing(running: Running) -> None:
+    """No row in the history is no recording."""
+    empty = running.config.inbox[0].model_copy(update={"name": "empty", "path": running.folder / "empty"})
+    config = running.config.model_copy(update={"inbox": (*running.config.inbox, empty)})
+    told = collected(config)["inboxes"][-1]
+    assert [told[key] for key in ("waiting", "done", "failed")] == [0, 0, 0]
 
 
 def test_systemctl_status_shows_one_line(running: Running) -> None:

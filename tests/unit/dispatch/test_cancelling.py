@@ -26,7 +26,8 @@ def room(tmp_path: Path) -> Room:
 
 def departures(room: Room) -> Departures:
     """Return who notices what is gone."""
-    return Departures(room.way.history, room.way.arrivals, room.way.shares, room.time.clock)
+    way = room.way
+    return Departures(way.history, way.arrivals, way.shares, room.time.clock, lambda: way.config)
 
 
 def named(room: Room, name: str = "a.wav", content: bytes = b"A") -> Path:

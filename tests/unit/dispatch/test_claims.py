@@ -14,7 +14,7 @@ from way import PROFILE
 from asr_daemon.dispatch import protocol
 from asr_daemon.dispatch.claims import PLACES
 from asr_daemon.dispatch.in_work import Phase
-from asr_daemon.dispatch.session import HISTORY_AGAIN_S
+from asr_daemon.dispatch.pause import AGAIN_S
 from asr_daemon.errors import HistoryFullError, RecogniserCrashedError
 from asr_daemon.inboxes.candidate import Candidate
 
@@ -160,7 +160,7 @@ def test_history_that_could_not_be_written_is_left_alone_for_a_moment(
             room.session.step()
             room.time.pass_s(0.1)
     assert len(moments) >= 2
-    assert min(later - earlier for earlier, later in itertools.pairwise(moments)) >= HISTORY_AGAIN_S
+    assert min(later - earlier for earlier, later in itertools.pairwise(moments)) >= AGAIN_S
     room.run(steps=20, pause_s=1.0)
     assert room.states() == {"a.wav": "done"}
 

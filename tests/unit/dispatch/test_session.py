@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from model_folders import lay
@@ -13,9 +14,6 @@ from way import PROFILE, RECOGNISER, make_config, segment
 from asr_daemon.dispatch import protocol
 from asr_daemon.errors import ModelMissingError, RecogniserCrashedError
 from asr_daemon.transcripts.profile import Profile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -33,6 +31,19 @@ def test_recordings_are_recognised_and_written(room: Room) -> None:
     assert "B0 B1" in (room.way.inbox / "b.txt").read_text(encoding="utf-8")
     assert len(room.started) == 1
     assert room.states() == {"a.wav": "done", "b.wav": "done"}
+
+
+def test_time_that_the_device_computed_is_added_up(room: Room) -> None:
+    """Over all batches, whosever they are."""
+
+    def busy(order: protocol.Recognise, content: bytes) -> list[object]:
+        return [protocol.Computed(1500), *well(order, content)]
+
+    room.script = busy
+    room.way.put("a.wav", b"A")
+    room.way.put("b.wav", b"B")
+    room.run()
+    assert room.session.state.device_busy_s == 3.0
 
 
 def test_failure_of_a_recording_is_its_own(room: Room) -> None:
@@ -394,12 +405,17 @@ def test_command_line_keeps_the_profile_that_it_asked_for(room: Room) -> None:
 
 
 def test_recording_that_changed_meanwhile_waits_unspent(room: Room) -> None:
-    """What lies there is not what was hashed: it is not recognised under the old name."""
+    """What lies there is not what was hashed: it is not recognised under the old name, nor kept open."""
     room.way.put("a.wav", b"A")
     (room.way.inbox / "a.wav").write_bytes(b"another")
     room.run()
     assert room.orders == []
     assert (room.way.job(1)["state"], room.way.job(1)["attempts"]) == ("queued", 0)
+    opened = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # of the iteration itself
+            opened.append(descriptor.readlink())
+    assert room.way.inbox / "a.wav" not in opened
 
 
 def test_share_that_is_gone_holds_up_nobody_else(room: Room, tmp_path: Path) -> None:

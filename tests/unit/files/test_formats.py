@@ -108,8 +108,15 @@ def test_no_suffix_stands_in_two_rows() -> None:
         b"Good morning " * 70,
         b"\x89PNG\r\n" + b"\0" * 900,
         b"",
+        "MAC 地址表 The free TTA1 MP+ riff\n".encode() * 40,
+        "The free 软件\n".encode() * 60,
+        "riffraff 会议\n".encode() * 60,
+        "V会议记录\n".encode() * 90,
+        b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + b"\0" * 900,
+        b"\0\0\0\x20ftypavif" + b"\0" * 900,
+        b">seq1\n" + b"GATTACAGGG" * 400,
     ],
 )
 def test_what_is_no_recording_is_not_taken_for_one(head: bytes) -> None:
-    """TypeScript, playlists, texts in UTF-16, pictures, archives, nothing."""
+    """TypeScript, playlists, texts that begin like a format, photographs, archives, genomes, nothing."""
     assert not looks_like_sound(head)

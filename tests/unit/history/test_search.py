@@ -8,7 +8,8 @@ import pytest
 
 from asr_daemon.history import History, folding, open_history
 from asr_daemon.history.migrations import migrations
-from asr_daemon.history.search import index_body, match_query
+from asr_daemon.history.reading import places
+from asr_daemon.history.search import index_body, match_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,26 +23,28 @@ def history(tmp_path: Path) -> Iterator[History]:
     opened.close()
 
 
-def put(history: History, *texts: str, old: bool = False) -> None:
-    """Put transcripts there, as an older release indexed them where ``old``."""
+def put(history: History, *texts: str, old: bool = False, recording: int = 1) -> None:
+    """Put a recording's transcript there, as an older release indexed it where ``old``."""
     history.db.execute(
         "INSERT OR IGNORE INTO profiles (digest, profile, created_at)"
         " VALUES ('p', '{}', '2026-01-01T00:00:00.000Z')"
     )
     history.db.execute(
         "INSERT OR IGNORE INTO jobs (id, sha256, profile_digest, state, queued_at)"
-        " VALUES (1, 'x', 'p', 'done', '2026-01-01T00:00:00.000Z')"
+        " VALUES (?, ?, 'p', 'done', '2026-01-01T00:00:00.000Z')",
+        [recording, str(recording)],
     )
     history.db.execute(
         "INSERT OR IGNORE INTO recordings"
         " (id, inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, found_at)"
-        " VALUES (1, '财务', x'61', 'a', 1, 1, 1, 1, 1, 'done', '2026-01-01T00:00:00.000Z')"
+        " VALUES (?, '财务', ?, 'a', 1, 1, 1, 1, ?, 'done', '2026-01-01T00:00:00.000Z')",
+        [recording, b"%d" % recording, recording],
     )
     for number, text in enumerate(texts):
         history.db.execute(
             "INSERT INTO segments"
-            " (job_id, number, start_ms, end_ms, raw_text, text) VALUES (1, ?, 0, 1, '', ?)",
-            [number, text],
+            " (job_id, number, start_ms, end_ms, raw_text, text) VALUES (?, ?, ?, ?, '', ?)",
+            [recording, number, number * 1000, number * 1000 + 1, text],
         )
         (segment,) = history.db.execute("SELECT max(id) FROM segments").fetchone()
         history.run("index_segment", segment=segment, body=" ".join(text) if old else index_body(text))
@@ -49,8 +52,7 @@ def put(history: History, *texts: str, old: bool = False) -> None:
 
 def found(history: History, query: str) -> list[str]:
     """Return the texts that a search finds."""
-    rows = history.all("search", phrase=match_query(query), inbox=None, limit=100)
-    return [row["text"] for row in rows]
+    return [place.text for place in places(history, match_terms(query), None, limit=100)]
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,25 @@ def test_what_is_not_there_is_not_found(history: History, query: str, text: str)
 
 @pytest.mark.parametrize("query", ["", " ", '"', '"*', "。，", "“”", "_"])
 def test_nothing_to_search_for_is_told_apart(query: str) -> None:
-    """There is no expression for no word."""
-    assert match_query(query) == ""
+    """There is no term for no word."""
+    assert match_terms(query) == ()
+
+
+def test_words_may_stand_anywhere_in_a_recording(history: History) -> None:
+    """A recording that holds all the words is found, with its best passage for each; others are not."""
+    put(history, "王敏发言", "今天很热", "讨论预算", "预算再议", recording=1)
+    put(history, "王敏发言", "今天很冷", recording=2)
+    put(history, "讨论预算", recording=3)
+    assert found(history, "预算 王敏") == ["王敏发言", "讨论预算"]
+    assert found(history, "预算 王敏 李雷") == []
+    assert found(history, "预算 预算") == ["讨论预算", "讨论预算", "预算再议"]
+
+
+def test_passages_with_all_the_words_are_the_best(history: History) -> None:
+    """Where passages hold all the words, they are shown and no others of their recording."""
+    put(history, "王敏发言", "预算由王敏负责", "讨论预算", "王敏说预算紧", recording=1)
+    put(history, "讨论预算", "王敏发言", recording=2)
+    assert found(history, "王敏 预算") == ["讨论预算", "王敏发言", "预算由王敏负责", "王敏说预算紧"]
 
 
 def test_no_search_breaks_the_index(history: History) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from asr_daemon.errors import InboxGoneError
 from asr_daemon.files.temporary import hold, new_temporary_name, remove_stale_temporary, sweep
-from asr_daemon.inboxes.candidate import Candidate, is_candidate, look_at
+from asr_daemon.inboxes.candidate import Candidate, is_candidate, is_told_by_name, look_at
 from asr_daemon.inboxes.scan import is_inside, scan
 from asr_daemon.inboxes.seen import SeenFiles
 
@@ -48,7 +48,7 @@ def test_sound_and_video_files_are_candidates(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("a.txt", "a.srt", "a.mp3.txt", "a.转写失败.txt", "a.json", "a.vtt", "wav", ".wav", "notes.docx"),
+        *("a.txt", "a.srt", "a.mp3.txt", "a.转写失败.txt", "a.json", "a.vtt", ".wav", "notes.docx"),
         *("a.wav.part", "a.wav.tmp", "~$a.wav", ".syncthing.a.wav.tmp", "~syncthing~a.wav", ".a.wav.Xy12ab"),
         *("._a.wav", ".a.wav", "a.wav.crdownload", "Thumbs.db", ".DS_Store", "desktop.ini"),
     ],
@@ -56,6 +56,14 @@ def test_sound_and_video_files_are_candidates(name: str) -> None:
 def test_outputs_temporaries_and_junk_are_no_candidates(name: str) -> None:
     """Nothing that this program, a copying program or a NAS leaves lying about is transcribed."""
     assert not is_candidate(name)
+
+
+def test_what_a_name_does_not_tell_is_to_be_looked_into() -> None:
+    """No suffix, one of nobody's, one that means several things."""
+    names = ("wav", "a.xyz", "a.ts", "REC1", "a.wav.bak")
+    assert [is_candidate(name) for name in names] == [True] * len(names)
+    assert [is_told_by_name(name) for name in names] == [False] * len(names)
+    assert is_told_by_name("a.WAV")
 
 
 def test_scan_descends_only_where_it_is_told(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ def to_text(raw: str) -> str:
 
 HOUSE, OWN, FAULTS = read("house_cases.tsv"), read("own_cases.tsv"), read("faults.tsv")
 FIELD = read("field_cases.tsv")  # logistics, medicine, courts, railways and the like
-# Two sets, each written by somebody who had not seen the rules.
-BLIND = read("blind_cases.tsv") + read("blind_cases_2.tsv")
+# Three sets, each written by somebody who had not seen the rules.
+BLIND = read("blind_cases.tsv") + read("blind_cases_2.tsv") + read("blind_cases_3.tsv")
+WIDE = read("wide_cases.tsv")  # every kind and its neighbours, written before the rules were asked
 
 
 @pytest.mark.parametrize(("category", "raw", "expected"), HOUSE, ids=[raw for _, raw, _ in HOUSE])
@@ -67,9 +68,16 @@ def test_sentences_of_another_hand(category: str) -> None:
     assert [(raw, to_text(raw), to) for raw, to in cases if to_text(raw) not in to] == []
 
 
+@pytest.mark.parametrize("category", sorted({category for category, _, _ in WIDE}))
+def test_sentences_of_every_kind(category: str) -> None:
+    """Sentences from meetings, calls, schools, courts and streets are written as the style says."""
+    cases = [(raw, expected.split("|")) for each, raw, expected in WIDE if each == category]
+    assert [(raw, to_text(raw), to) for raw, to in cases if to_text(raw) not in to] == []
+
+
 def test_a_case_is_normalised_once() -> None:
     """What is written already does not change in a second pass."""
-    written = [to_text(raw) for _, raw, _ in HOUSE + OWN + FIELD + FAULTS + BLIND]
+    written = [to_text(raw) for _, raw, _ in HOUSE + OWN + FIELD + FAULTS + BLIND + WIDE]
     assert [once for once in written if to_text(once) != once] == []
 
 
@@ -77,7 +85,7 @@ def test_a_rule_reads_only_before_its_followers() -> None:
     """A rule that is not asked, for what follows the numerals, would have read nothing there."""
     words = ProtectedWords()
     unasked = []
-    for _, raw, _ in HOUSE + OWN + FIELD + FAULTS + BLIND:
+    for _, raw, _ in HOUSE + OWN + FIELD + FAULTS + BLIND + WIDE:
         folded = fold(raw)
         seen = Seen(folded, mask_staying(folded, words))
         for run in RUN.finditer(seen.masked):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import wave
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,12 +55,18 @@ class EverythingIsSpeech:
 class Desk:
     """A feeder with real decoding, and everything that its jobs said."""
 
-    def __init__(self, folder: Path, *, most_s: float = 60.0) -> None:
+    def __init__(self, folder: Path, *, most_s: float = 60.0, threads: int = 1) -> None:
         self.folder = folder
         self.said: list[Message] = []
         self.pool = Pool(most_s)
+        self.detectors: dict[int, EverythingIsSpeech] = {}  # of single jobs
         self.feeder = Feeder(
-            self.pool, lambda _job: EverythingIsSpeech(), lambda *_: None, os.fspath(find_ffmpeg()), 86_400.0
+            self.pool,
+            lambda job: self.detectors.get(job.id) or EverythingIsSpeech(),
+            lambda *_: None,
+            os.fspath(find_ffmpeg()),
+            86_400.0,
+            threads=threads,
         )
         self.jobs: list[Job] = []
         self.feeder.start()
@@ -135,3 +142,43 @@ def test_cancelled_recording_frees_its_descriptor(desk: Desk, tmp_path: Path) ->
         os.path.realpath(link) == str(tmp_path / "0-a.wav") for link in Path("/proc/self/fd").iterdir()
     )
     desk.pool.close()
+
+
+class Stuck(EverythingIsSpeech):
+    """Takes until it is let go for its first window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def feed(self, window: NDArray[np.float32]) -> list[tuple[int, int]]:
+        """Return the window, late."""
+        self.go_on.wait(60)
+        return super().feed(window)
+
+
+def test_several_recordings_are_decoded_side_by_side(tmp_path: Path) -> None:
+    """One that takes its time holds up nobody; each one's segments come once and in order."""
+    desk = Desk(tmp_path, most_s=3600, threads=3)
+    content = wav(tmp_path, 4)
+    desk.detectors[0] = stuck = Stuck()
+    jobs = [desk.add(content) for _ in range(5)]
+    taken = [desk.pool.take(60, 1, lambda: False)[0] for _ in range(4 * 8)]
+    assert {one.job.id for one in taken} == {1, 2, 3, 4}
+    for job in jobs[1:]:
+        assert [one.index for one in taken if one.job is job] == list(range(8))
+    stuck.go_on.set()
+    assert {one.job.id for _ in range(8) for one in desk.pool.take(60, 1, lambda: False)} == {0}
+    assert desk.pool.wait_for(lambda: not desk.feeder._under_way)
+    desk.pool.close()
+
+
+def test_many_threads_end_with_the_pool(tmp_path: Path) -> None:
+    """Idle ones as well as those in the middle of a recording."""
+    desk = Desk(tmp_path, threads=4)
+    desk.add(wav(tmp_path, 20))
+    assert desk.take() == [0]
+    desk.pool.close()
+    for thread in desk.feeder._threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()

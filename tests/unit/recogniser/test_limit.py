@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.models.abilities import ABILITIES
+from asr_daemon.recogniser.engine import choose_feeders
 from asr_daemon.recogniser.limit import (
     BYTES_PER_PADDED_S,
     LEAST_CHOSEN_S,
@@ -77,3 +78,26 @@ def test_this_machine_s_memory_is_known() -> None:
     free = free_bytes("cpu")
     assert free is not None
     assert 2**24 < free < 2**50
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "sharers", "free", "feeders"),
+    [
+        ("cpu", 2, 1, 8 * GIB, 1),  # decoding is a twentieth of the work
+        ("cpu", 64, 1, 64 * GIB, 8),
+        ("cpu", 64, 4, 64 * GIB, 2),
+        ("cuda:0", 2, 1, 8 * GIB, 1),
+        ("cuda:0", 16, 1, 64 * GIB, 15),
+        ("cuda:0", 16, 2, 64 * GIB, 7),
+        ("cuda:0", 128, 1, 512 * GIB, 16),
+        ("cuda:0", 16, 1, 4 * GIB, 2),  # their memory has to be there
+        ("cuda:0", 16, 1, None, 15),
+        ("cuda:0", 1, 4, GIB // 4, 1),
+    ],
+)
+def test_decoding_threads_follow_from_device_cores_and_memory(
+    monkeypatch: pytest.MonkeyPatch, device: str, cores: int, sharers: int, free: int | None, feeders: int
+) -> None:
+    """One beside a small processor, all cores but one beside a card, never more than fit."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(cores)))
+    assert choose_feeders(device, sharers, free) == feeders

@@ -8,12 +8,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 import torch
 from sounds import speech
 from way import segment
 
-from asr_daemon.dispatch.protocol import Failed, Message, Recognise, Recognised, Saved, Stop
+from asr_daemon.dispatch.protocol import Computed, Failed, Message, Recognise, Recognised, Saved, Stop
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.job import Job
@@ -25,6 +24,10 @@ from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from typing_extensions import Self
+
+    from asr_daemon.transcripts.transcript import Segment
 
 LOUD = 0.9
 TEXT = SimpleNamespace(segment=lambda index, _start, _end, spoken: segment(index, spoken.text))
@@ -59,13 +62,14 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
     """The other segments of the recording are said first; the other recording goes on."""
     said: list[Message] = []
     decoder = Decoder(NoRoomForLoud(), BatchLimit(80), lambda *_: None)  # type: ignore[arg-type]
-    engine = SimpleNamespace(decoder=decoder, device="cuda:0", full_bound_s=80.0)
+    engine = SimpleNamespace(decoder=decoder, device="cuda:0", full_bound_s=80.0, feeders=1)
     setup = SimpleNamespace(ffmpeg="", max_duration_s=1.0)
     loop = Loop(SimpleNamespace(send=said.append), engine, setup)  # type: ignore[arg-type]
     jobs = [
         Job(Recognise(number, number, "a.wav", Profile("m")), Request(), -1, TEXT, said.append)  # type: ignore[arg-type]
         for number in (1, 2)
     ]
+    loop._teller.start()
     loud = np.full(16_000, LOUD, np.float32)
     loop._recognise(
         [
@@ -75,6 +79,7 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
             waiting(jobs[0], 3, decoder),
         ]
     )
+    loop._teller.finish()
     words = [message for message in said if isinstance(message, (Recognised, Failed))]
     assert [(word.order, type(word)) for word in words] == [(1, Recognised), (1, Failed), (2, Recognised)]
     first, failed, other = words
@@ -98,28 +103,80 @@ class Slow(NoRoomForLoud):
         return super().transcribe(segments, request)
 
 
+class AtWork:
+    """A loop that runs, whose family tells of each batch."""
+
+    def __init__(self) -> None:
+        self.family, limit = Slow(), BatchLimit(80)
+        self.decoder = Decoder(self.family, limit, lambda *_: None)  # type: ignore[arg-type]
+        engine = SimpleNamespace(
+            decoder=self.decoder,
+            device="cpu",
+            full_bound_s=80.0,
+            limit=limit,
+            most_in_batch=1,
+            begin_detector=None,
+            feeders=1,
+        )
+        self.orders: queue.Queue[tuple[Message, None] | None] = queue.Queue()
+        self.said: list[Message] = []
+        channel = SimpleNamespace(send=self.said.append, receive=self.orders.get)
+        self.loop = Loop(channel, engine, SimpleNamespace(ffmpeg="", max_duration_s=1.0))  # type: ignore[arg-type]
+        self._thread = threading.Thread(target=self.loop.run)
+
+    def begin(self, number: int, seconds: int, text: SimpleNamespace = TEXT) -> None:
+        """Let so many seconds of a recording wait."""
+        order = Recognise(number, number, "a.wav", Profile("m"))
+        job = Job(order, Request(), -1, text, self.loop._say)  # type: ignore[arg-type]
+        self.loop._pool.put([waiting(job, second, self.decoder) for second in range(seconds)])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.orders.put((Stop(), None))
+        self.orders.put(None)
+        self._thread.join(timeout=30)
+        assert not self._thread.is_alive()
+
+    def begun(self) -> bool:
+        """Whether another batch is begun within half a second."""
+        try:
+            return self.family.begun.get(timeout=0.5) == 1
+        except queue.Empty:
+            return False
+
+
 def test_a_recordings_next_batch_is_begun_when_its_last_one_is_committed() -> None:
     """What a kill costs is one batch: not one that was recognised and one in hand."""
-    family, limit = Slow(), BatchLimit(80)
-    decoder = Decoder(family, limit, lambda *_: None)  # type: ignore[arg-type]
-    engine = SimpleNamespace(
-        decoder=decoder, device="cpu", full_bound_s=80.0, limit=limit, most_in_batch=1, begin_detector=None
-    )
-    orders: queue.Queue[tuple[Message, None] | None] = queue.Queue()
-    channel = SimpleNamespace(send=lambda _message: None, receive=orders.get)
-    loop = Loop(channel, engine, SimpleNamespace(ffmpeg="", max_duration_s=1.0))  # type: ignore[arg-type]
-    job = Job(Recognise(1, 1, "a.wav", Profile("m")), Request(), -1, TEXT, loop._say)  # type: ignore[arg-type]
-    loop._pool.put([waiting(job, second, decoder) for second in range(2)])
-    at_work = threading.Thread(target=loop.run)
-    at_work.start()
-    try:
-        assert family.begun.get(timeout=30) == 1
-        with pytest.raises(queue.Empty):
-            family.begun.get(timeout=0.5)
-        orders.put((Saved(1), None))
-        assert family.begun.get(timeout=30) == 1
-    finally:
-        orders.put((Stop(), None))
-        orders.put(None)
-        at_work.join(timeout=30)
-    assert not at_work.is_alive()
+    room = AtWork()
+    room.begin(1, seconds=2)
+    with room:
+        assert room.family.begun.get(timeout=30) == 1
+        assert not room.begun()
+        room.orders.put((Saved(1), None))
+        assert room.family.begun.get(timeout=30) == 1
+
+
+def test_device_goes_on_with_other_recordings_while_text_is_written() -> None:
+    """Punctuation and numbers cost it no time; the same recording waits for its text, which comes whole."""
+    written = threading.Event()
+
+    def slowly(index: int, _start: int, _end: int, spoken: Spoken) -> Segment:
+        written.wait(30)
+        return segment(index, spoken.text)
+
+    room = AtWork()
+    room.begin(1, seconds=2, text=SimpleNamespace(segment=slowly))
+    room.begin(2, seconds=1)
+    with room:
+        assert room.family.begun.get(timeout=30) == 1
+        assert room.family.begun.get(timeout=30) == 1
+        assert not room.begun(), "the text of the first is not even written"
+        written.set()
+        room.orders.put((Saved(1), None))
+        assert room.family.begun.get(timeout=30) == 1
+    told = [message.order for message in room.said if isinstance(message, Recognised)]
+    assert sorted(told) == [1, 1, 2]
+    assert sum(isinstance(message, Computed) for message in room.said) == 3

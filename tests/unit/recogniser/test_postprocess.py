@@ -226,3 +226,26 @@ def test_listed_words_keep_their_numerals() -> None:
     segment = make(profile)[0].segment(0, 0, 1, Spoken("张三十点了二十五个菜送到十五号院和二十里谱"))
     assert segment.text == "张三十点了25个菜送到十五号院和二十里铺设计院"
     assert segment.hotwords_hit == ("张三十", "十五 号院")
+
+
+def test_another_recording_hears_of_its_own_failures() -> None:
+    """Tables are shared by recordings of a profile; what was said once is said once for each."""
+
+    class Failing:
+        """A punctuation model that does not work."""
+
+        def marks(self, text: str) -> Sequence[tuple[int, str]]:
+            """Fail."""
+            raise ValueError(text)
+
+    said: list[str] = []
+    first = Postprocessor(
+        Profile("m"),
+        model_writes_numbers=False,
+        punctuator=Failing(),
+        note=lambda _level, event, _fields: said.append(event),
+    )
+    for recording in (first.for_another(), first.for_another()):
+        for _ in range(2):
+            assert recording.segment(0, 0, 1000, Spoken("一百二十三")).text == "123"
+    assert said == ["postprocessing_failed"] * 2

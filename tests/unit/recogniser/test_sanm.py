@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from tiny_models import BUILDERS
 
 from asr_daemon.models.catalogue import BUILTIN_FOLDER
 from asr_daemon.recogniser.families import cif, funasr_model, sanm
+from asr_daemon.recogniser.families.family import Request
+from asr_daemon.recogniser.families.front_end import pad_features
 from asr_daemon.recogniser.families.int8 import Exchange, Int8Linear, Int8Lstm
-from asr_daemon.recogniser.families.precision import ON_PROCESSOR
+from asr_daemon.recogniser.families.precision import ON_PROCESSOR, keep_half
 from asr_daemon.recogniser.families.seaco import SeacoParaformer
+from asr_daemon.recogniser.self_check import read_sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +111,45 @@ def test_int8_layer_is_near_and_leaves_its_input_alone() -> None:
         torch.testing.assert_close(layer(torch.zeros(2, 64)), linear.bias.expand(2, -1))
 
 
+def test_int8_layer_of_inputs_not_below_zero_is_nearer() -> None:
+    """Behind a ReLU all 255 levels are for what is there."""
+    linear = torch.nn.Linear(64, 48)
+    x = torch.randn(20, 64, generator=torch.Generator().manual_seed(0)).relu_()
+    with torch.inference_mode():
+        expected = linear(x)
+        far, near = (
+            (layer(x) - expected).norm() for layer in (Int8Linear(linear), Int8Linear(linear, rectified=True))
+        )
+        assert near < 0.8 * far
+        torch.testing.assert_close(
+            Int8Linear(linear, rectified=True)(torch.zeros(2, 64)), linear.bias.expand(2, -1)
+        )
+
+
+def test_int8_layer_reads_a_row_the_same_in_any_company() -> None:
+    """To the last bit, beside one that is a thousand times as large."""
+    layer = Int8Linear(torch.nn.Linear(64, 48))
+    quiet = torch.randn(7, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        alone, beside = layer(quiet), layer(torch.cat([quiet, quiet * 1000]))[:7]
+    assert torch.equal(alone, beside)
+
+
+def test_int8_segment_is_the_same_in_any_company() -> None:
+    """Speech says what it says alone, word by word and time by time, and the encoder hears it as alone."""
+    family = SeacoParaformer(BUILTIN_FOLDER, "cpu", 1, ON_PROCESSOR["int8"])
+    speech = [family.prepare(piece.copy()) for piece in np.array_split(read_sample(), 6)]
+    noise = np.random.default_rng(0).uniform(-1, 1, 60_000).astype(np.float32)
+    alone = [family.transcribe([one], Request())[0] for one in speech]
+    everybody = [*speech, family.prepare(noise), family.prepare(noise * 0)]
+    assert family.transcribe(everybody, Request())[:6] == alone
+    assert all(one.text for one in alone)
+    with torch.inference_mode():
+        heard = family.network.encoder(*pad_features([speech[0].features], "cpu"))[0][0]
+        among = family.network.encoder(*pad_features([one.features for one in everybody], "cpu"))[0][0]
+    assert (among[: len(heard)] - heard).norm() < 0.004 * heard.norm()
+
+
 def test_int8_lstm_is_near() -> None:
     """Over many steps, for its errors could add up."""
     lstm = torch.nn.LSTM(32, 32, batch_first=True)
@@ -133,3 +176,23 @@ def test_exchange_holds_no_float_weights_that_nobody_wants() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Sequential(torch.nn.Linear(8, 8)))
     Exchange([model]).to_int8(keep=False)
     assert not list(model.parameters())
+
+
+@pytest.mark.parametrize("name", ["builtin", "sense_voice"])
+def test_weights_that_are_kept_half_say_what_autocast_says(name: str, tmp_path: Path) -> None:
+    """To the number: as on a card, where FunASR's own layers are left."""
+    folder = BUILTIN_FOLDER if name == "builtin" else BUILDERS[name](tmp_path / name)
+    model = funasr_model.load(str(folder), "cpu", 1).model
+    if hasattr(model, "predictor"):
+        cif.install(model.predictor)
+    with ON_PROCESSOR["bfloat16"]():
+        before = run(model)
+    parts = [part for name in ("encoder", "decoder", "seaco_decoder") if (part := getattr(model, name, None))]
+    keep_half(parts, torch.bfloat16)
+    with ON_PROCESSOR["bfloat16"]():
+        after = run(model)
+    assert all(torch.equal(*both) for both in zip(before, after, strict=True))
+    halves = [each for part in parts for each in part.parameters() if each.dtype == torch.bfloat16]
+    assert sum(each.numel() for each in halves) > 0.9 * sum(
+        each.numel() for part in parts for each in part.parameters()
+    )

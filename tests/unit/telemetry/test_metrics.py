@@ -67,6 +67,18 @@ def test_queue_and_the_age_of_its_oldest(watched: Watched) -> None:
     assert watched.figures()["queue_jobs", "running"] == 1
 
 
+def test_files_that_are_no_recordings_are_counted(watched: Watched) -> None:
+    """By inbox: something there is called as nobody expects, or should not lie there."""
+    watched.parts.intake.watch()
+    assert watched.figures()["ignored_files", "inbox"] == 0
+    (watched.inbox / "a.xyz").write_bytes(b"x")
+    for _ in range(2):
+        watched.parts.intake.wake("inbox", None)
+        watched.parts.intake.step(0.0)
+        watched.time.pass_s(60.0)
+    assert watched.figures()["ignored_files", "inbox"] == 1
+
+
 def test_retried_work_waits_from_now_on(watched: Watched) -> None:
     """A recording of last year that somebody tries again is no old queue."""
     recording = watched.put()
@@ -100,18 +112,16 @@ def test_steps_for_want_of_memory_are_counted_by_kind(watched: Watched) -> None:
 
 
 def test_sound_and_speed(watched: Watched) -> None:
-    """Seconds recognised, seconds with work in hand, and their ratio."""
+    """Seconds recognised, seconds with work in hand, their ratio, and in how many of them a card computed."""
     watched.put()
     job = watched.claim()
     state = watched.session.state
     state.in_work[job.id] = InWork(job, "a.wav", "inbox", watched.time.seconds)
-    state.audio_ms, state.busy_s = 120_000, 6.0
+    assert ("device_busy_ratio", "auto") not in watched.figures()
+    state.audio_ms, state.busy_s, state.device_busy_s = 120_000, 6.0, 4.5
     figures = watched.figures()
-    assert [figures[name, "auto"] for name in ("audio_seconds_total", "busy_seconds_total", "rtfx")] == [
-        120,
-        6,
-        20,
-    ]
+    names = ("audio_seconds_total", "busy_seconds_total", "rtfx", "device_busy_ratio")
+    assert [figures[name, "auto"] for name in names] == [120, 6, 20, 0.75]
 
 
 def test_each_of_several_recognisers_has_figures_of_its_own(watched: Watched) -> None:

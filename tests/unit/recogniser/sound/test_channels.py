@@ -12,7 +12,6 @@ from voices import decoded, ffmpeg, likeness, noise, pieces, voice, write_wave
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOST = 0.2  # of a voice's likeness in a mix that cancels it no more than 0.1 is left
 PLACES = [(channels, place) for channels in range(2, 9) for place in range(channels)]
 
 
@@ -81,15 +80,30 @@ def test_opposite_phase_of_one_party_alone_is_turned(tmp_path: Path) -> None:
         assert np.std(heard[part]) > 0.8 * np.std(left[part])
 
 
-def test_two_parties_at_once_of_which_one_is_against_itself(tmp_path: Path) -> None:
-    """Neither their sum nor their difference holds both."""
+@pytest.mark.parametrize("before", ["other", "both", "nobody"])
+def test_two_parties_at_once_of_which_one_is_against_itself(tmp_path: Path, before: str) -> None:
+    """Neither their sum nor their difference holds both: both are heard, about as loud as they are.
+
+    In every two seconds; whether one of them was alone before does not matter.
+    """
     one, other = voice(seconds=6), 0.9 * voice("support.mp3", 6)
-    alone = np.concatenate([other, one + other])
-    sound = np.stack([alone, np.concatenate([-other, one - other])], axis=1)
-    heard = decoded(write_wave(tmp_path / "a.wav", sound))[len(other) + 16_000 :]
-    for said in (one[16_000:], other[16_000:]):  # shifted by any angle
-        shifted = np.imag(hilbert(said)).astype(np.float32)
-        assert np.hypot(likeness(heard, said), likeness(heard, shifted)) > LOST
+    alone = {"other": (other, -other), "both": (np.concatenate([one, other]), np.concatenate([one, -other]))}
+    left, right = alone.get(before, (other[:0], other[:0]))
+    sound = np.stack([np.concatenate([left, one + other]), np.concatenate([right, one - other])], axis=1)
+    heard = decoded(write_wave(tmp_path / "a.wav", sound))[len(left) :]
+    for begin in range(
+        2 if before == "nobody" else 0, 6, 2
+    ):  # the first half second decides for itself alone
+        part = slice(begin * 16_000, (begin + 2) * 16_000)
+        share = np.hypot(np.std(one[part]), np.std(other[part]))
+        for said in (one[part], other[part]):
+            assert in_any_phase(heard[part], said) > 0.8 * float(np.std(said)) / share
+        assert np.std(heard[part]) > 0.5 * share
+
+
+def in_any_phase(heard: np.ndarray, said: np.ndarray) -> float:
+    """Return how much of what is heard was said, every frequency shifted by the same angle."""
+    return float(np.hypot(likeness(heard, said), likeness(heard, np.imag(hilbert(said)).astype(np.float32))))
 
 
 @pytest.mark.parametrize("loud_dbfs", [-30, -20, -10])

@@ -193,7 +193,7 @@ def test_the_recording_is_the_open_file_whatever_its_name(tmp_path: Path) -> Non
 
 def test_closing_ends_decoding_without_an_error(tmp_path: Path) -> None:
     """A cancelled job's decoding stops between windows and leaves no process."""
-    path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "anoisesrc=d=600:r=16000")
+    path = make(tmp_path / "long.mp3", "-f", "lavfi", "-i", "anoisesrc=d=600:r=16000")
     fd = os.open(path, os.O_RDONLY)
     decoding = Decoding(fd, FFMPEG, 3600, 1)
     windows = iter(decoding)
