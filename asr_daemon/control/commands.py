@@ -137,6 +137,8 @@ class Commands:
         filed = Recordings(parts.history, parts.clock).get(recording)
         if filed is None:
             return
+        if filed.recording.archived_at:
+            raise NotFoundError.archived(filed.recording)
         section = parts.config.find_inbox(filed.recording.inbox)
         try:
             if section is not None:

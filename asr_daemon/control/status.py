@@ -32,17 +32,11 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recogniser.memory_steps.cpu``        how often on the CPU
 ``recognisers[]``                      each of them, as above; [] without a daemon
 ``recognisers[].name``                 its device, numbered where several are on it
-``recognisers[].state``, ``.problem``  as above
-``recognisers[].model``, ``.device``   as above
 ``recognisers[].precision``            in which it computes
 ``recognisers[].busy_ratio``           share of the time with work in hand that its device spent computing;
                                        null before there was any
-``recognisers[].pid``, ``.load_ms``    as above
-``recognisers[].restarts``             as above
-``recognisers[].memory_steps.batch``   as above
-``recognisers[].memory_steps.segment`` as above
-``recognisers[].memory_steps.process`` as above
-``recognisers[].memory_steps.cpu``     as above
+``recognisers[].state``, ``.problem``, ``.model``, ``.device``, ``.pid``, ``.load_ms``, ``.restarts`` as above
+``recognisers[].memory_steps.batch``, ``.segment``, ``.process``, ``.cpu`` as above
 ``in_work[]``                          the recordings in work
 ``in_work[].job``, ``.inbox``, ``.file`` which; a file is called by its path within its inbox
 ``in_work[].recogniser``               by whom
@@ -52,8 +46,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``in_work[].elapsed_s``                since it was begun
 ``in_work[].remaining_s``              estimated
 ``queue.queued``, ``.running``         pieces of work (a content under a profile) in each state
-``queue.done``, ``.failed``            as above
-``queue.quarantined``                  as above (``queue`` is {} before the first start)
+``queue.done``, ``.failed``, ``.quarantined`` as above (``queue`` is {} before the first start)
 ``estimate``                           null without a daemon, without work, and before anything was finished
 ``estimate.audio_s``                   sound that is still to be recognised, about: queued and in work
 ``estimate.rtfx``                      seconds of sound a second, of the last work
@@ -74,6 +67,7 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].watch.restarts``           of its observer
 ``inboxes[].watch.problem``            the last one, or ""
 ``inboxes[].problem``                  why it cannot be scanned or written, or ""
+``inboxes[].hotwords_problem``         what is wrong with its hotword file, or ""
 ``inboxes[].settling``                 recordings that are still being written
 ``inboxes[].hashing``                  the recording that is being read to know its content; null: none is
 ``inboxes[].hashing.file``             which
@@ -81,17 +75,14 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].hashing.hashed_bytes``     how much of it was read
 ``inboxes[].hashing.elapsed_s``        since it was begun
 ``inboxes[].ignored``                  files that are no recordings, by their content (texts are not counted)
-``inboxes[].waiting``, ``.done``       recordings by state
-``inboxes[].failed``                   as above
+``inboxes[].waiting``, ``.done``, ``.failed`` recordings by state
 ``backup.last``                        null where there is none
-``backup.last.path``, ``.taken_at``    the newest backup
-``backup.last.size_bytes``             compressed
+``backup.last.path``, ``.taken_at``, ``.size_bytes`` the newest backup (compressed)
 ``backup.error``                       stamp and reason of the last one's failure, or ""
 ``backup.second_error``                the same, of the second folder
 ``backup.overdue_since``               when one should have been made that was not
 ``backup.drill``                       null before the first restore drill
-``backup.drill.at``, ``.file``         when, and of which backup
-``backup.drill.problem``               why it failed, or ""
+``backup.drill.at``, ``.file``, ``.problem`` when, of which backup, and why it failed, or ""
 ``backup.problems[]``                  all that is wrong with the backups, in sentences
 ====================================== ======================================================================
 """
@@ -228,6 +219,7 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
             "problem": state.last_problem,
         },
         "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
+        "hotwords_problem": parts.profiles.hotwords_problem(watched.section),
         "settling": parts.intake.settling(watched.section.path),
         "ignored": len(watched.ignored),
         "hashing": _hashing(parts, parts.intake.reader.progress(watched.section.name), watched.section.name),
@@ -313,6 +305,7 @@ def collect(
             "path": os.fspath(section.path),
             "watch": by_name.get(section.name, {}).get("watch"),
             "problem": by_name.get(section.name, {}).get("problem", ""),
+            "hotwords_problem": by_name.get(section.name, {}).get("hotwords_problem", ""),
             "settling": by_name.get(section.name, {}).get("settling", 0),
             "hashing": by_name.get(section.name, {}).get("hashing"),
             "ignored": by_name.get(section.name, {}).get("ignored", 0),

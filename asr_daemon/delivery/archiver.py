@@ -103,7 +103,7 @@ class Archiver:
             if os.path.lexists(recording.path):
                 raise
             moved = ()  # somebody took it away: nothing is left to do
-        self._recordings.archive(recording.id)
+        self._recordings.archive(recording.id, moved[-1] if moved else None)  # the recording comes last
         self._on_gone(inbox.name, recording.path)
         for folder in {path.parent for path in moved}:
             self._sweep(folder, inbox.archive)
@@ -112,6 +112,7 @@ class Archiver:
             job=recording.job,
             inbox=inbox.name,
             file=self.config.shown_path(inbox.name, recording.path),
+            folder=os.fsencode(moved[-1].parent).decode("utf-8", "replace") if moved else "",
             files=[path.name for path in moved],
         )
 

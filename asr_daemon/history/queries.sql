@@ -214,7 +214,8 @@ UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, mem
 WHERE id = :job
 
 -- wake_recordings: its files wait again
-UPDATE recordings SET state = 'waiting', problem = NULL WHERE job_id = :job AND state IN ('done', 'failed', 'waiting')
+UPDATE recordings SET state = 'waiting', problem = NULL
+WHERE job_id = :job AND state IN ('done', 'failed', 'waiting') AND archived_at IS NULL
 
 -- insert_segment: a stretch of speech was found; one that lay elsewhere in an earlier try is recognised anew
 INSERT INTO segments (job_id, number, start_ms, end_ms) VALUES (:job, :number, :start_ms, :end_ms)
@@ -309,7 +310,11 @@ WHERE state = 'done' AND archived_at IS NULL AND job_id IS NOT NULL
 ORDER BY id
 
 -- archive_recording: it lies in the archive
-UPDATE recordings SET archived_at = :now WHERE id = :recording
+UPDATE recordings SET archived_at = :now, path = coalesce(:path, path) WHERE id = :recording
+
+-- supersede_at: what lay at a path before lies there no more
+UPDATE recordings SET state = 'superseded'
+WHERE path = :path AND inbox <> '' AND id <> :recording AND state <> 'superseded'
 
 -- forget_outputs: its files lie in the archive, their names are free
 DELETE FROM outputs WHERE recording_id = :recording

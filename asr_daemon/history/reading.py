@@ -49,7 +49,7 @@ class Entry:
     problem: str | None
     sha256: str | None
     hotwords: Counter[Hit]
-    is_archived: bool = False  # then nothing of it lies at its path
+    is_archived: bool = False  # then its path is that in the archive
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,10 +267,12 @@ class Recordings:
         with self._history.transaction() as history:
             history.run("set_recording_problem", recording=recording, problem=problem)
 
-    def archive(self, recording: int) -> None:
-        """Say that a file lies in the archive with its transcripts: their names are free."""
+    def archive(self, recording: int, path: Path | None) -> None:
+        """Say where in the archive it lies with its transcripts (None: it is gone); their names are free."""
+        lies_at = None if path is None else os.fsencode(path)
         with self._history.transaction() as history:
-            history.run("archive_recording", recording=recording, now=self._clock.stamp())
+            history.run("supersede_at", recording=recording, path=lies_at)
+            history.run("archive_recording", recording=recording, path=lies_at, now=self._clock.stamp())
             history.run("forget_outputs", recording=recording)
 
 

@@ -208,9 +208,8 @@ class Intake:
                         self._begin_watching(watched)
             elif self._answers(watched):
                 watched.watch.check()
-            rescan_s = self.config.daemon.rescan_s
-            if watched.problem:
-                rescan_s = min(rescan_s, WITH_PROBLEM_S)  # somebody is mending it
+            usual_s = self.config.daemon.rescan_s
+            rescan_s = min(usual_s, WITH_PROBLEM_S) if watched.problem else usual_s  # somebody mends it
             period_s = watched.watch.rescan_period_s(rescan_s, watched.scan_cpu_s)
             if watched.scanned_s is not None and now - watched.scanned_s >= period_s:
                 self.wake(name, None)
@@ -285,6 +284,9 @@ class Intake:
                 self._settler.observe(found, section.settle_s)
             self.departures.look(section.name, functools.partial(self._forget, watched))
             is_whole = not problems
+            self._profiles.hotwords(
+                section
+            )  # what is wrong with the list is told before a recording needs it
             problems += filter(None, [self._shares.ask(section.path, lambda: why_closed(section.path))])
         except (ShareUnavailableError, HistoryUnavailableError) as error:
             problems.append(str(error))

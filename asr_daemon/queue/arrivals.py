@@ -41,6 +41,14 @@ class NotFoundError(OperatorError):
             f"recording {recording.id} is gone: {where} is not there any more; put it back to retry it"
         )
 
+    @classmethod
+    def archived(cls, recording: Recording) -> NotFoundError:
+        """Return what is said of one that lies in the archive."""
+        where = os.fsencode(recording.path).decode("utf-8", "replace")
+        return cls(
+            f"recording {recording.id} lies in the archive: {where}; copy it back into its inbox to retry it"
+        )
+
 
 class Arrivals:
     """What binds recordings to jobs."""

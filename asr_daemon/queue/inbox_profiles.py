@@ -120,6 +120,11 @@ class InboxProfiles:
         self._complain(path, "; ".join(problems), inbox=inbox.name)
         return words
 
+    def hotwords_problem(self, inbox: InboxSection) -> str:
+        """Return what was wrong with the list of an inbox when it was read last, or ""."""
+        with self._lock:
+            return self._complained.get(inbox.hotwords, "") if inbox.hotwords else ""
+
     def _read(self, path: Path) -> HotwordList:
         """Return the list, read anew where one of its files is another than it was."""
         places, ask = hotword_places(self._config), self._shares.ask

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GONE = RecordingState.GONE
 FIELDS = (
     "id", "inbox", "name", "path", "state", "found_at", "written_at", "duration_s", "model", "attempts",
-    "class", "problem", "sha256", "hotwords", "shown", "file_gone",
+    "class", "problem", "sha256", "hotwords", "shown", "file_gone", "archived",
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def as_fields(entry: Entry, places: Places) -> dict[str, Any]:
         hits,
         places.shown(entry.inbox, entry.path),
         places.is_gone(entry),
+        entry.is_archived,
     )
     return dict(zip(FIELDS, values, strict=True))
 

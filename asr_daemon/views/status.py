@@ -94,7 +94,8 @@ def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
     table = _table("inbox", "done", "waiting", "failed", "settling", "ignored", "watched by", "folder")
     for inbox in inboxes:
         watched = (inbox["watch"] or {}).get("mode", "-")
-        folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "")
+        words = f"  hotwords: {inbox['hotwords_problem']}" if inbox["hotwords_problem"] else ""
+        folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "") + words
         if hashing := inbox.get("hashing"):
             done = hashing["hashed_bytes"] * 100 // max(1, hashing["size_bytes"])
             folder += f"  (reading {hashing['file']}, {done}%)"

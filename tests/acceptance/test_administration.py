@@ -102,6 +102,21 @@ def test_a_department_that_was_only_written_down_is_an_error(daemon: DaemonUnder
     assert not json.loads(daemon.command("status", "--json").stdout)["configuration"]["pending"]
 
 
+def test_a_hotword_file_that_cannot_be_read_is_told(daemon: DaemonUnderTest) -> None:
+    """`status` names it before a recording needs it, and no more once it is mended."""
+
+    def told() -> str:
+        status = json.loads(daemon.command("status", "--json").stdout)
+        return str(status["inboxes"][0]["hotwords_problem"])
+
+    daemon.configure(inboxes={"finance": 'hotwords = "words.txt"'})
+    daemon.command("reload")
+    eventually(lambda: "words.txt" in told())
+    assert "words.txt" in daemon.command("status").stdout
+    (daemon.folder / "words.txt").write_text("顾清源\n", encoding="utf-8")
+    eventually(lambda: told() == "")
+
+
 # ------------------------------------------------------------------ a daemon that hangs, or is gone
 
 
