@@ -148,8 +148,9 @@ class Exchange:
                 setattr(parent, name, Int8Lstm(layer))
             else:
                 setattr(parent, name, _stand_in(parent, name, layer, per_channel=per_channel))
-            for weight in layer.parameters() if pages is not None else ():
-                pages.let_go(weight)
+            if pages is not None:
+                for weight in layer.parameters():
+                    pages.let_go(weight)
 
     def back(self) -> None:
         """Put the float layers back, if they are kept and out of their places."""
