@@ -18,6 +18,7 @@ from asr_daemon.cli.utf8 import speak_utf8
 from asr_daemon.cli.versions import version_text
 from asr_daemon.config import Config
 from asr_daemon.errors import AsrDaemonError, ConfigurationError, OperatorError
+from asr_daemon.files.owner import name_of
 from asr_daemon.printable import printable
 
 
@@ -84,4 +85,10 @@ def main() -> None:
             raise
         click.echo(f"asr-daemon: {printable(str(error), lines=True)}", err=True)
         sys.exit(error.exit_code if isinstance(error, OperatorError) else 1)
+    except PermissionError as error:  # of whoever the command is: see Context.config
+        if debug:
+            raise
+        who, what = name_of(os.geteuid()), printable(str(error.filename))
+        click.echo(f"asr-daemon: {what} is closed to the user {who}: {error.strerror}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

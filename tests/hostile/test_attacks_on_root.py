@@ -9,9 +9,10 @@ import os
 import pwd
 import stat
 import sys
+import tempfile
 import traceback
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from model_folders import lay
@@ -19,6 +20,9 @@ from model_folders import lay
 from asr_daemon import cli
 from asr_daemon.cli.context import _import_everything
 from asr_daemon.history import open_history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _import_everything()  # once, and not in every child
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -91,12 +95,13 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """Return the two folders, with a history."""
-    made = Place(tmp_path)
-    open_history(made.state / "history.db").close()
-    made.own()
-    return made
+def place() -> Iterator[Place]:
+    """Return the two folders, with a history; not below pytest's folder, which pytest closes to others."""
+    with tempfile.TemporaryDirectory(prefix="asr-daemon-root-") as folder:
+        made = Place(Path(folder))
+        open_history(made.state / "history.db").close()
+        made.own()
+        yield made
 
 
 COMMANDS = [
@@ -204,3 +209,14 @@ def test_root_transcribes_a_file_that_only_root_may_read(place: Place) -> None:
     place.check(ended)
     assert "Permission denied: 'a.wav'" not in ended.stderr
     assert "right to" not in ended.stderr
+
+
+def test_a_folder_that_its_owner_cannot_reach_is_one_sentence(place: Place) -> None:
+    """The way to it is closed to the service's user: no traceback."""
+    place.state.parent.chmod(0o700)
+    for command in (("status",), ("check",), ("history",), ("pause",)):
+        ended = place.command(*command)
+        assert ended.code == 1, ended
+        assert "Traceback" not in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+        assert "user" in ended.stderr

@@ -7,8 +7,9 @@ import gzip
 import os
 import sqlite3
 import subprocess
+import tempfile
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,9 +19,6 @@ from asr_daemon import backup
 from asr_daemon.backup.copy import SCRATCH, scratch_folder
 from asr_daemon.backup.rotation import select_to_keep
 from asr_daemon.history import open_history
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2025, 3, 15, 3, 30, tzinfo=timezone.utc)
 
@@ -174,13 +172,20 @@ def test_backups_are_for_the_owner_only(history: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
-def test_what_root_does_stays_usable_by_the_service(history: Path, tmp_path: Path) -> None:
+def test_what_root_does_stays_usable_by_the_service() -> None:
     """`sudo asr-daemon backup now|restore` leaves files of the service's user, not root's."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)  # the service's user comes to its folder, as on a real machine
+    with tempfile.TemporaryDirectory(prefix="asr-daemon-root-") as folder:
+        Path(folder).chmod(0o711)  # the service's user comes to its folder, as on a real machine
+        _check_what_root_does(Path(folder))
+
+
+def _check_what_root_does(folder: Path) -> None:
+    history = folder / "state" / "history.db"
+    history.parent.mkdir()
+    make_history(history, ["预算会议"]).close()
     for path in (history.parent, history):
         os.chown(path, 12345, 12345)
-    taken = backup.take_backup(history, tmp_path / "backups", now=NOW)
+    taken = backup.take_backup(history, folder / "backups", now=NOW)
     kept = backup.restore_backup(taken.path, history)
     assert kept is not None
     for path in (taken.path, taken.path.parent, history, kept, history.parent / SCRATCH):
