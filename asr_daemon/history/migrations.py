@@ -226,3 +226,30 @@ def outputs_bytes(db: Database) -> None:
     """Remember how large a file was that was written: what has another size need not be read to be told."""
     db.execute("ALTER TABLE outputs ADD COLUMN written_bytes INTEGER")
     db.execute("ALTER TABLE outputs ADD COLUMN planned_bytes INTEGER")
+
+
+@migrations(name="0012_accesses")
+def accesses(db: Database) -> None:
+    """Create the tables of those who may use the gateway, and of their browsers' log-ins."""
+    db.execute(
+        """
+        CREATE TABLE accesses (
+            name TEXT PRIMARY KEY,
+            token_sha256 TEXT NOT NULL UNIQUE,
+            inboxes TEXT NOT NULL,          -- JSON; "*" is every inbox
+            rights TEXT NOT NULL,           -- JSON: "read", "upload", "edit", "operate"
+            created_at TEXT NOT NULL,
+            used_at TEXT
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE log_ins (
+            secret_sha256 TEXT PRIMARY KEY,
+            access TEXT NOT NULL REFERENCES accesses(name) ON DELETE CASCADE,
+            created_at TEXT NOT NULL,
+            expires_at TEXT NOT NULL
+        ) STRICT
+        """
+    )
