@@ -13,6 +13,7 @@ the watchdog. They share the history, one connection behind a lock, and nothing 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.clock import Clock
+from asr_daemon.control.changes import Changes
 from asr_daemon.control.commands import Commands
+from asr_daemon.control.gateway_door import open_door
 from asr_daemon.control.socket import ControlServer
 from asr_daemon.control.status import status_line
 from asr_daemon.delivery.archiver import Archiver
@@ -91,6 +94,7 @@ class Parts:
     configuration: Configuration
     clock: Clock
     heartbeats: Heartbeats
+    changes: Changes
     history: History
     settings: Settings
     shares: Shares
@@ -134,6 +138,8 @@ def assemble(
     """
     config = configuration.now
     heartbeats = Heartbeats(clock)
+    changes = Changes()
+    history.on_commit = changes.happened
     settings = Settings(history)
     shares = Shares(settings)
     profiles = InboxProfiles(config, shares)
@@ -172,6 +178,7 @@ def assemble(
         start_recogniser=lambda setup: start_local(setup, recogniser_program),
         find_ffmpeg=lambda configured: os.fspath(find_ffmpeg(configured)),
         describe=lambda fd: describe(fd, configuration.now.engine.ffmpeg),
+        on_progress=changes.happened,
     )
     dispatcher = Dispatcher(config, around, heartbeats)
     archiver = Archiver(config, history, clock, shares, on_gone)
@@ -180,6 +187,7 @@ def assemble(
         configuration,
         clock,
         heartbeats,
+        changes,
         history,
         settings,
         shares,
@@ -219,6 +227,7 @@ class Daemon:
         self._wants_reload = False
         self._wants_stop = False
         self._threads: list[threading.Thread] = []
+        self._gateway = contextlib.ExitStack()
 
     # ------------------------------------------------------------------ from start to stop
 
@@ -273,6 +282,8 @@ class Daemon:
             log.warning("interrupted_job_recovered", job=job)
         self._say_which_model()
         self._control = ControlServer(config.socket_path, self.commands.answer)
+        if watch and config.gateway is not None:
+            self._gateway = open_door(parts, config.gateway)
         parts.dispatcher.start()
         if watch:
             parts.intake.watch()
@@ -329,6 +340,7 @@ class Daemon:
             thread.join(max(0.1, until_s - time.monotonic()))
         self.schedule.join(until_s)
         self._control.close()
+        self._gateway.close()
         self.close()
         log.info("daemon_stopped", took_s=round(time.monotonic() - began, 2))
 

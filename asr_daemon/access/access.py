@@ -52,7 +52,5 @@ def parse_rights(words: str) -> frozenset[Right]:
     wanted = [word.strip() for word in words.split(",") if word.strip()]
     unknown = [word for word in wanted if word not in [*map(str, Right)]]
     if unknown or not wanted:
-        raise UsageError(
-            f"{', '.join(unknown) or 'nothing'} cannot be allowed; choose of {', '.join(Right)}"
-        )
+        raise UsageError(f"{', '.join(unknown) or 'nothing'} cannot be allowed; choose of {', '.join(Right)}")
     return frozenset({Right.READ, *(Right(word) for word in wanted)})

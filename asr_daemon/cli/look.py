@@ -93,7 +93,7 @@ def history(
 ) -> None:
     """List recordings, newest first."""
     past, lie = open_history_read_only(context.config().history_path), Places(context.config())
-    which = Which(inbox, state, _moment(since))
+    which = Which(None if inbox is None else [inbox], state, _moment(since))
     if as_csv:
         rows = (as_cells(entry, lie) for entry in each(past, which, limit))
         out = sys.stdout.buffer
@@ -130,7 +130,7 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
     if not phrase:
         raise UsageError("search for at least one letter, digit or Chinese character")
     past, lie = open_history_read_only(context.config().history_path), Places(context.config())
-    found = places(past, phrase, inbox, limit=limit + 1)
+    found = places(past, phrase, None if inbox is None else [inbox], limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if as_json:
         listed = [

@@ -22,7 +22,10 @@ from asr_daemon.files.syscalls import open_beneath, rename_without_replacing
 from asr_daemon.files.temporary import hold, new_temporary_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+COPY_BYTES = 8 << 20  # at a time
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -43,10 +46,34 @@ def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool 
     Raises :class:`DiskFullError`, :class:`InboxReadOnlyError`, :class:`InboxGoneError` or
     :class:`WriteFailedError`, with nothing left behind.
     """
+
+    def write(fd: int) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(fd, left) :]
+
+    _publish(path, write, root, replace=replace)
+
+
+def publish_copy(path: Path, source: int, *, root: Path | None = None) -> None:
+    """Write the file with what a descriptor holds, from its beginning; otherwise as :func:`publish`.
+
+    Raises ``FileExistsError`` where the name is taken.
+    """
+
+    def write(fd: int) -> None:
+        offset = 0
+        while count := os.sendfile(fd, source, offset, COPY_BYTES):
+            offset += count
+
+    _publish(path, write, root, replace=False)
+
+
+def _publish(path: Path, write: Callable[[int], None], root: Path | None, *, replace: bool) -> None:
     try:
         folder_fd = open_folder(path.parent, root)
         try:
-            _publish_in(folder_fd, path.name, data, replace)
+            _publish_in(folder_fd, path.name, write, replace)
         finally:
             os.close(folder_fd)
     except FileExistsError:
@@ -55,7 +82,7 @@ def publish(path: Path, data: bytes, *, root: Path | None = None, replace: bool 
         raise write_error(path, error) from None
 
 
-def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
+def _publish_in(folder_fd: int, name: str, write: Callable[[int], None], replace: bool) -> None:
     temporary = new_temporary_name()
     fd = os.open(
         temporary,
@@ -67,9 +94,7 @@ def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool) -> None:
         try:
             hold(fd)
             _let_people_read(fd, os.fstat(folder_fd))
-            left = memoryview(data)
-            while left:
-                left = left[os.write(fd, left) :]
+            write(fd)
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -37,6 +37,7 @@ class History:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._lock = threading.RLock()
+        self.on_commit: Callable[[], None] = lambda: None  # called with the lock held: it must not wait
         self.db = Database(connection, execute_plugins=False)
         connection.row_factory = sqlite3.Row
 
@@ -56,6 +57,7 @@ class History:
                 connection.execute("BEGIN IMMEDIATE")
                 yield self
                 connection.execute("COMMIT")
+                self.on_commit()
             except sqlite3.OperationalError as error:
                 self._roll_back()
                 self._shrink()

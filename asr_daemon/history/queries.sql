@@ -334,7 +334,7 @@ SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, record
     jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
-WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
+WHERE (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
   AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)
        OR (recordings.state = 'failed' AND jobs.state = :state))
   AND (:since IS NULL OR recordings.found_at >= :since)
@@ -346,7 +346,7 @@ SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, record
     jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
-WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
+WHERE recordings.id < :before AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
   AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)
        OR (recordings.state = 'failed' AND jobs.state = :state))
   AND (:since IS NULL OR recordings.found_at >= :since)
@@ -357,7 +357,7 @@ SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.s
     recordings.path
 FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid
 JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
-WHERE segments_fts MATCH :phrase AND (:inbox IS NULL OR recordings.inbox = :inbox)
+WHERE segments_fts MATCH :phrase AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
 ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit
 
 -- jobs_by_outcome: ended jobs of a state, optionally of one failure class

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from asr_daemon.history.states import JobState, RecordingState
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from asr_daemon.history.connection import History
     from asr_daemon.hotwords.hits import Hit
@@ -25,7 +26,7 @@ PAGE = 500  # recordings in memory at a time
 class Which:
     """Which recordings are asked for."""
 
-    inbox: str | None = None
+    inboxes: Collection[str] | None = None
     state: str | None = None
     since: str | None = None  # a stamp
 
@@ -66,7 +67,7 @@ class Place:
 
 def newest(history: History, which: Which, *, limit: int, before: int | None = None) -> list[Entry]:
     """Return recordings, newest first; ``before``: only of smaller numbers."""
-    asked = {"inbox": which.inbox, "state": which.state, "since": which.since, "limit": limit}
+    asked = {"inboxes": _names(which.inboxes), "state": which.state, "since": which.since, "limit": limit}
     rows = (
         history.all("history", **asked)
         if before is None
@@ -87,9 +88,9 @@ def each(history: History, which: Which, limit: int | None = None) -> Iterator[E
         left = None if left is None else left - len(page)
 
 
-def places(history: History, phrase: str, inbox: str | None, *, limit: int) -> list[Place]:
+def places(history: History, phrase: str, inboxes: Collection[str] | None, *, limit: int) -> list[Place]:
     """Return where a phrase (see :func:`~asr_daemon.history.search.match_query`) stands, newest first."""
-    rows = history.all("search", phrase=phrase, inbox=inbox, limit=limit)
+    rows = history.all("search", phrase=phrase, inboxes=_names(inboxes), limit=limit)
     return [
         Place(
             row["recording"],
@@ -102,6 +103,10 @@ def places(history: History, phrase: str, inbox: str | None, *, limit: int) -> l
         )
         for row in rows
     ]
+
+
+def _names(inboxes: Collection[str] | None) -> str | None:
+    return None if inboxes is None else json.dumps(sorted(inboxes))
 
 
 def _entry(history: History, row: sqlite3.Row) -> Entry:

@@ -8,7 +8,7 @@ import pytest
 from way import Way
 
 from asr_daemon.access import EVERY_INBOX, Access, Accesses, Right, parse_rights
-from asr_daemon.access.store import LOG_IN_LASTS_S, AccessError
+from asr_daemon.access.store import LOG_IN_LASTS_S, AccessError, LogIn
 from asr_daemon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ class Door(Way):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.accesses = Accesses(self.history, self.time.clock)
+
+
+def begun(door: Door, token: str) -> LogIn:
+    """Log in."""
+    found = door.accesses.log_in(token)
+    assert found is not None
+    return found[1]
 
 
 @pytest.fixture
@@ -50,8 +57,8 @@ def test_no_other_words_open(door: Door, secret: str) -> None:
 def test_log_in_lasts_its_time_and_until_it_is_ended(door: Door) -> None:
     """A cookie is not the token: it ends by itself, and by the person's own click."""
     token = door.accesses.add("a", ["x"], {Right.READ})
-    _, first = door.accesses.log_in(token) or pytest.fail()
-    _, second = door.accesses.log_in(token) or pytest.fail()
+    first = begun(door, token)
+    second = begun(door, token)
     door.accesses.log_out(first.secret)
     assert door.accesses.of(first.secret) is None
     assert door.accesses.of(second.secret) is not None
@@ -64,7 +71,7 @@ def test_log_in_lasts_its_time_and_until_it_is_ended(door: Door) -> None:
 def test_one_that_is_removed_has_nothing_left(door: Door) -> None:
     """Neither its token nor a browser that is logged in."""
     token = door.accesses.add("a", ["x"], {Right.READ})
-    _, log_in = door.accesses.log_in(token) or pytest.fail()
+    log_in = begun(door, token)
     door.accesses.remove("a")
     assert door.accesses.of(token) is None
     assert door.accesses.of(log_in.secret) is None
@@ -78,7 +85,9 @@ def test_name_is_given_once(door: Door) -> None:
     token = door.accesses.add("a", ["x"], {Right.READ})
     with pytest.raises(AccessError, match="already"):
         door.accesses.add("a", ["y"], {Right.READ})
-    assert (door.accesses.of(token) or pytest.fail()).inboxes == ("x",)
+    found = door.accesses.of(token)
+    assert found is not None
+    assert found.inboxes == ("x",)
 
 
 def test_use_is_kept_to_the_hour(door: Door) -> None:

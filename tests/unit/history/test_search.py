@@ -46,7 +46,7 @@ def put(history: History, *texts: str, old: bool = False) -> None:
 
 def found(history: History, query: str) -> list[str]:
     """Return the texts that a search finds."""
-    rows = history.all("search", phrase=match_query(query), inbox=None, limit=100)
+    rows = history.all("search", phrase=match_query(query), inboxes=None, limit=100)
     return [row["text"] for row in rows]
 
 
