@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.history import History
 
-TOKEN_PREFIX = "asr_"  # so that a secret scanner, or a person, knows what it found
+TOKEN_PREFIX = "asr_"  # noqa: S105 - so that a secret scanner, or a person, knows what it found
 LOG_IN_LASTS_S = 14 * 86_400.0  # of a browser
 USED_EVERY_S = 3600.0  # how exactly the last use is kept: no row is written for every request
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.control.status import live_status
 from asr_daemon.errors import ShareUnavailableError, UsageError, WorkError
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
@@ -31,6 +32,7 @@ class Commands:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._accesses = Accesses(parts.history, parts.clock)
         self._commands: dict[str, Callable[..., Answer]] = {
             "status": self.status,
             "submit": self.submit,
@@ -40,6 +42,9 @@ class Commands:
             "pause": self.pause,
             "resume": self.resume,
             "backup": self.backup,
+            "access_add": self.access_add,
+            "access_list": self.access_list,
+            "access_remove": self.access_remove,
         }
 
     def answer(self, request: Answer) -> Answer:
@@ -155,6 +160,36 @@ class Commands:
         self._parts.settings.pause(paused)
         self._parts.dispatcher.wake()
         log.info(event)
+        return {}
+
+    def access_add(self, name: str, inboxes: list[str], rights: str) -> Answer:
+        """Let somebody use the gateway; return the token."""
+        for inbox in inboxes:
+            if inbox != EVERY_INBOX:
+                self._parts.config.require_inbox(inbox)
+        token = self._accesses.add(name, inboxes, parse_rights(rights))
+        log.info("access_added", access=name, inboxes=inboxes, may=rights)
+        return {"token": token}
+
+    def access_list(self) -> Answer:
+        """Return who may use the gateway."""
+        return {
+            "accesses": [
+                {
+                    "name": each.name,
+                    "inboxes": list(each.inboxes),
+                    "rights": sorted(map(str, each.rights)),
+                    "created_at": each.created_at,
+                    "used_at": each.used_at,
+                }
+                for each in self._accesses.all()
+            ]
+        }
+
+    def access_remove(self, name: str) -> Answer:
+        """Let somebody use the gateway no more."""
+        self._accesses.remove(name)
+        log.info("access_removed", access=name)
         return {}
 
     def backup(self) -> Answer:

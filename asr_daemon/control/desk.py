@@ -17,7 +17,7 @@ from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
 from asr_daemon.control.status import live_status
-from asr_daemon.control.uploads import put_into
+from asr_daemon.control.uploads import fit_name, put_into
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
 from asr_daemon.history.reading import Which, newest, places
@@ -25,10 +25,11 @@ from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import match_query
 from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
+from asr_daemon.inboxes.candidate import is_candidate
 from asr_daemon.inboxes.fingerprint import open_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -66,9 +67,21 @@ class Desk:
         self._parts = parts
         self._accesses = accesses
         self._readers = readers
+        self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
+            m.WhoAmI: lambda person, _: self._told(person),
+            m.GetOverview: lambda person, _: self._overview(person),
+            m.ListRecordings: self._list,
+            m.GetRecording: self._detail,
+            m.GetTranscript: self._transcript,
+            m.Search: self._search,
+            m.MayPut: self._may_put,
+            m.Retry: self._retry,
+            m.Cancel: self._cancel,
+            m.SetPaused: self._set_paused,
+        }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
-        """Carry a request out; the descriptor of the answer is the caller's to close, and so is the given one.
+        """Carry a request out; descriptors, the one given and the one returned, are the caller's to close.
 
         Raises :class:`RefusedError`, or what the history raises.
         """
@@ -80,29 +93,14 @@ class Desk:
             case m.LogOut():
                 self._accesses.log_out(ask.secret)
                 return m.Done(), None
-            case m.WhoAmI():
-                return self._told(person), None
-            case m.GetOverview():
-                return self._overview(person), None
-            case m.ListRecordings():
-                return self._list(person, request), None
-            case m.GetRecording():
-                return self._detail(person, request.recording), None
-            case m.GetTranscript():
-                return self._transcript(person, request), None
-            case m.OpenRecording():
-                return self._open(person, request.recording)
-            case m.Search():
-                return self._search(person, request), None
             case m.PutRecording():
                 return self._put(person, request, descriptor), None
-            case m.Retry():
-                return self._retry(person, request.recordings), None
-            case m.Cancel():
-                return self._cancel(person, request.recordings), None
-            case m.SetPaused():
-                return self._set_paused(person, request.paused), None
-        raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")
+            case m.OpenRecording():
+                return self._open(person, request.recording)
+        carry_out = self._plain.get(type(request))
+        if carry_out is None:
+            raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")
+        return carry_out(person, request), None
 
     # ------------------------------------------------------------------ who
 
@@ -155,7 +153,7 @@ class Desk:
         live = live_status(self._parts)
         seen = self._inboxes(person)
         with self._readers.reader() as history:
-            counts = {(row["inbox"], row["state"]): row["recordings"] for row in history.all("inbox_states")}
+            counts = {(row["inbox"], row["state"]): row["recordings"] for row in history.all("inbox_counts")}
         together = live["recogniser"]
         inboxes = tuple(
             m.Inbox(
@@ -217,9 +215,9 @@ class Desk:
         )
         return m.Found(told, len(found) > request.limit)
 
-    def _detail(self, person: Access, recording: int) -> m.RecordingDetail:
+    def _detail(self, person: Access, request: m.GetRecording) -> m.RecordingDetail:
         with self._readers.reader() as history:
-            filed = self._filed(history, person, recording)
+            filed = self._filed(history, person, request.recording)
             passages: tuple[m.Passage, ...] = ()
             if filed.work is not None and filed.work.state is JobState.DONE:
                 passages = tuple(map(_passage, transcript_of(history, filed.work).segments))
@@ -294,8 +292,16 @@ class Desk:
 
     # ------------------------------------------------------------------ changing
 
-    def _put(self, person: Access, request: m.PutRecording, descriptor: int | None) -> m.Put:
+    def _may_put(self, person: Access, request: m.MayPut | m.PutRecording) -> m.Done:
         self._require(person, Right.UPLOAD, request.inbox)
+        if not is_candidate(fit_name(request.name)):
+            raise RefusedError(
+                "refused", f"{request.name!r} is not the name of a recording", "这不是录音文件。"
+            )
+        return m.Done()
+
+    def _put(self, person: Access, request: m.PutRecording, descriptor: int | None) -> m.Put:
+        self._may_put(person, request)
         if descriptor is None:
             raise RefusedError("refused", "no file came along", "没有收到文件。")
         inbox = self._parts.config.require_inbox(request.inbox)
@@ -309,40 +315,36 @@ class Desk:
         self._parts.intake.wake(inbox.name, path)
         return m.Put(self._within(inbox.name, path))
 
-    def _each(self, person: Access, recordings: Sequence[int], right: Right) -> list[int]:
+    def _retry(self, person: Access, request: m.Retry) -> m.Done:
+        return self._steer(person, self._parts.arrivals.retry, request.recordings, "retry")
+
+    def _cancel(self, person: Access, request: m.Cancel) -> m.Done:
+        return self._steer(person, self._parts.arrivals.cancel, request.recordings, "cancel")
+
+    def _steer(
+        self, person: Access, do: Callable[[int], object], recordings: Sequence[int], what: str
+    ) -> m.Done:
+        wanted = list(dict.fromkeys(recordings))
         with self._readers.reader() as history:
-            for recording in recordings:
+            for recording in wanted:
                 filed = self._filed(history, person, recording)
-                self._require(person, right, filed.recording.inbox)
-        return list(dict.fromkeys(recordings))
-
-    def _retry(self, person: Access, recordings: Sequence[int]) -> m.Done:
-        allowed = self._each(person, recordings, Right.EDIT)
-        return self._steer(person, lambda recording: self._parts.arrivals.retry(recording), allowed, "retry")
-
-    def _cancel(self, person: Access, recordings: Sequence[int]) -> m.Done:
-        allowed = self._each(person, recordings, Right.EDIT)
-        return self._steer(
-            person, lambda recording: self._parts.arrivals.cancel(recording), allowed, "cancel"
-        )
-
-    def _steer(self, person: Access, do: Any, recordings: Sequence[int], what: str) -> m.Done:
+                self._require(person, Right.EDIT, filed.recording.inbox)
         try:
-            for recording in recordings:
+            for recording in wanted:
                 do(recording)
         except OperatorError as error:
             raise RefusedError("conflict", str(error), "这个录音现在不能这样操作。") from None
         finally:
             self._parts.dispatcher.wake()
-        log.info("recordings_steered", what=what, recordings=list(recordings), access=person.name)
-        return m.Done(len(recordings))
+        log.info("recordings_steered", what=what, recordings=wanted, access=person.name)
+        return m.Done(len(wanted))
 
-    def _set_paused(self, person: Access, paused: bool) -> m.Done:
+    def _set_paused(self, person: Access, request: m.SetPaused) -> m.Done:
         if Right.OPERATE not in person.rights:
             raise RefusedError("forbidden", "only operators may pause the queue", "您没有这个权限。")
-        self._parts.settings.pause(paused)
+        self._parts.settings.pause(request.paused)
         self._parts.dispatcher.wake()
-        log.info("queue_paused" if paused else "queue_resumed", access=person.name)
+        log.info("queue_paused" if request.paused else "queue_resumed", access=person.name)
         return m.Done()
 
 

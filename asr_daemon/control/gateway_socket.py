@@ -139,19 +139,14 @@ class _Connection(socketserver.BaseRequestHandler):
             told = f"gateway and daemon are of different releases ({ask.version}, {m.VERSION}): restart both"
             return m.Refusal("version", told, "系统正在升级，请联系管理员重启服务。"), None
         try:
-            if isinstance(ask.request, m.Watch):
-                self._watch(wire, ask, ask.request)
-                return None, None
-            return self.server.desk.serve(ask, given)
-        except RefusedError as error:
-            return error.refusal, None
-        except HistoryUnavailableError:
-            return NOT_NOW, None
-        except OperatorError as error:
-            return m.Refusal("refused", str(error), "无法完成这个操作。"), None
-        except Exception:
-            log.exception("gateway_request_failed", request=ask.request.command)
-            return INTERNAL, None
+            if not isinstance(ask.request, m.Watch):
+                return self.server.desk.serve(ask, given)
+            self._watch(wire, ask, ask.request)
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):  # the listener has gone
+            raise
+        except Exception as error:  # noqa: BLE001 (told to the gateway, and logged where it is a fault of ours)
+            return _refusal(error, ask.request.command), None
+        return None, None
 
     def _watch(self, wire: Wire, ask: m.Ask, request: m.Watch) -> None:
         seen: int | None = request.seen
@@ -162,6 +157,17 @@ class _Connection(socketserver.BaseRequestHandler):
             seen = self.server.changes.after(told.version, within_s=HEARTBEAT_S, quiet_s=QUIET_S)
             if seen is None:
                 return
+
+
+def _refusal(error: Exception, request: str) -> m.Refusal:
+    if isinstance(error, RefusedError):
+        return error.refusal
+    if isinstance(error, HistoryUnavailableError):
+        return NOT_NOW
+    if isinstance(error, OperatorError):
+        return m.Refusal("refused", str(error), "无法完成这个操作。")
+    log.error("gateway_request_failed", request=request, exc_info=error)
+    return INTERNAL
 
 
 def _user(connection: socket.socket) -> int:

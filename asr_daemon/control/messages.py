@@ -105,6 +105,15 @@ class PutRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class MayPut:
+    """Whether a file of that name may be put into an inbox; answered by :class:`Done`."""
+
+    inbox: str
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+    command: Literal["may_put"] = "may_put"
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """Transcribe recordings again; answered by :class:`Done`."""
 
@@ -150,6 +159,7 @@ Request = (
     | OpenRecording
     | Search
     | PutRecording
+    | MayPut
     | Retry
     | Cancel
     | SetPaused
