@@ -36,6 +36,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+RUNTIME_DIR = Path("/run/asr-daemon")  # of the service: systemd makes it
 SYSTEM_CONFIG = Path("/etc/asr-daemon/config.toml")
 TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "json")
 
@@ -156,6 +157,26 @@ class RetentionSection(Section):
     vacuum_percent: Annotated[int, Field(ge=0, le=100)] = 25
 
 
+class GatewaySection(Section):
+    """``[gateway]``: console and HTTP interface, in a process of their own."""
+
+    listen: Annotated[str, Field(pattern=r"^(unix:/.+|\[[0-9a-fA-F:]+\]:\d{1,5}|[^:/\s]+:\d{1,5})$")] = (
+        "127.0.0.1:8760"
+    )
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    language: Literal["auto", "zh", "en"] = "auto"
+    user: str = ""  # that the gateway runs as; "": as the daemon itself
+    spool: Path | None = None  # None: "uploads" in the gateway's own state folder
+    most_upload_gb: Positive = 8.0
+
+    @model_validator(mode="after")
+    def _has_both_files_of_tls(self) -> GatewaySection:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: give both, or neither")
+        return self
+
+
 class InboxSection(Section):
     """``[[inbox]]``: one department's folder and what its recordings get."""
 
@@ -187,6 +208,7 @@ class Config(Section):
     backup: BackupSection = Field(default_factory=BackupSection)
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
+    gateway: GatewaySection | None = None  # None: there is no gateway
     inbox: tuple[InboxSection, ...] = ()
 
     @model_validator(mode="after")
@@ -227,6 +249,12 @@ class Config(Section):
     def socket_path(self) -> Path:
         """The Unix socket that commands reach a running daemon by."""
         return self.state_dir / "control.sock"
+
+    @property
+    def gateway_socket_path(self) -> Path:
+        """The Unix socket that the gateway asks the daemon by."""
+        own_user = self.gateway is None or not self.gateway.user
+        return self.state_dir / "gateway.sock" if own_user else RUNTIME_DIR / "gateway.sock"
 
     @property
     def models_dir(self) -> Path:
@@ -328,6 +356,7 @@ _PATH_KEYS = {
     "hotwords": ("common_dir",),
     "backup": ("dir", "second_dir"),
     "metrics": ("textfile",),
+    "gateway": ("tls_certificate", "tls_key", "spool"),
     "inbox": ("path", "hotwords", "archive"),
 }
 

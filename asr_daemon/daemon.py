@@ -13,6 +13,7 @@ the watchdog. They share the history, one connection behind a lock, and nothing 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.clock import Clock
+from asr_daemon.control.changes import Changes
 from asr_daemon.control.commands import Commands
+from asr_daemon.control.gateway_door import open_door
 from asr_daemon.control.socket import ControlServer
 from asr_daemon.control.status import status_line
 from asr_daemon.delivery.archiver import Archiver
@@ -39,7 +42,6 @@ from asr_daemon.dispatch.session import Surroundings
 from asr_daemon.errors import (
     ConfigurationError,
     HistoryUnavailableError,
-    ModelMissingError,
     OperatorError,
 )
 from asr_daemon.ffmpeg import describe, find_ffmpeg
@@ -88,6 +90,7 @@ class Parts:
     configuration: Configuration
     clock: Clock
     heartbeats: Heartbeats
+    changes: Changes
     history: History
     settings: Settings
     shares: Shares
@@ -131,6 +134,8 @@ def assemble(
     """
     config = configuration.now
     heartbeats = Heartbeats(clock)
+    changes = Changes()
+    history.on_commit = changes.happened
     settings = Settings(history)
     shares = Shares(settings, handed=HandedFiles(config.state_dir))
     profiles = InboxProfiles(config, shares)
@@ -169,6 +174,7 @@ def assemble(
         start_recogniser=lambda setup: start_local(setup, recogniser_program),
         find_ffmpeg=lambda configured: os.fspath(find_ffmpeg(configured)),
         describe=lambda fd: describe(fd, configuration.now.engine.ffmpeg),
+        on_progress=changes.happened,
     )
     dispatcher = Dispatcher(config, around, heartbeats)
     archiver = Archiver(config, history, clock, shares, on_gone)
@@ -177,6 +183,7 @@ def assemble(
         configuration,
         clock,
         heartbeats,
+        changes,
         history,
         settings,
         shares,
@@ -216,6 +223,7 @@ class Daemon:
         self._wants_reload = False
         self._wants_stop = False
         self._threads: list[threading.Thread] = []
+        self._gateway = contextlib.ExitStack()
 
     # ------------------------------------------------------------------ from start to stop
 
@@ -268,8 +276,10 @@ class Daemon:
             raise OperatorError(f"the state folder {config.state_dir} cannot be used: {error}") from error
         for job in recovered:
             log.warning("interrupted_job_recovered", job=job)
-        self._say_which_model()
+        parts.profiles.say_which_model()
         self._control = ControlServer(config.socket_path, self.commands.answer)
+        if watch and config.gateway is not None:
+            self._gateway = open_door(parts, config.gateway)
         parts.dispatcher.start()
         if watch:
             self._watch()
@@ -333,6 +343,7 @@ class Daemon:
             thread.join(max(0.1, until_s - time.monotonic()))
         self.schedule.join(until_s)
         self._control.close()
+        self._gateway.close()
         self.close()
         log.info("daemon_stopped", took_s=round(time.monotonic() - began, 2))
 
@@ -358,7 +369,7 @@ class Daemon:
             else:
                 logging.configure(config.daemon.log, config.daemon.log_level)
                 self.parts.reload(config)
-                self._say_which_model()
+                self.parts.profiles.say_which_model()
                 self._schedule_backup()
                 log.info("configuration_reloaded", inboxes=[inbox.name for inbox in config.inbox])
             self._notifier.ready()
@@ -371,15 +382,6 @@ class Daemon:
         self.parts.heartbeats.watch(name)
         thread.start()
         self._threads.append(thread)
-
-    def _say_which_model(self) -> None:
-        try:
-            model = self.parts.profiles.model
-        except ModelMissingError as error:
-            log.error("model_missing", problem=str(error))
-            return
-        say = log.warning if model.is_builtin else log.info
-        say("model_chosen", model=model.label, folder=str(model.folder), trial_only=model.is_builtin)
 
     def _schedule(self) -> None:
         beat = functools.partial(self.parts.heartbeats.beat, "schedule")

@@ -202,7 +202,7 @@ class Room:
 
     def states(self) -> dict[str, str]:
         """Return the state of each file's job."""
-        rows = self.way.history.all("history", inbox=None, state=None, since=None, limit=1000)
+        rows = self.way.history.all("history", inboxes=None, state=None, since=None, limit=1000)
         return {row["name"]: row["job_state"] for row in rows}
 
     @property

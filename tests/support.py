@@ -157,7 +157,7 @@ class DaemonUnderTest:
 
     def history(self) -> list[dict[str, Any]]:
         """Return every recording, newest first."""
-        return self.rows("history", inbox=None, state=None, since=None, limit=10_000)
+        return self.rows("history", inboxes=None, state=None, since=None, limit=10_000)
 
     def wait_for(self, path: str) -> Path:
         """Return a file below the folder once it is there."""

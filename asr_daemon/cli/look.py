@@ -22,7 +22,7 @@ from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.reading import Which, attempts_of, each, newest, places
 from asr_daemon.history.recordings import Recordings, inbox_label
-from asr_daemon.history.search import match_terms
+from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
 from asr_daemon.install.running import service_of
@@ -47,7 +47,6 @@ STATES = (
 )
 REFRESH_S = 0.5
 SHOWN = 50  # without --limit
-MOST_TERMS = 20  # of a search; each is looked up by itself
 
 
 @click.command()
@@ -105,7 +104,7 @@ def history(
     """List recordings, newest first."""
     config = context.config_in_force()
     past, lie = open_history_read_only(config.history_path), Places(config)
-    which = Which(inbox, state, _moment(since))
+    which = Which(None if inbox is None else [inbox], state, _moment(since))
     if as_csv:
         rows = (as_cells(entry, lie) for entry in each(past, which, limit))
         out = sys.stdout.buffer
@@ -146,7 +145,7 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
         raise UsageError(f"search for at most {MOST_TERMS} words at once, these are {len(terms)}")
     config = context.config_in_force()
     past, lie = open_history_read_only(config.history_path), Places(config)
-    found = places(past, terms, inbox, limit=limit + 1)
+    found = places(past, terms, None if inbox is None else [inbox], limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if as_json:
         listed = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from asr_daemon.cli.context import Context, with_config
+from asr_daemon.errors import UsageError
 from asr_daemon.files.owner import become_for_good
 from asr_daemon.telemetry import log
 
@@ -43,4 +44,21 @@ def demo(_context: Context, keep: Path | None) -> int:
     return run_demo(keep)
 
 
-COMMANDS = (run, demo)
+@click.command()
+@with_config
+def serve(context: Context) -> int:
+    """Run the gateway in the foreground: console and HTTP interface, for those whom `access` lets in.
+
+    Needs `[gateway]` in the configuration, and the daemon beside it (`run`).
+    """
+    from asr_daemon.gateway.server import serve_gateway  # noqa: PLC0415
+
+    config = context.config()
+    if config.gateway is None:
+        raise UsageError("there is no [gateway] in the configuration: nobody said where to listen")
+    log.configure(config.daemon.log, config.daemon.log_level)
+    serve_gateway(config, config.gateway)
+    return 0
+
+
+COMMANDS = (run, serve, demo)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.control.status import live_status
 from asr_daemon.errors import (
     ConfigurationError,
@@ -42,6 +43,7 @@ class Commands:
     def __init__(self, parts: Parts, reload: Callable[[], list[str]]) -> None:
         self._parts = parts
         self._reload = reload
+        self._accesses = Accesses(parts.history, parts.clock)
         self._commands: dict[str, Callable[..., Answer]] = {
             "status": self.status,
             "submit": self.submit,
@@ -53,6 +55,9 @@ class Commands:
             "backup": self.backup,
             "reload": self.reload,
             "configuration": self.configuration,
+            "access_add": self.access_add,
+            "access_list": self.access_list,
+            "access_remove": self.access_remove,
         }
 
     def answer(self, request: Answer) -> Answer:
@@ -199,6 +204,36 @@ class Commands:
     def configuration(self) -> Answer:
         """Return the configuration in force."""
         return {"configuration": self._parts.config.model_dump(mode="json")}
+
+    def access_add(self, name: str, inboxes: list[str], rights: str) -> Answer:
+        """Let somebody use the gateway; return the token."""
+        for inbox in inboxes:
+            if inbox != EVERY_INBOX:
+                self._parts.config.require_inbox(inbox)
+        token = self._accesses.add(name, inboxes, parse_rights(rights))
+        log.info("access_added", access=name, inboxes=inboxes, may=rights)
+        return {"token": token}
+
+    def access_list(self) -> Answer:
+        """Return who may use the gateway."""
+        return {
+            "accesses": [
+                {
+                    "name": each.name,
+                    "inboxes": list(each.inboxes),
+                    "rights": sorted(map(str, each.rights)),
+                    "created_at": each.created_at,
+                    "used_at": each.used_at,
+                }
+                for each in self._accesses.all()
+            ]
+        }
+
+    def access_remove(self, name: str) -> Answer:
+        """Let somebody use the gateway no more."""
+        self._accesses.remove(name)
+        log.info("access_removed", access=name)
+        return {}
 
     def backup(self) -> Answer:
         """Take a backup now."""

@@ -55,7 +55,7 @@ class ControlServer:
         self._path = path
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # of a daemon that was killed; the lock is ours
-        with _short(path) as name:
+        with short_name(path) as name:
             self._server = _Server(name, _Handler, answer)
         path.chmod(0o600)
         self._thread = threading.Thread(target=self._server.serve_forever, name="control", daemon=True)
@@ -70,7 +70,7 @@ class ControlServer:
 
 
 @contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short_name(path: Path) -> Iterator[str]:
     """Yield a name of that path that fits into a socket's address, which holds 107 bytes."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -193,7 +193,7 @@ def ask(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(silent_for_s)
         try:
-            with _short(path) as name:
+            with short_name(path) as name:
                 connection.connect(name)
             asked = json.dumps({"command": command, **arguments}).encode() + b"\n"
             sent = socket.send_fds(connection, [asked], descriptors) if descriptors else 0

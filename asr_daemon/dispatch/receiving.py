@@ -18,6 +18,8 @@ from asr_daemon.queue.job import Engine, Result
 from asr_daemon.queue.memory_ladder import Rung
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asr_daemon.clock import Clock
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.dispatch.endings import Endings
@@ -38,6 +40,7 @@ class Receiver:
         clock: Clock,
         state: SessionState,
         endings: Endings,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = Engine("", model_is_builtin=False, device="")  # what recognises now
         self._jobs = jobs
@@ -46,6 +49,7 @@ class Receiver:
         self._clock = clock
         self._state = state
         self._endings = endings
+        self._on_progress = on_progress
         self._unsaved: protocol.Message | None = None
 
     def forget(self) -> None:
@@ -78,6 +82,7 @@ class Receiver:
             case protocol.Progress(order, duration_ms, decoded_ms, recognised_ms) if order in in_work:
                 work = in_work[order]
                 work.duration_ms, work.decoded_ms, work.recognised_ms = duration_ms, decoded_ms, recognised_ms
+                self._on_progress()
             case protocol.Finished(order) if order in in_work:
                 self._finish(message, in_work[order])
             case protocol.Failed(order, code, text, evidence) if order in in_work:

@@ -75,6 +75,7 @@ class Surroundings:
     start_recogniser: Callable[[protocol.Setup], Recogniser]
     find_ffmpeg: Callable[[str], str]
     describe: Callable[[int], str] = lambda _fd: ""
+    on_progress: Callable[[], None] = lambda: None
 
 
 class Session:
@@ -109,7 +110,13 @@ class Session:
             around.jobs, around.deliverer, around.opener, self.state, around.describe, self._block
         )
         self._receiver = Receiver(
-            around.jobs, around.segments, around.deliverer, around.clock, self.state, self._endings
+            around.jobs,
+            around.segments,
+            around.deliverer,
+            around.clock,
+            self.state,
+            self._endings,
+            around.on_progress,
         )
         self._claims = Claims(around.jobs, around.opener, self.state, fair_share)
         self._orders = itertools.count(1)

@@ -23,7 +23,10 @@ from asr_daemon.files.syscalls import rename_without_replacing
 from asr_daemon.files.temporary import hold, new_temporary_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+COPY_BYTES = 8 << 20  # at a time
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ASTRAY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -46,10 +49,41 @@ def publish(
     Raises :class:`DiskFullError`, :class:`InboxReadOnlyError`, :class:`InboxGoneError` or
     :class:`WriteFailedError`, with nothing left behind.
     """
+
+    def write(fd: int) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(fd, left) :]
+
+    _publish(path, write, root, replace=replace, mode=mode)
+
+
+def publish_copy(path: Path, source: int, *, root: Path | None = None) -> None:
+    """Write the file with what a descriptor holds, from its beginning; otherwise as :func:`publish`.
+
+    Raises ``FileExistsError`` where the name is taken.
+    """
+
+    def write(fd: int) -> None:
+        offset = 0
+        while count := os.sendfile(fd, source, offset, COPY_BYTES):
+            offset += count
+
+    _publish(path, write, root, replace=False)
+
+
+def _publish(
+    path: Path,
+    write: Callable[[int], None],
+    root: Path | None,
+    *,
+    replace: bool,
+    mode: int | None = None,
+) -> None:
     try:
         folder_fd = _open_for(path, root)
         try:
-            _publish_in(folder_fd, path.name, data, replace, mode)
+            _publish_in(folder_fd, path.name, write, replace, mode)
         finally:
             os.close(folder_fd)
     except FileExistsError:
@@ -70,7 +104,9 @@ def _open_for(path: Path, root: Path | None) -> int:
         raise
 
 
-def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool, mode: int | None) -> None:
+def _publish_in(
+    folder_fd: int, name: str, write: Callable[[int], None], replace: bool, mode: int | None
+) -> None:
     temporary = new_temporary_name()
     fd = os.open(
         temporary,
@@ -85,9 +121,7 @@ def _publish_in(folder_fd: int, name: str, data: bytes, replace: bool, mode: int
                 _let_people_read(fd, os.fstat(folder_fd))
             else:
                 os.fchmod(fd, mode)
-            left = memoryview(data)
-            while left:
-                left = left[os.write(fd, left) :]
+            write(fd)
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -43,6 +43,7 @@ class History:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._lock = threading.RLock()
         self.damage = ""  # what was come upon that only a backup mends
+        self.on_commit: Callable[[], None] = lambda: None  # called with the lock held: it must not wait
         self.db = Database(connection, execute_plugins=False)
         connection.row_factory = sqlite3.Row
 
@@ -63,6 +64,7 @@ class History:
                 connection.execute("BEGIN IMMEDIATE")
                 yield self
                 connection.execute("COMMIT")
+                self.on_commit()
             except sqlite3.DatabaseError as error:
                 self._roll_back()
                 self._shrink()

@@ -277,3 +277,30 @@ def hotword_lists(db: Database) -> None:
 
 def _compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@migrations(name="0012_accesses")
+def accesses(db: Database) -> None:
+    """Create the tables of those who may use the gateway, and of their browsers' log-ins."""
+    db.execute(
+        """
+        CREATE TABLE accesses (
+            name TEXT PRIMARY KEY,
+            token_sha256 TEXT NOT NULL UNIQUE,
+            inboxes TEXT NOT NULL,          -- JSON; "*" is every inbox
+            rights TEXT NOT NULL,           -- JSON: "read", "upload", "edit", "operate"
+            created_at TEXT NOT NULL,
+            used_at TEXT
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE log_ins (
+            secret_sha256 TEXT PRIMARY KEY,
+            access TEXT NOT NULL REFERENCES accesses(name) ON DELETE CASCADE,
+            created_at TEXT NOT NULL,
+            expires_at TEXT NOT NULL
+        ) STRICT
+        """
+    )

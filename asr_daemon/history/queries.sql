@@ -356,7 +356,7 @@ SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, record
     jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
-WHERE (:inbox IS NULL OR recordings.inbox = :inbox)
+WHERE (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
   AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)
        OR (recordings.state = 'failed' AND jobs.state = :state))
   AND (:since IS NULL OR recordings.found_at >= :since)
@@ -368,7 +368,7 @@ SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, record
     jobs.state AS job_state, jobs.duration_ms,
     jobs.model_name, jobs.attempts, jobs.error_code, jobs.error_message, jobs.sha256, jobs.id AS job_id
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
-WHERE recordings.id < :before AND (:inbox IS NULL OR recordings.inbox = :inbox)
+WHERE recordings.id < :before AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
   AND (:state IS NULL OR recordings.state = :state OR (recordings.state = 'waiting' AND jobs.state = :state)
        OR (recordings.state = 'failed' AND jobs.state = :state))
   AND (:since IS NULL OR recordings.found_at >= :since)
@@ -394,7 +394,7 @@ FROM segments JOIN recordings ON recordings.job_id = segments.job_id AND recordi
 WHERE segments.id IN (
     SELECT id FROM passages
     WHERE words = json_array_length(:terms) OR (place = 1 AND most < json_array_length(:terms))
-) AND (:inbox IS NULL OR recordings.inbox = :inbox)
+) AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
 ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit
 
 -- jobs_by_outcome: ended jobs of a state, optionally of one failure class
@@ -448,3 +448,38 @@ SELECT recordings.name, recordings.size_bytes, jobs.duration_ms, jobs.started_at
 JOIN recordings ON recordings.id = (SELECT min(id) FROM recordings WHERE job_id = jobs.id)
 WHERE jobs.state = 'done' AND jobs.duration_ms > 0 AND jobs.started_at IS NOT NULL AND jobs.finished_at IS NOT NULL
 ORDER BY jobs.finished_at DESC LIMIT :limit
+
+-- insert_access: somebody may use the gateway
+INSERT INTO accesses (name, token_sha256, inboxes, rights, created_at)
+VALUES (:name, :token_sha256, :inboxes, :rights, :now)
+
+-- get_access: by name
+SELECT * FROM accesses WHERE name = :name
+
+-- accesses: everybody who may
+SELECT * FROM accesses ORDER BY name
+
+-- delete_access: with its log-ins
+DELETE FROM accesses WHERE name = :name
+
+-- use_access: it was used
+UPDATE accesses SET used_at = :now WHERE name = :name
+
+-- access_of_token: whose token that is
+SELECT * FROM accesses WHERE token_sha256 = :sha256
+
+-- access_of_secret: whose token, or whose log-in that lasts still
+SELECT accesses.* FROM accesses WHERE token_sha256 = :sha256
+UNION ALL
+SELECT accesses.* FROM log_ins JOIN accesses ON accesses.name = log_ins.access
+WHERE secret_sha256 = :sha256 AND expires_at > :now
+LIMIT 1
+
+-- insert_log_in: a browser's session
+INSERT INTO log_ins (secret_sha256, access, created_at, expires_at) VALUES (:sha256, :name, :now, :expires_at)
+
+-- delete_log_in: it was ended
+DELETE FROM log_ins WHERE secret_sha256 = :sha256
+
+-- drop_old_log_ins: those that last no more
+DELETE FROM log_ins WHERE expires_at <= :now

@@ -14,7 +14,7 @@ from asr_daemon.history.states import JobState, RecordingState
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from asr_daemon.history.connection import History
     from asr_daemon.hotwords.hits import Hit
@@ -26,7 +26,7 @@ PAGE = 500  # recordings in memory at a time
 class Which:
     """Which recordings are asked for."""
 
-    inbox: str | None = None
+    inboxes: Collection[str] | None = None
     state: str | None = None
     since: str | None = None  # a stamp
 
@@ -67,7 +67,7 @@ class Place:
 
 def newest(history: History, which: Which, *, limit: int, before: int | None = None) -> list[Entry]:
     """Return recordings, newest first; ``before``: only of smaller numbers."""
-    asked = {"inbox": which.inbox, "state": which.state, "since": which.since, "limit": limit}
+    asked = {"inboxes": _names(which.inboxes), "state": which.state, "since": which.since, "limit": limit}
     rows = (
         history.all("history", **asked)
         if before is None
@@ -88,12 +88,14 @@ def each(history: History, which: Which, limit: int | None = None) -> Iterator[E
         left = None if left is None else left - len(page)
 
 
-def places(history: History, terms: Sequence[str], inbox: str | None, *, limit: int) -> list[Place]:
+def places(
+    history: History, terms: Sequence[str], inboxes: Collection[str] | None, *, limit: int
+) -> list[Place]:
     """Return where terms (see :func:`~asr_daemon.history.search.match_terms`) stand, newest recordings first.
 
     A recording holds all of them: its passages that hold all are returned, or the best one for each term.
     """
-    rows = history.all("search", terms=json.dumps(terms), inbox=inbox, limit=limit)
+    rows = history.all("search", terms=json.dumps(terms), inboxes=_names(inboxes), limit=limit)
     return [
         Place(
             row["recording"],
@@ -106,6 +108,10 @@ def places(history: History, terms: Sequence[str], inbox: str | None, *, limit: 
         )
         for row in rows
     ]
+
+
+def _names(inboxes: Collection[str] | None) -> str | None:
+    return None if inboxes is None else json.dumps(sorted(inboxes))
 
 
 def _entry(history: History, row: sqlite3.Row) -> Entry:

@@ -14,6 +14,7 @@ from asr_daemon.history.spoken import other_forms
 
 # CJK ideographs with their extensions, kana, full-width forms: scripts without spaces between words.
 _ALONE = re.compile(r"([\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+MOST_TERMS = 20  # of a search; each is looked up by itself
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _QUOTES = str.maketrans("“”„‟«»", '""""""')
 

@@ -96,7 +96,6 @@ class Intake:
         self._failure = ""  # of the last round
         self._is_watching = False
         self._lock = threading.Lock()  # of what is watched; never held while a recording is read
-
         self.departures = Departures(history, arrivals, shares, clock, lambda: self.config, on_queued)
         self._admission = Admission(
             arrivals, deliverer, follower, on_queued, shares.handed, self._recordings, self._shown

@@ -133,6 +133,16 @@ class InboxProfiles:
             self._lists[path] = known = read_hotwords(path, places, ask)
         return known
 
+    def say_which_model(self) -> None:
+        """Say in the log what recognises, or why nothing does."""
+        try:
+            model = self.model
+        except ModelMissingError as error:
+            log.error("model_missing", problem=str(error))
+            return
+        say = log.warning if model.is_builtin else log.info
+        say("model_chosen", model=model.label, folder=str(model.folder), trial_only=model.is_builtin)
+
     def _complain(self, path: Path, problem: str, *, inbox: str) -> None:
         with self._lock:
             if self._complained.get(path, "") == problem:

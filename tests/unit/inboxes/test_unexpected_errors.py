@@ -45,7 +45,9 @@ class Taking(OpenDaemon):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return what `history` lists."""
-        return [dict(row) for row in self.history.all("history", inbox=None, state=None, since=None, limit=9)]
+        return [
+            dict(row) for row in self.history.all("history", inboxes=None, state=None, since=None, limit=9)
+        ]
 
 
 @pytest.fixture

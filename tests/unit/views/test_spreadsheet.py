@@ -89,7 +89,7 @@ def test_nothing_is_left_out(tmp_path: Path, limit: int | None) -> None:
                 " VALUES ('财务', ?, ?, 1, 1, 1, 1, 'waiting', '2026-03-15T07:30:00.000Z')",
                 [f"/{number}.wav".encode(), f"{number}.wav"],
             )
-    found = [entry.id for entry in each(history, Which(inbox="财务"), limit)]
+    found = [entry.id for entry in each(history, Which(inboxes=["财务"]), limit)]
     assert found == sorted(found, reverse=True)
     assert len(set(found)) == len(found) == min(count, limit or count)
     history.close()

@@ -1,0 +1,355 @@
+"""What the gateway may have of the daemon, for whoever asks through it: one method a request.
+
+Enters: a request and whose it is. Leaves: the answer, with a descriptor where one is asked for. Everything is
+checked here, not in the gateway: who breaks into that has no more than the secrets that pass through it.
+What may not be read is not there: no answer tells the one from the other.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon import __version__
+from asr_daemon.access import Right
+from asr_daemon.access.store import lasts_s
+from asr_daemon.control import messages as m
+from asr_daemon.control.status import live_status
+from asr_daemon.control.uploads import fit_name, put_into
+from asr_daemon.delivery.rendering import render
+from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
+from asr_daemon.history.reading import Which, newest, places
+from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.search import MOST_TERMS, match_terms
+from asr_daemon.history.segments import transcript_of
+from asr_daemon.history.states import JobState
+from asr_daemon.inboxes.candidate import is_candidate
+from asr_daemon.inboxes.fingerprint import open_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from asr_daemon.access import Access, Accesses
+    from asr_daemon.daemon import Parts
+    from asr_daemon.history import History
+    from asr_daemon.history.readers import Readers
+    from asr_daemon.history.reading import Entry
+    from asr_daemon.history.recordings import Filed
+    from asr_daemon.transcripts.transcript import Segment
+
+log = structlog.get_logger()
+
+
+class RefusedError(OperatorError):
+    """A request that is not carried out; ``refusal`` says why, to programs and to people."""
+
+    def __init__(self, code: m.Code, message: str, chinese: str) -> None:
+        super().__init__(message)
+        self.refusal = m.Refusal(code, message, chinese)
+
+
+def _log_in_first() -> RefusedError:
+    return RefusedError("log_in", "log in first: this token or session is not known", "请先登录。")
+
+
+def _not_there() -> RefusedError:
+    return RefusedError("not_found", "there is no such recording", "没有这个录音。")
+
+
+class Desk:
+    """Serves one request after the other, from any thread."""
+
+    def __init__(self, parts: Parts, accesses: Accesses, readers: Readers) -> None:
+        self._parts = parts
+        self._accesses = accesses
+        self._readers = readers
+        self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
+            m.WhoAmI: lambda person, _: self._told(person),
+            m.GetOverview: lambda person, _: self._overview(person),
+            m.ListRecordings: self._list,
+            m.GetRecording: self._detail,
+            m.GetTranscript: self._transcript,
+            m.Search: self._search,
+            m.MayPut: self._may_put,
+            m.Retry: self._retry,
+            m.Cancel: self._cancel,
+            m.SetPaused: self._set_paused,
+        }
+
+    def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
+        """Carry a request out; descriptors, the one given and the one returned, are the caller's to close.
+
+        Raises :class:`RefusedError`, or what the history raises.
+        """
+        request = ask.request
+        if isinstance(request, m.LogIn):
+            return self._log_in(request), None
+        person = self.person(ask.secret)
+        match request:
+            case m.LogOut():
+                self._accesses.log_out(ask.secret)
+                return m.Done(), None
+            case m.PutRecording():
+                return self._put(person, request, descriptor), None
+            case m.OpenRecording():
+                return self._open(person, request.recording)
+        carry_out = self._plain.get(type(request))
+        if carry_out is None:
+            raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")
+        return carry_out(person, request), None
+
+    # ------------------------------------------------------------------ who
+
+    def person(self, secret: str) -> Access:
+        """Return who asks; raises :class:`RefusedError`."""
+        access = self._accesses.of(secret) if secret else None
+        if access is None:
+            raise _log_in_first()
+        return access
+
+    def _log_in(self, request: m.LogIn) -> m.Told:
+        begun = self._accesses.log_in(request.token)
+        if begun is None:
+            raise RefusedError("log_in", "this token is not known", "令牌不正确。")
+        access, log_in = begun
+        log.info("access_logged_in", access=access.name)
+        return m.LoggedIn(log_in.secret, lasts_s(log_in, self._parts.clock), self._told(access))
+
+    def _told(self, person: Access) -> m.Person:
+        return m.Person(person.name, self._inboxes(person), tuple(sorted(map(str, person.rights))))
+
+    def _inboxes(self, person: Access) -> tuple[str, ...]:
+        return person.seen(section.name for section in self._parts.config.inbox)
+
+    def _require(self, person: Access, right: Right, inbox: str) -> None:
+        if inbox not in self._inboxes(person):
+            raise RefusedError("not_found", "there is no such inbox", "没有这个文件夹。")
+        if not person.may(right, inbox):
+            raise RefusedError("forbidden", f"you may not {right} in this inbox", "您没有这个权限。")
+
+    # ------------------------------------------------------------------ looking
+
+    def in_work(self, person: Access) -> tuple[m.InWork, ...]:
+        """Return what is being recognised, of that which may be read."""
+        seen = self._inboxes(person)
+        return tuple(
+            m.InWork(
+                next((each.id for each in work.job.waiting if each.inbox == work.inbox), None),
+                work.inbox,
+                work.name,
+                work.duration_ms / 1000,
+                work.recognised_ms / 1000,
+                None,
+            )
+            for work in self._parts.dispatcher.in_work
+            if work.inbox in seen
+        )
+
+    def _overview(self, person: Access) -> m.Overview:
+        live = live_status(self._parts)
+        seen = self._inboxes(person)
+        with self._readers.reader() as history:
+            counts = {(row["inbox"], row["state"]): row["recordings"] for row in history.all("inbox_counts")}
+        together = live["recogniser"]
+        inboxes = tuple(
+            m.Inbox(
+                each["name"],
+                each["problem"],
+                *(counts.get((each["name"], state), 0) for state in ("waiting", "done", "failed")),
+            )
+            for each in live["inboxes"]
+            if each["name"] in seen
+        )
+        return m.Overview(
+            phase=together["state"],
+            reason=together["problem"],
+            model=together["model"],
+            device=together["device"],
+            queued=self._parts.jobs.count_queued(),
+            inboxes=inboxes,
+            in_work=self.in_work(person),
+            versions={"asr-daemon": __version__},
+        )
+
+    def _list(self, person: Access, request: m.ListRecordings) -> m.RecordingList:
+        inboxes = self._which(person, request.inbox)
+        which = Which(inboxes, request.state, request.since)
+        with self._readers.reader() as history:
+            page = newest(history, which, limit=request.limit + 1, before=request.before)
+        more = len(page) > request.limit
+        page = page[: request.limit]
+        listed = tuple(self._listed_entry(entry) for entry in page)
+        return m.RecordingList(listed, page[-1].id if more else None)
+
+    def _which(self, person: Access, inbox: str | None) -> tuple[str, ...]:
+        if inbox is not None:
+            self._require(person, Right.READ, inbox)
+            return (inbox,)
+        return self._inboxes(person)
+
+    def _search(self, person: Access, request: m.Search) -> m.Found:
+        inboxes = self._which(person, request.inbox)
+        terms = match_terms(request.words)
+        if not terms or len(terms) > MOST_TERMS:
+            sentence = f"search for one to {MOST_TERMS} words"
+            raise RefusedError("refused", sentence, f"请输入要查找的字词（最多 {MOST_TERMS} 个）。")
+        with self._readers.reader() as history:
+            found = places(history, terms, inboxes, limit=request.limit + 1)
+        told = tuple(
+            m.FoundPlace(
+                place.recording,
+                place.inbox,
+                self._within(place.inbox, place.path),
+                place.start_ms,
+                place.end_ms,
+                place.text,
+            )
+            for place in found[: request.limit]
+        )
+        return m.Found(told, len(found) > request.limit)
+
+    def _detail(self, person: Access, request: m.GetRecording) -> m.RecordingDetail:
+        with self._readers.reader() as history:
+            filed = self._filed(history, person, request.recording)
+            passages: tuple[m.Passage, ...] = ()
+            if filed.work is not None and filed.work.state is JobState.DONE:
+                passages = tuple(map(_passage, transcript_of(history, filed.work).segments))
+        work = filed.work
+        return m.RecordingDetail(
+            self._listed(filed),
+            work.model if work else "",
+            work.flags if work else (),
+            passages,
+            person.may(Right.EDIT, filed.recording.inbox),
+        )
+
+    def _transcript(self, person: Access, request: m.GetTranscript) -> m.Rendered:
+        with self._readers.reader() as history:
+            filed = self._filed(history, person, request.recording)
+            if filed.work is None or filed.work.state is not JobState.DONE:
+                raise RefusedError("conflict", "there is no transcript of it yet", "这个录音还没有转写好。")
+            text = render(history, filed, request.format)
+        stem = os.fsencode(filed.recording.path.stem).decode("utf-8", "replace")
+        return m.Rendered(f"{stem}.{request.format}", text)
+
+    def _open(self, person: Access, recording: int) -> tuple[m.Opened, int]:
+        with self._readers.reader() as history:
+            filed = self._filed(history, person, recording)
+        inbox = self._parts.config.require_inbox(filed.recording.inbox)
+        path = filed.recording.path
+        try:
+            self._parts.shares.require(inbox)
+            descriptor = open_recording(path, inbox.path)
+        except AsrDaemonError as error:
+            chinese = getattr(error, "chinese", "") or "录音暂时无法打开。"
+            code: m.Code = "not_found" if isinstance(error, RecordingGoneError) else "unavailable"
+            raise RefusedError(code, str(error), chinese) from None
+        return m.Opened(self._within(inbox.name, path), os.fstat(descriptor).st_size), descriptor
+
+    def _filed(self, history: History, person: Access, recording: int) -> Filed:
+        filed = Recordings(history, self._parts.clock).get(recording)
+        if filed is None or filed.recording.inbox not in self._inboxes(person):
+            raise _not_there()
+        return filed
+
+    def _listed(self, filed: Filed) -> m.Listed:
+        recording = filed.recording
+        return m.Listed(
+            recording.id,
+            recording.inbox,
+            self._within(recording.inbox, recording.path),
+            filed.state,
+            "",
+            recording.written_at or None,
+            filed.work.duration_ms or None if filed.work else None,
+            filed.problem or None,
+        )
+
+    def _listed_entry(self, entry: Entry) -> m.Listed:
+        return m.Listed(
+            entry.id,
+            entry.inbox,
+            self._within(entry.inbox, entry.path),
+            entry.state,
+            entry.found_at,
+            entry.written_at,
+            entry.duration_ms,
+            entry.problem,
+        )
+
+    def _within(self, inbox: str, path: Path) -> str:
+        return self._parts.config.shown_path(inbox, path)
+
+    # ------------------------------------------------------------------ changing
+
+    def _may_put(self, person: Access, request: m.MayPut | m.PutRecording) -> m.Done:
+        self._require(person, Right.UPLOAD, request.inbox)
+        if not is_candidate(fit_name(request.name)):
+            raise RefusedError(
+                "refused", f"{request.name!r} is not the name of a recording", "这不是录音文件。"
+            )
+        return m.Done()
+
+    def _put(self, person: Access, request: m.PutRecording, descriptor: int | None) -> m.Put:
+        self._may_put(person, request)
+        if descriptor is None:
+            raise RefusedError("refused", "no file came along", "没有收到文件。")
+        inbox = self._parts.config.require_inbox(request.inbox)
+        try:
+            path = put_into(inbox, request.name, descriptor, self._parts.shares)
+        except AsrDaemonError as error:
+            raise RefusedError(
+                "unavailable", str(error), getattr(error, "chinese", "") or str(error)
+            ) from None
+        log.info("recording_uploaded", inbox=inbox.name, file=path.name, access=person.name)
+        self._parts.intake.wake(inbox.name, path)
+        return m.Put(self._within(inbox.name, path))
+
+    def _retry(self, person: Access, request: m.Retry) -> m.Done:
+        return self._steer(person, self._parts.arrivals.retry, request.recordings, "retry")
+
+    def _cancel(self, person: Access, request: m.Cancel) -> m.Done:
+        return self._steer(person, self._parts.arrivals.cancel, request.recordings, "cancel")
+
+    def _steer(
+        self, person: Access, do: Callable[[int], object], recordings: Sequence[int], what: str
+    ) -> m.Done:
+        wanted = list(dict.fromkeys(recordings))
+        with self._readers.reader() as history:
+            for recording in wanted:
+                filed = self._filed(history, person, recording)
+                self._require(person, Right.EDIT, filed.recording.inbox)
+        try:
+            for recording in wanted:
+                do(recording)
+        except OperatorError as error:
+            raise RefusedError("conflict", str(error), "这个录音现在不能这样操作。") from None
+        finally:
+            self._parts.dispatcher.wake()
+        log.info("recordings_steered", what=what, recordings=wanted, access=person.name)
+        return m.Done(len(wanted))
+
+    def _set_paused(self, person: Access, request: m.SetPaused) -> m.Done:
+        if Right.OPERATE not in person.rights:
+            raise RefusedError("forbidden", "only operators may pause the queue", "您没有这个权限。")
+        self._parts.settings.pause(request.paused)
+        self._parts.dispatcher.wake()
+        log.info("queue_paused" if request.paused else "queue_resumed", access=person.name)
+        return m.Done()
+
+
+def _passage(segment: Segment) -> m.Passage:
+    return m.Passage(
+        segment.index,
+        segment.start_ms,
+        segment.end_ms,
+        segment.text,
+        segment.raw_text,
+        tuple(m.Word(token.text, token.start_ms, token.end_ms) for token in segment.tokens),
+        segment.flags,
+        segment.hotwords_hit,
+    )

@@ -1,0 +1,44 @@
+"""The door to the gateway, opened: desk, connections to look things up, socket; closed all together."""
+
+from __future__ import annotations
+
+import contextlib
+import pwd
+from typing import TYPE_CHECKING
+
+from asr_daemon.access import Accesses
+from asr_daemon.control.desk import Desk
+from asr_daemon.control.gateway_socket import GatewaySocket
+from asr_daemon.errors import OperatorError
+from asr_daemon.history.readers import Readers
+
+if TYPE_CHECKING:
+    from asr_daemon.config import GatewaySection
+    from asr_daemon.daemon import Parts
+
+
+def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
+    """Let the gateway ask from now on; closing what is returned ends that.
+
+    Raises :class:`~asr_daemon.errors.OperatorError` where its user does not exist, or the socket cannot be.
+    """
+    users: tuple[int, ...] = ()
+    group = -1
+    if section.user:
+        try:
+            user = pwd.getpwnam(section.user)
+        except KeyError:
+            told = f"gateway.user: there is no user {section.user!r}; `asr-daemon install` makes it"
+            raise OperatorError(told) from None
+        users, group = (user.pw_uid,), user.pw_gid
+    with contextlib.ExitStack() as stack:
+        readers = Readers(parts.config.history_path)
+        stack.callback(readers.close)
+        desk = Desk(parts, Accesses(parts.history, parts.clock), readers)
+        path = parts.config.gateway_socket_path
+        try:
+            server = GatewaySocket(path, desk, parts.changes, users, group)
+        except OSError as error:
+            raise OperatorError(f"the gateway's socket {path} cannot be made: {error.strerror}") from error
+        stack.callback(server.close)
+        return stack.pop_all()

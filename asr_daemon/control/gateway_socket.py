@@ -1,0 +1,176 @@
+"""The Unix socket that the gateway asks by: many requests a connection, one answer each, descriptors along.
+
+Who connects is told by the kernel (``SO_PEERCRED``): the gateway's user, the service's own, and root. What
+somebody may who asks through the gateway is the desk's to say. A connection that asks to watch is told of
+changes until it is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import socketserver
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.control import messages as m
+from asr_daemon.control.desk import RefusedError
+from asr_daemon.control.socket import short_name
+from asr_daemon.control.wire import Wire
+from asr_daemon.errors import HistoryUnavailableError, OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from asr_daemon.control.changes import Changes
+    from asr_daemon.control.desk import Desk
+
+log = structlog.get_logger()
+
+MOST_ASK_BYTES = 1 << 20
+MOST_CONNECTIONS = 512  # watchers and requests under way; the gateway has a bound of its own below that
+IDLE_S = 3600.0
+HEARTBEAT_S = 15.0  # a watcher hears at least that often: it knows that the daemon lives
+QUIET_S = 0.25  # changes within that are told at once
+BUSY = m.Refusal("unavailable", "too many requests at once", "系统正忙，请稍后再试。")
+INTERNAL = m.Refusal(
+    "internal", "the daemon failed at it; its journal says how", "系统内部出错，请联系管理员。"
+)
+NOT_NOW = m.Refusal(
+    "unavailable", "the history cannot be used at present", "系统的记录暂时无法使用，请稍后再试。"
+)
+
+
+class GatewaySocket:
+    """Answers the gateway in threads of its own until closed."""
+
+    def __init__(
+        self, path: Path, desk: Desk, changes: Changes, users: Collection[int], group: int = -1
+    ) -> None:
+        """Listen at ``path``; ``users`` may connect, beside root and this process's own user."""
+        self._path = path
+        self._changes = changes
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        with short_name(path) as name:
+            self._server = _Server(name, desk, changes, frozenset({0, os.geteuid(), *users}))
+        if group >= 0:
+            os.chown(path, -1, group, follow_symlinks=False)
+        path.chmod(0o600 if group < 0 else 0o660)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="gateway", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening, let watchers go, and remove the socket."""
+        self._changes.end()
+        self._server.shutdown()
+        self._server.server_close()
+        for end in list(self._server.open):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, path: str, desk: Desk, changes: Changes, users: Collection[int]) -> None:
+        self.desk, self.changes, self.users = desk, changes, users
+        self.free = threading.Semaphore(MOST_CONNECTIONS)
+        self.open: set[socket.socket] = set()
+        super().__init__(path, _Connection)
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        end: socket.socket = self.request
+        end.settimeout(IDLE_S)
+        self.server.open.add(end)
+        wire = Wire(end, MOST_ASK_BYTES)
+        try:
+            if _user(end) not in self.server.users:
+                refusal = m.Refusal("forbidden", "only the gateway's user may ask here", "没有权限。")
+                wire.send(m.encode_told(refusal))
+            elif not self.server.free.acquire(blocking=False):
+                wire.send(m.encode_told(BUSY))
+            else:
+                try:
+                    self._converse(wire)
+                finally:
+                    self.server.free.release()
+        except OSError:  # the gateway has gone, or says nothing any more
+            pass
+        finally:
+            self.server.open.discard(end)
+            wire.close()
+
+    def _converse(self, wire: Wire) -> None:
+        while (line := wire.receive()) is not None:
+            given, gives = wire.take_descriptor(), None
+            try:
+                told, gives = self._answer(wire, line, given)
+                if told is not None:
+                    wire.send(m.encode_told(told), gives)
+            finally:
+                for descriptor in (given, gives):
+                    if descriptor is not None:
+                        os.close(descriptor)
+            if told is None:
+                return
+
+    def _answer(
+        self, wire: Wire, line: bytes, given: int | None
+    ) -> tuple[m.Told | m.Refusal | None, int | None]:
+        """Return the answer and a descriptor; no answer where a watcher was served until it went."""
+        try:
+            ask = m.decode_ask(line)
+        except ValueError as error:
+            return m.Refusal("refused", f"not a request: {str(error)[:500]}", "无法识别的请求。"), None
+        if ask.version != m.VERSION:
+            told = f"gateway and daemon are of different releases ({ask.version}, {m.VERSION}): restart both"
+            return m.Refusal("version", told, "系统正在升级，请联系管理员重启服务。"), None
+        try:
+            if not isinstance(ask.request, m.Watch):
+                return self.server.desk.serve(ask, given)
+            self._watch(wire, ask, ask.request)
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):  # the listener has gone
+            raise
+        except Exception as error:  # noqa: BLE001 (told to the gateway, and logged where it is a fault of ours)
+            return _refusal(error, ask.request.command), None
+        return None, None
+
+    def _watch(self, wire: Wire, ask: m.Ask, request: m.Watch) -> None:
+        seen: int | None = request.seen
+        while True:
+            person = self.server.desk.person(ask.secret)  # one that was removed hears no more
+            told = m.Changed(seen or 0, self.server.desk.in_work(person))
+            wire.send(m.encode_told(told))
+            seen = self.server.changes.after(told.version, within_s=HEARTBEAT_S, quiet_s=QUIET_S)
+            if seen is None:
+                return
+
+
+def _refusal(error: Exception, request: str) -> m.Refusal:
+    if isinstance(error, RefusedError):
+        return error.refusal
+    if isinstance(error, HistoryUnavailableError):
+        return NOT_NOW
+    if isinstance(error, OperatorError):
+        return m.Refusal("refused", str(error), "无法完成这个操作。")
+    log.error("gateway_request_failed", request=request, exc_info=error)
+    return INTERNAL
+
+
+def _user(connection: socket.socket) -> int:
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return int(user)

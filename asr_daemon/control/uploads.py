@@ -1,0 +1,65 @@
+"""A file that somebody sends through the gateway, put into an inbox under the inbox's own rules.
+
+Enters: a descriptor and the name that its sender gives it. Leaves: a recording under a name that is free,
+whole and durable, or an error and nothing. What is there already is never replaced.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import stat
+import unicodedata
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from asr_daemon.errors import NotDecodableError, WriteFailedError
+from asr_daemon.files.publish import publish_copy
+from asr_daemon.inboxes.candidate import is_candidate
+from asr_daemon.transcripts.names import fitting
+
+if TYPE_CHECKING:
+    from asr_daemon.config import InboxSection
+    from asr_daemon.inboxes.share import Shares
+
+MOST_NAMES = 1000
+# What Windows, macOS or a terminal would choke on; a name that begins with a dot or ~ is no recording.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\\\|?*]')
+
+
+def put_into(inbox: InboxSection, name: str, descriptor: int, shares: Shares) -> Path:
+    """Copy what a descriptor holds into an inbox; return its path.
+
+    Raises a :class:`~asr_daemon.errors.WorkError`: the share's, or that the name is no recording's.
+    """
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise NotDecodableError("What was sent is no file.")
+    name = fit_name(name)
+    if not is_candidate(name):
+        raise NotDecodableError(f"{name!r} is not the name of a recording.")
+    shares.require(inbox)
+    for path in names_for(inbox.path, name):
+        if shares.exists(path):
+            continue
+        try:
+            publish_copy(path, descriptor, root=inbox.path)
+        except FileExistsError:
+            continue
+        return path
+    raise WriteFailedError(f"{MOST_NAMES} files are called like {name!r}: give it another name")
+
+
+def fit_name(name: str) -> str:
+    """Return a bare name that every system can show, of what a sender calls a file."""
+    bare = PureWindowsPath(unicodedata.normalize("NFC", name)).name
+    return _UNFIT.sub("_", bare).strip(" .~") or "_"
+
+
+def names_for(folder: Path, name: str) -> itertools.chain[Path]:
+    """Yield ``NAME.m4a``, ``NAME (2).m4a``, ``NAME (3).m4a`` ..., each of at most 255 bytes."""
+    stem, dot, suffix = name.rpartition(".")
+    numbered = (f" ({number})" for number in range(2, MOST_NAMES + 1))
+    return itertools.chain.from_iterable(
+        [folder / fitting(stem, f"{middle}{dot}{suffix}")] for middle in itertools.chain([""], numbered)
+    )

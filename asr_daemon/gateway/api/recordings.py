@@ -1,0 +1,104 @@
+"""Recordings: lists, transcripts, sound, another try, search."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from asr_daemon.control import messages as m
+from asr_daemon.gateway.ranges import serve_descriptor
+from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
+
+router = APIRouter(tags=["recordings"])
+
+Number = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
+MEDIA = {
+    "txt": "text/plain; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "json": "application/json",
+}
+
+
+@router.get("/overview")
+def overview(daemon: Daemon, secret: Secret) -> m.Overview:
+    """Return how inboxes, queue and recogniser stand."""
+    return daemon.ask(m.Overview, m.GetOverview(), secret)
+
+
+@router.get("/recordings")
+def list_recordings(
+    daemon: Daemon,
+    secret: Secret,
+    inbox: Annotated[str | None, Query(max_length=64)] = None,
+    state: Annotated[str | None, Query(max_length=32)] = None,
+    since: Annotated[str | None, Query(max_length=32)] = None,
+    before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=m.MOST_IN_PAGE)] = 50,
+) -> m.RecordingList:
+    """Return recordings, newest first, a page at a time: ``next_before`` asks for the one behind it."""
+    return daemon.ask(m.RecordingList, m.ListRecordings(inbox, state, since, before, limit), secret)
+
+
+@router.get("/recordings/{recording}")
+def get_recording(daemon: Daemon, secret: Secret, recording: Number) -> m.RecordingDetail:
+    """Return a recording with its segments and the times of its words."""
+    return daemon.ask(m.RecordingDetail, m.GetRecording(recording), secret)
+
+
+@router.get("/recordings/{recording}/transcript.{format}", response_class=Response)
+def get_transcript(
+    daemon: Daemon,
+    secret: Secret,
+    recording: Number,
+    format: Literal["txt", "srt", "vtt", "json"],  # noqa: A002
+) -> Response:
+    """Return the transcript as a file."""
+    rendered = daemon.ask(m.Rendered, m.GetTranscript(recording, format), secret)
+    return Response(rendered.text.encode("utf-8", "replace"), media_type=MEDIA[format])
+
+
+@router.get("/recordings/{recording}/audio", response_class=StreamingResponse)
+def get_audio(request: Request, daemon: Daemon, secret: Secret, recording: Number) -> Response:
+    """Return the recording's own file; ranges are served."""
+    opened, descriptor = daemon.ask_for_descriptor(m.Opened, m.OpenRecording(recording), secret)
+    assert descriptor is not None  # noqa: S101 (it comes with the answer)
+    return serve_descriptor(descriptor, opened.size_bytes, request.headers)
+
+
+@router.post("/recordings/{recording}/retry")
+def retry(daemon: Daemon, secret: Secret, recording: Number) -> m.Done:
+    """Transcribe it again."""
+    return daemon.ask(m.Done, m.Retry((recording,)), secret)
+
+
+@router.post("/recordings/{recording}/cancel")
+def cancel(daemon: Daemon, secret: Secret, recording: Number) -> m.Done:
+    """Wait for it no more; `retry` goes on from there."""
+    return daemon.ask(m.Done, m.Cancel((recording,)), secret)
+
+
+@router.get("/search")
+def search(
+    daemon: Daemon,
+    secret: Secret,
+    q: Annotated[str, Query(min_length=1, max_length=1000)],
+    inbox: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=m.MOST_IN_PAGE)] = 50,
+) -> m.Found:
+    """Return passages that hold all the words, newest recordings first."""
+    return daemon.ask(m.Found, m.Search(q, inbox, limit), secret)
+
+
+@router.post("/queue/pause")
+def pause(daemon: Daemon, secret: Secret) -> m.Done:
+    """Begin no further recording; what is in work is finished."""
+    return daemon.ask(m.Done, m.SetPaused(paused=True), secret)
+
+
+@router.post("/queue/resume")
+def resume(daemon: Daemon, secret: Secret) -> m.Done:
+    """Go on."""
+    return daemon.ask(m.Done, m.SetPaused(paused=False), secret)

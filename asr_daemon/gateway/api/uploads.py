@@ -1,0 +1,157 @@
+"""Uploads that can be resumed, as tus 1.0 describes them (https://tus.io/protocols/resumable-upload).
+
+``POST`` begins one (``Upload-Length``, ``Upload-Metadata: inbox ...,filename ...``, values in base64),
+``PATCH`` sends the next piece, ``HEAD`` says how much is there. With the last piece the file goes into the
+inbox; its answer says under which name (``X-Recording-Path``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Header, Request, Response
+
+from asr_daemon.control import messages as m
+from asr_daemon.gateway.daemon_client import AnsweredError
+from asr_daemon.gateway.problems import refused
+from asr_daemon.gateway.spool import NoRoomError, OffsetError, Spool, Upload
+from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
+
+router = APIRouter(tags=["uploads"])
+
+TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
+GB = 10**9
+PIECE_TYPE = "application/offset+octet-stream"
+GONE = m.Refusal("not_found", "there is no such upload under way", "没有这个上传任务。")
+
+
+def _spool(request: Request) -> Spool:
+    spool: Spool = request.app.state.spool
+    return spool
+
+
+def _metadata(header: str) -> dict[str, str]:
+    """Return the pairs of ``Upload-Metadata``; raises :class:`AnsweredError`."""
+    pairs = {}
+    for pair in filter(None, map(str.strip, header.split(","))):
+        key, _, value = pair.partition(" ")
+        try:
+            pairs[key] = base64.b64decode(value.strip(), validate=True).decode("utf-8")
+        except (binascii.Error, UnicodeDecodeError):
+            raise refused(f"Upload-Metadata: {key} is no base64 of UTF-8", "上传信息不正确。") from None
+    return pairs
+
+
+@router.options("/uploads", status_code=204)
+def abilities(request: Request) -> Response:
+    """Say what of the protocol is spoken."""
+    most = str(request.app.state.most_upload_bytes)
+    told = {"Tus-Version": "1.0.0", "Tus-Extension": "creation,termination", "Tus-Max-Size": most}
+    return Response(status_code=204, headers={**TUS, **told})
+
+
+@router.post("/uploads", status_code=201)
+def begin(
+    request: Request,
+    daemon: Daemon,
+    secret: Secret,
+    upload_length: Annotated[int, Header(ge=1)],
+    upload_metadata: Annotated[str, Header(max_length=8000)],
+) -> Response:
+    """Begin an upload of that many bytes into an inbox."""
+    about = _metadata(upload_metadata)
+    inbox, name = about.get("inbox", ""), about.get("filename", "")
+    most = request.app.state.most_upload_bytes
+    if upload_length > most:
+        raise refused(f"at most {most / GB:g} GB can be uploaded", f"文件不能超过 {most / GB:g} GB。")
+    daemon.ask(m.Done, m.MayPut(inbox, name or "_"), secret)
+    person = daemon.ask(m.Person, m.WhoAmI(), secret)
+    try:
+        number = _spool(request).begin(Upload(person.name, inbox, name, upload_length))
+    except NoRoomError as error:
+        raise AnsweredError(m.Refusal("unavailable", str(error), "服务器没有空间，请稍后再试。")) from None
+    return Response(status_code=201, headers={**TUS, "Location": f"/api/v1/uploads/{number}"})
+
+
+def _own(request: Request, daemon: Daemon, secret: str, number: str) -> Upload:
+    upload = _spool(request).find(number)
+    person = daemon.ask(m.Person, m.WhoAmI(), secret)
+    if upload is None or upload.owner != person.name:
+        raise AnsweredError(GONE)
+    return upload
+
+
+@router.head("/uploads/{number}")
+def how_far(request: Request, daemon: Daemon, secret: Secret, number: str) -> Response:
+    """Say how much of an upload is there."""
+    upload = _own(request, daemon, secret, number)
+    told = {
+        "Upload-Offset": str(_spool(request).offset_bytes(number)),
+        "Upload-Length": str(upload.length_bytes),
+    }
+    return Response(status_code=200, headers={**TUS, **told})
+
+
+@router.delete("/uploads/{number}", status_code=204)
+def give_up(request: Request, daemon: Daemon, secret: Secret, number: str) -> Response:
+    """Forget an upload."""
+    _own(request, daemon, secret, number)
+    _spool(request).remove(number)
+    return Response(status_code=204, headers=TUS)
+
+
+@router.patch("/uploads/{number}", status_code=204)
+async def go_on(
+    request: Request,
+    daemon: Daemon,
+    secret: Secret,
+    number: str,
+    upload_offset: Annotated[int, Header(ge=0)],
+    content_type: Annotated[str, Header()],
+) -> Response:
+    """Take the next piece; with the last one the file goes into the inbox."""
+    if content_type != PIECE_TYPE:
+        raise refused(f"the content type of a piece is {PIECE_TYPE}", "上传信息不正确。")
+    upload = await asyncio.to_thread(_own, request, daemon, secret, number)
+    spool, taken = _spool(request), upload_offset
+    try:
+        with spool.piece(number, upload_offset) as descriptor:
+            async for block in request.stream():
+                taken += len(block)
+                if taken > upload.length_bytes:
+                    raise refused("more was sent than announced", "收到的数据比文件更长。")
+                await asyncio.to_thread(_write, descriptor, block)
+    except OffsetError as error:
+        raise AnsweredError(m.Refusal("conflict", str(error), "上传位置不一致，请重新续传。")) from None
+    except FileNotFoundError:
+        raise AnsweredError(GONE) from None
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise AnsweredError(m.Refusal("unavailable", told, "服务器没有空间，请稍后再试。")) from None
+    headers = {**TUS, "Upload-Offset": str(taken)}
+    if taken == upload.length_bytes:
+        put = await asyncio.to_thread(_hand_over, spool, daemon, secret, number, upload)
+        headers["X-Recording-Path"] = quote(put.path)
+    return Response(status_code=204, headers=headers)
+
+
+def _write(descriptor: int, block: bytes) -> None:
+    left = memoryview(block)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _hand_over(spool: Spool, daemon: Daemon, secret: str, number: str, upload: Upload) -> m.Put:
+    """Give a whole upload to the daemon; where that fails it stays, and a piece of no bytes tries again."""
+    descriptor = spool.open(number)
+    try:
+        put = daemon.ask(m.Put, m.PutRecording(upload.inbox, upload.name), secret, descriptor)
+    finally:
+        os.close(descriptor)
+    spool.remove(number)
+    return put

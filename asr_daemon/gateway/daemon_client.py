@@ -1,0 +1,124 @@
+"""Asking the daemon from the gateway: typed requests over its socket, descriptors along.
+
+Enters: a request, the secret of whoever asks, a descriptor. Leaves: the answer, or :class:`AnsweredError`
+with the daemon's refusal. Connections are kept and used again; a daemon that was restarted is connected to
+anew. Nothing of the daemon is imported but the messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from asr_daemon.control import messages as m
+from asr_daemon.control.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+T = TypeVar("T")
+ANSWER_WITHIN_S = 60.0  # copying a large upload into a slow share is told of by another way: see PUT_WITHIN_S
+PUT_WITHIN_S = 3600.0
+KEPT = 16
+AWAY = m.Refusal(
+    "unavailable", "the daemon does not run or does not answer", "转写服务没有运行，请稍后再试。"
+)
+
+
+class AnsweredError(Exception):
+    """The daemon refused, or is away; ``refusal`` says how."""
+
+    def __init__(self, refusal: m.Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class DaemonClient:
+    """The daemon behind its socket; any thread may ask."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._free: list[Wire] = []
+        self._lock = threading.Lock()
+
+    def ask(self, kind: type[T], request: m.Request, secret: str = "", descriptor: int | None = None) -> T:
+        """Return the answer of that kind; raises :class:`AnsweredError`."""
+        told, given = self.ask_for_descriptor(kind, request, secret, descriptor)
+        if given is not None:
+            os.close(given)
+        return told
+
+    def ask_for_descriptor(
+        self, kind: type[T], request: m.Request, secret: str = "", descriptor: int | None = None
+    ) -> tuple[T, int | None]:
+        """Return the answer and the descriptor that came with it, which the caller closes."""
+        line = m.encode_ask(m.Ask(request, secret))
+        within_s = PUT_WITHIN_S if descriptor is not None else ANSWER_WITHIN_S
+        for wire, is_fresh in self._connections():
+            wire.settle(within_s)
+            try:
+                wire.send(line, descriptor)
+                answer = wire.receive()
+            except OSError:
+                answer = None
+            if answer:
+                return self._told(kind, wire, answer)
+            wire.close()
+            if is_fresh:  # else the daemon was restarted since it was last used: nothing was carried out
+                break
+        raise AnsweredError(AWAY)
+
+    def _told(self, kind: type[T], wire: Wire, answer: bytes) -> tuple[T, int | None]:
+        descriptor = wire.take_descriptor()
+        with self._lock:
+            if len(self._free) < KEPT:
+                self._free.append(wire)
+            else:
+                wire.close()
+        told = m.decode_told(answer)
+        if isinstance(told, kind) and not isinstance(told, m.Refusal):
+            return told, descriptor
+        if descriptor is not None:
+            os.close(descriptor)
+        raise AnsweredError(told if isinstance(told, m.Refusal) else AWAY)
+
+    def _connections(self) -> list[tuple[Wire, bool]]:
+        with self._lock:
+            kept = [(self._free.pop(), False)] if self._free else []
+        return [*kept, *self._fresh()]
+
+    def _fresh(self) -> list[tuple[Wire, bool]]:
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            end.connect(os.fspath(self._path))
+        except OSError:
+            end.close()
+            return []
+        return [(Wire(end), True)]
+
+    async def watch(self, secret: str) -> AsyncIterator[m.Changed]:
+        """Yield what changes until the daemon or the listener goes; raises :class:`AnsweredError`."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(os.fspath(self._path), limit=1 << 22)
+        except OSError:
+            raise AnsweredError(AWAY) from None
+        try:
+            writer.write(m.encode_ask(m.Ask(m.Watch(), secret)))
+            await writer.drain()
+            while line := await reader.readline():
+                told = m.decode_told(line)
+                if isinstance(told, m.Refusal):
+                    raise AnsweredError(told)
+                if isinstance(told, m.Changed):
+                    yield told
+        except OSError:
+            return
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()

@@ -1,0 +1,130 @@
+"""Uploads that are under way, in the gateway's own folder: a lost connection or a restart loses nothing.
+
+Enters: the beginning of an upload and its pieces, in order. Leaves: a whole file, to be handed to the daemon
+as a descriptor. A piece counts once it is on the disk. What nobody goes on with is removed after a day.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FORGOTTEN_AFTER_S = 86_400.0
+MOST_UNDER_WAY = 1000
+ROOM_LEFT_BYTES = 1 << 30  # that much of the disk stays free
+_NAME = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload; ``owner`` is the access whose it is."""
+
+    owner: str
+    inbox: str
+    name: str
+    length_bytes: int
+
+
+class NoRoomError(Exception):
+    """The disk of the spool is full, or too many uploads are under way."""
+
+
+class OffsetError(Exception):
+    """A piece does not go on where the last one ended, or another one is being written."""
+
+
+_UPLOAD = TypeAdapter(Upload)
+
+
+class Spool:
+    """The folder; any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def begin(self, upload: Upload) -> str:
+        """Begin an upload; return its number. Raises :class:`NoRoomError`."""
+        self.forget_old()
+        stat = os.statvfs(self._folder)
+        if upload.length_bytes + ROOM_LEFT_BYTES > stat.f_bavail * stat.f_frsize:
+            raise NoRoomError("the disk of the gateway has no room for it")
+        if sum(1 for _ in self._folder.glob("*.json")) >= MOST_UNDER_WAY:
+            raise NoRoomError("too many uploads are under way")
+        number = secrets.token_urlsafe(24)
+        self._data(number).touch(mode=0o600)
+        about = self._about(number)
+        temporary = about.with_suffix(".new")
+        temporary.write_bytes(_UPLOAD.dump_json(upload))
+        temporary.rename(about)
+        return number
+
+    def find(self, number: str) -> Upload | None:
+        """Return an upload that is under way."""
+        if not _NAME.fullmatch(number):
+            return None
+        try:
+            return _UPLOAD.validate_json(self._about(number).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def offset_bytes(self, number: str) -> int:
+        """Return how much of it is there."""
+        try:
+            return self._data(number).stat().st_size
+        except OSError:
+            return 0
+
+    @contextlib.contextmanager
+    def piece(self, number: str, offset_bytes: int) -> Iterator[int]:
+        """Lend a descriptor that writes on at that place; what was written counts however this ends.
+
+        Raises :class:`OffsetError`.
+        """
+        descriptor = os.open(self._data(number), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OffsetError("another piece of it is being sent") from None
+            if os.fstat(descriptor).st_size != offset_bytes:
+                raise OffsetError("a piece does not go on where the last one ended")
+            yield descriptor
+        finally:
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+    def open(self, number: str) -> int:
+        """Return a descriptor of what is there, for reading; the caller closes it."""
+        return os.open(self._data(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def remove(self, number: str) -> None:
+        """Forget an upload."""
+        for path in (self._about(number), self._data(number)):
+            path.unlink(missing_ok=True)
+
+    def forget_old(self) -> None:
+        """Remove what nobody goes on with."""
+        for path in self._folder.iterdir():
+            with contextlib.suppress(OSError):
+                newest = max(each.stat().st_mtime for each in self._folder.glob(f"{path.stem}.*"))
+                if time.time() - newest > FORGOTTEN_AFTER_S:
+                    path.unlink()
+
+    def _data(self, number: str) -> Path:
+        return self._folder / f"{number}.data"
+
+    def _about(self, number: str) -> Path:
+        return self._folder / f"{number}.json"

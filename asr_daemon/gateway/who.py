@@ -1,0 +1,52 @@
+"""Who asks: a program with ``Authorization: Bearer``, or a browser with its cookie.
+
+A browser sends its cookie along with whatever another site's page makes it send: where the cookie is what
+counts, a request that changes something has to come from a page of ours (``Origin``, ``Sec-Fetch-Site``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from asr_daemon.control.messages import Refusal
+from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient
+
+COOKIE = "asr_session"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+NOBODY = Refusal("log_in", "log in first, or send Authorization: Bearer TOKEN", "请先登录。")
+STRANGE_SITE = Refusal("forbidden", "this request came from a page of another site", "请求来自其他网站。")
+
+
+def secret_of(request: Request) -> str:
+    """Return the secret of a request; raises :class:`AnsweredError` where there is none, or it is misused."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    secret = request.cookies.get(COOKIE, "")
+    if not secret:
+        raise AnsweredError(NOBODY)
+    if request.method not in READING:
+        require_own_page(request)
+    return secret
+
+
+def require_own_page(request: Request) -> None:
+    """Raise :class:`AnsweredError` where a page of another site sent that."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise AnsweredError(STRANGE_SITE)
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise AnsweredError(STRANGE_SITE)
+
+
+def daemon_of(request: Request) -> DaemonClient:
+    """Return the way to the daemon."""
+    client: DaemonClient = request.app.state.daemon
+    return client
+
+
+Secret = Annotated[str, Depends(secret_of)]
+Daemon = Annotated[DaemonClient, Depends(daemon_of)]

@@ -1,0 +1,95 @@
+"""A daemon with the fake recogniser and a gateway beside it, each in its process, for tests over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+from attack import AttackedDaemon
+
+from support import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Gatewayed(AttackedDaemon):
+    """Both processes; the inboxes are "inbox" and "hr"."""
+
+    def __init__(self, folder: Path, *, gateway: str = "") -> None:
+        """Take further lines of ``[gateway]``."""
+        self.port = free_port()
+        self.gateway_log = folder / "gateway.log"
+        self._gateway: subprocess.Popen[bytes] | None = None
+        super().__init__(
+            folder,
+            inboxes={"inbox": 'formats = ["txt"]', "hr": 'formats = ["txt"]'},
+            extra=f'\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n{gateway}\n',
+        )
+
+    def start(self) -> Gatewayed:
+        """Start both and wait until both answer."""
+        super().start()
+        self.start_gateway()
+        return self
+
+    def start_gateway(self) -> None:
+        """Start the gateway alone."""
+        with self.gateway_log.open("ab") as log:
+            self._gateway = subprocess.Popen(
+                [sys.executable, "-m", "asr_daemon", "serve", "-c", os.fspath(self.config_path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+        def listens() -> bool:
+            assert self._gateway is not None
+            assert self._gateway.poll() is None, self.gateway_log.read_text(encoding="utf-8")
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        eventually(listens, what="the gateway's start")
+
+    def kill_gateway(self) -> None:
+        """End it as a power cut would."""
+        if self._gateway is not None:
+            self._gateway.kill()
+            self._gateway.wait()
+            self._gateway = None
+
+    def stop_gateway(self) -> int:
+        """End it as systemd does; return its exit code."""
+        assert self._gateway is not None
+        self._gateway.send_signal(signal.SIGTERM)
+        code, self._gateway = self._gateway.wait(20), None
+        return code
+
+    def kill(self) -> None:
+        """End both."""
+        self.kill_gateway()
+        super().kill()
+
+    def let_in(self, name: str, *inboxes: str, may: str = "read") -> str:
+        """Run ``access add``; return the token."""
+        which = [part for inbox in inboxes for part in ("--inbox", inbox)] or ["--every-inbox"]
+        added = self.command("access", "add", name, *which, "--may", may)
+        assert added.returncode == 0, added.stderr
+        return str(added.stdout.strip())
+
+    def client(self, token: str = "") -> httpx.Client:
+        """Return a program's way to the gateway."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60)
