@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.config import Config, InboxSection, load_config, tomllib
+from asr_daemon.config import Config, GatewaySection, InboxSection, load_config, tomllib
 from asr_daemon.errors import ConfigurationError
 
 DOCUMENTED = Path(__file__).parents[2] / "config.toml"
 UNCOMMENTED = re.sub(
-    r"^# (?=\[\[inbox|# |\w+ = )", "", DOCUMENTED.read_text(encoding="utf-8"), flags=re.MULTILINE
+    r"^# (?=\[\[inbox|\[gateway|# |\w+ = )", "", DOCUMENTED.read_text(encoding="utf-8"), flags=re.MULTILINE
 )
 
 
@@ -43,6 +43,35 @@ def test_every_inbox_key_is_documented_with_its_default(tmp_path: Path) -> None:
     assert set(documented) == set(InboxSection.model_fields)
     shown = load_config(write(tmp_path, UNCOMMENTED)).inbox[0]
     assert shown == InboxSection(name="finance", path=Path("/srv/share/finance"))
+
+
+def test_every_gateway_key_is_documented_with_its_default(tmp_path: Path) -> None:
+    """The commented section shows every key with the default that the code has."""
+    assert set(tomllib.loads(UNCOMMENTED)["gateway"]) == set(GatewaySection.model_fields)
+    assert load_config(write(tmp_path, UNCOMMENTED)).gateway == GatewaySection()
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8760", "[::1]:80", "asr.example:443", "unix:/run/a.sock"])
+def test_addresses_that_can_be_listened_at(listen: str, tmp_path: Path) -> None:
+    """A port, by name or number, or a socket."""
+    config = load_config(write(tmp_path, f'[gateway]\nlisten = "{listen}"\n'))
+    assert config.gateway is not None
+    assert config.gateway.listen == listen
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ('listen = "8760"', "gateway.listen"),
+        ('listen = "::1:8760"', "gateway.listen"),
+        ('tls_certificate = "c.pem"', "belong together"),
+        ("most_upload_gb = 0", "gateway.most_upload_gb"),
+    ],
+)
+def test_gateway_that_cannot_be_is_refused(lines: str, named: str, tmp_path: Path) -> None:
+    """With its key."""
+    with pytest.raises(ConfigurationError, match=named):
+        load_config(write(tmp_path, f"[gateway]\n{lines}\n"))
 
 
 def test_every_key_has_a_comment() -> None:
