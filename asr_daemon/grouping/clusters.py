@@ -98,7 +98,8 @@ class Clusters:
         pairs = (self.counts * (self.counts - 1) - np.diag(self._shared_counts)) / 2
         sums = (squares - self.counts - np.diag(self._shared_sums)) / 2
         within = (sums + USUAL_PAIRS * USUAL_WITHIN) / (np.maximum(pairs, 0) + USUAL_PAIRS)
-        return np.maximum(within, _LEAST_WITHIN).astype(np.float32)
+        kept: Floats = np.maximum(within, _LEAST_WITHIN).astype(np.float32)
+        return kept
 
     def _row(self, k: int) -> Floats:
         """Return by how much each cluster is alike enough to ``k``, ``[K]``."""

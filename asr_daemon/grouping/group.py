@@ -78,7 +78,7 @@ def _absorb(clusters: Clusters, least_s: float) -> None:
 
 
 def _stopped_earlier(windows: Heard, labels: Integers, wanted: int) -> Clusters:
-    """Return the clusters at the last moment of merging at which so many had real speech, if there was one."""
+    """Return the clusters at the last moment of merging at which so many of them had real speech."""
     whole = merged(Clusters(windows, labels), at_most=1)
     replayed = Clusters(windows, labels)
     best, step = (-1, -1), 0
@@ -101,7 +101,8 @@ def _means(windows: Heard, labels: Integers) -> Floats:
     """Return each speaker's voice, ``float32 [K, 192]``, rows of length 1."""
     sums = np.zeros((int(labels.max()) + 1, windows.voices.shape[1]), np.float32)
     np.add.at(sums, labels[labels >= 0], windows.voices[labels >= 0])
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    lengths: Floats = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    return sums / lengths
 
 
 def _all_assigned(windows: Heard, labels: Integers, voices: Floats) -> Integers:

@@ -85,9 +85,9 @@ def _likeliest(heard: Heard, allowed: list[list[int]], voices: Floats) -> list[i
     for number, window in enumerate(heard.voices):
         before, after = allowed[number], allowed[number + 1]
         first, second = voices[before] * np.sqrt(WITHIN), voices[after] * np.sqrt(WITHIN)
-        whole_ms = heard.end_ms[number] - heard.start_ms[number]
-        until = heard.start_ms[number + 1] if number + 1 < len(heard) else heard.start_ms[number] + whole_ms // 2
-        share = float((until - heard.start_ms[number]) / whole_ms)
+        start, end = heard.start_ms[number], heard.end_ms[number]
+        until = heard.start_ms[number + 1] if number + 1 < len(heard) else (start + end) // 2
+        share = float((until - start) / (end - start))
         mixed = share * first[:, None] + (1 - share) * second[None]
         fits = mixed @ window - (mixed**2).sum(axis=-1) / 2
         changes = np.not_equal.outer(before, after)

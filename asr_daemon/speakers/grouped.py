@@ -29,7 +29,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A stretch of one segment that one speaker says; ``is_overlapped``: another speaks as well, less loud."""
+    """What one speaker says of a segment; ``is_overlapped``: another speaks as well, less loud."""
 
     start_ms: int
     end_ms: int

@@ -48,7 +48,8 @@ class Embedder:
         self._network = network
         is_processor = network.device.type == "cpu"
         usual_ms = STEP_ON_PROCESSOR_MS if is_processor else STEP_ON_CARD_MS
-        self._step_samples = (step_ms or usual_ms) * SAMPLE_RATE_HZ // 1000
+        self.step_ms = step_ms or usual_ms
+        self._step_samples = self.step_ms * SAMPLE_RATE_HZ // 1000
         self._batch = _BATCH_ON_PROCESSOR if is_processor else _BATCH_ON_CARD
 
     def embed(self, segments: Sequence[Spoken]) -> list[tuple[Window, ...]]:

@@ -48,9 +48,7 @@ def _read(folder: Path) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise ModelMissingError(f"The weights {path} are refused: damaged, or more than weights.") from error
-    return {
-        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()
-    }
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
 def _built(state: dict[str, torch.Tensor], folder: Path) -> Any:
