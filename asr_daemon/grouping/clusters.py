@@ -50,7 +50,6 @@ class Clusters:
         self._shared_seconds = shared_seconds
         self.seconds = seconds - np.diag(shared_seconds) / 2
         self.is_there = self.counts > 0
-        self.history: list[tuple[int, int]] = []  # (gone, kept) of each merge
         self._margins = np.full((count, count), -np.inf)
         for k in range(count):
             self._margins[k] = self._row(k)
@@ -69,7 +68,6 @@ class Clusters:
 
     def merge(self, gone: int, kept: int) -> None:
         """Make two clusters one."""
-        self.history.append((gone, kept))
         self.labels[self.labels == gone] = kept
         self.sums[kept] += self.sums[gone]
         self.counts[kept] += self.counts[gone]

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 FOUNDING_S = 0.9  # a shorter window says little about a voice: it founds no speaker
 LEAST_SHARE = 0.005  # of all speech; a speaker with less is absorbed ...
 LEAST_MOST_S = 10.0  # ... but whoever speaks that long is somebody
-SUBSTANTIAL_S = 2.0  # what counts as a speaker where their number was given
 NEIGHBOUR = 0.3  # in cosine: how much speaks for a short window's being its neighbour's
 
 
@@ -59,10 +58,11 @@ def _speakers(windows: Heard, question: Question) -> Integers:
     """Return each window's speaker, -1 where that speaker hardly says anything."""
     start = agglomerate(windows)
     found = merged(Clusters(windows, start.labels))
-    _absorb(found, min(LEAST_MOST_S, LEAST_SHARE * found.seconds[found.is_there].sum()))
+    least_s = min(LEAST_MOST_S, LEAST_SHARE * float(found.seconds[found.is_there].sum()))
+    _absorb(found, least_s)
     wanted, most = question.speakers_expected, question.max_speakers
     if wanted and found.count < wanted:
-        found = _stopped_earlier(windows, start.labels, wanted)
+        found = _stopped_earlier(windows, start.labels, wanted, least_s)
     limit = wanted or most
     if limit and found.count > limit:
         found = merged(found, at_most=limit, least_margin=np.inf)
@@ -77,23 +77,20 @@ def _absorb(clusters: Clusters, least_s: float) -> None:
             clusters.drop(int(k))
 
 
-def _stopped_earlier(windows: Heard, labels: Integers, wanted: int) -> Clusters:
-    """Return the clusters at the last moment of merging at which so many of them had real speech."""
-    whole = merged(Clusters(windows, labels), at_most=1)
-    replayed = Clusters(windows, labels)
-    best, step = (-1, -1), 0
-    for step, (gone, kept) in enumerate(whole.history):
-        real = int((replayed.is_there & (replayed.seconds >= SUBSTANTIAL_S)).sum())
-        if real <= wanted:
-            best = max(best, (real, step))
-        replayed.merge(gone, kept)
-    if best[1] < 0:
-        return merged(Clusters(windows, labels))
-    chosen = Clusters(windows, labels)
-    for gone, kept in whole.history[: best[1]]:
-        chosen.merge(gone, kept)
-    if chosen.count > wanted:
-        _absorb(chosen, SUBSTANTIAL_S)
+def _stopped_earlier(windows: Heard, labels: Integers, wanted: int, least_s: float) -> Clusters:
+    """Return the clusters at the last moment of merging at which that many were somebody, or nearly so many."""
+    merging = Clusters(windows, labels)
+    best, best_labels = -1, merging.labels
+    while True:
+        real = int((merging.is_there & (merging.seconds >= least_s)).sum())
+        if best <= real <= wanted:
+            best, best_labels = real, merging.labels.copy()
+        if merging.count <= 1:
+            break
+        _, gone, kept = merging.best()
+        merging.merge(gone, kept)
+    chosen = Clusters(windows, numbered(best_labels))
+    _absorb(chosen, least_s)
     return chosen
 
 

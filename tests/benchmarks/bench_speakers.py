@@ -220,7 +220,12 @@ def stability_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
     from asr_daemon.grouping import clusters, group  # noqa: PLC0415
 
     embedder = Embedder(network, STEP_ON_CARD_MS)
-    sets: dict[str, list[tuple[Meeting, Question]]] = {"as they are": [], "moved": [], "20 s": [], "pairs": []}
+    sets: dict[str, list[tuple[Meeting, Question]]] = {
+        "as they are": [],
+        "moved": [],
+        "20 s": [],
+        "pairs": [],
+    }
     for one in meetings:
         sets["as they are"].append((one, Question(windows_of(one, one.speech, embedder))))
         for by_s in (0.25, 0.5):
@@ -230,14 +235,18 @@ def stability_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
             ]
             sets["moved"].append((one, Question(windows_of(one, moved, embedder))))
         for low in (0.0, 10.0):
-            said = tuple((max(s, low), min(e, low + 20), w) for s, e, w in one.said if e > low and s < low + 20)
+            said = tuple(
+                (max(s, low), min(e, low + 20), w) for s, e, w in one.said if e > low and s < low + 20
+            )
             if said:
                 part = replace(one, said=said)
                 sets["20 s"].append((part, Question(windows_of(part, part.speech, embedder))))
     for (first, a), (second, b) in itertools.combinations(sets["as they are"], 2):
         sets["pairs"].append((after(first, second), Question((*a.windows, *later(b.windows, 40_000)))))
     usual = (clusters.SAME_VOICE, clusters.SAME_VOICE_ONE_WINDOW, group.FOUNDING_S, group.NEIGHBOUR)
-    print("\nSAME_VOICE, of one window, FOUNDING_S, NEIGHBOUR: confusion, and how often the number is within one")
+    print(
+        "\nSAME_VOICE, of one window, FOUNDING_S, NEIGHBOUR: confusion, and how often the number is within one"
+    )
     for changed in (
         usual,
         *((*usual[:k], value, *usual[k + 1 :]) for k, pair in enumerate(
@@ -257,7 +266,9 @@ def stability_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
         print(f"  {changed}  " + " | ".join(cells))
     clusters.SAME_VOICE, clusters.SAME_VOICE_ONE_WINDOW, group.FOUNDING_S, group.NEIGHBOUR = usual
     questions = [question for _, question in sets["as they are"]]
-    same = all(ask(question) == ask(replace(question, windows=question.windows[::-1])) for question in questions)
+    same = all(
+        ask(question) == ask(replace(question, windows=question.windows[::-1])) for question in questions
+    )
     print(f"the same answer twice, windows in another order: {same}")
 
 
@@ -270,7 +281,8 @@ def after(first: Meeting, second: Meeting) -> Meeting:
 def later(windows: Sequence[Window], by_ms: int) -> list[Window]:
     """Return windows moved in time, in segments of their own."""
     return [
-        Window(one.segment + by_ms, one.start_ms + by_ms, one.end_ms + by_ms, one.embedding) for one in windows
+        Window(one.segment + by_ms, one.start_ms + by_ms, one.end_ms + by_ms, one.embedding)
+        for one in windows
     ]
 
 
@@ -310,7 +322,9 @@ def long_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None:
         for number in range(hours * 120):  # 30 s each
             for one in later(pool[number % len(pool)], number * 32_000):
                 voice = np.frombuffer(one.embedding, "<f2") + chance.normal(0, 0.02, 192)
-                windows.append(replace(one, embedding=(voice / np.linalg.norm(voice)).astype("<f2").tobytes()))
+                windows.append(
+                    replace(one, embedding=(voice / np.linalg.norm(voice)).astype("<f2").tobytes())
+                )
         data = question_to_bytes(Question(tuple(windows)))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()

@@ -57,7 +57,10 @@ def test_a_child_that_talks_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("asr_daemon.speakers.child, asr_daemon.speakers.words, asr_daemon.speakers.naming", "numpy scipy torch"),
+        (
+            "asr_daemon.speakers.child, asr_daemon.speakers.words, asr_daemon.speakers.naming",
+            "numpy scipy torch",
+        ),
         ("asr_daemon.grouping.group", "torch funasr sklearn"),
     ],
 )

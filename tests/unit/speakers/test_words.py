@@ -13,7 +13,9 @@ RAW = "好的我知道了请问几点开会"
 TEXT = "好的，我知道了。请问几点开会？"
 
 
-def segment(raw: str = RAW, text: str = TEXT, pauses: dict[int, int] | None = None, index: int = 0) -> Segment:
+def segment(
+    raw: str = RAW, text: str = TEXT, pauses: dict[int, int] | None = None, index: int = 0
+) -> Segment:
     """Return a segment of 200 ms a character; ``pauses``: ms before the character of that number."""
     tokens, at = [], 10_000
     for number, character in enumerate(raw):
@@ -134,16 +136,16 @@ def test_without_times_the_text_is_shared_out() -> None:
 
 def test_overlap_is_flagged() -> None:
     """Where most words are said while another speaks."""
-    said = attributed(
-        [segment()], [Turn(10_000, 11_200, 0), Turn(11_200, 12_400, 1, is_overlapped=True)]
-    )
+    said = attributed([segment()], [Turn(10_000, 11_200, 0), Turn(11_200, 12_400, 1, is_overlapped=True)])
     assert [each.is_overlapped for each in said] == [False, True]
 
 
 @pytest.mark.parametrize("length_ms", [200, 400, 700])
 def test_fast_changes_lose_nothing(length_ms: int) -> None:
     """Whatever the turns: all characters, in order, times that do not run back."""
-    turns = [Turn(at, at + length_ms, number % 3) for number, at in enumerate(range(9_000, 14_000, length_ms))]
+    turns = [
+        Turn(at, at + length_ms, number % 3) for number, at in enumerate(range(9_000, 14_000, length_ms))
+    ]
     said = attributed([segment(pauses={3: 300, 7: 200})], turns)
     assert "".join(each.segment.text for each in said) == TEXT
     assert "".join(each.segment.raw_text for each in said) == RAW
