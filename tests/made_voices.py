@@ -1,7 +1,7 @@
 """Windows of voices that nobody has: as alike as those of real meetings, for tests of who is who.
 
-In meetings recorded from far away two windows of one speaker have a cosine of 0.57 on average, of two speakers
-0.30: the room is in all of them, the voice in its own, and the rest is noise.
+In meetings recorded from far away two windows of one speaker have a cosine of 0.57 on average, of two
+speakers 0.30: the room is in all of them, the voice in its own, and the rest is noise.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def _absorb(clusters: Clusters, least_s: float) -> None:
 
 
 def _stopped_earlier(windows: Heard, labels: Integers, wanted: int, least_s: float) -> Clusters:
-    """Return the clusters at the last moment of merging at which that many were somebody, or nearly so many."""
+    """Return the clusters at the last moment of merging at which so many (or nearly) were somebody."""
     merging = Clusters(windows, labels)
     best, best_labels = -1, merging.labels
     while True:

@@ -244,9 +244,7 @@ def stability_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
     for (first, a), (second, b) in itertools.combinations(sets["as they are"], 2):
         sets["pairs"].append((after(first, second), Question((*a.windows, *later(b.windows, 40_000)))))
     usual = (clusters.SAME_VOICE, clusters.SAME_VOICE_ONE_WINDOW, group.FOUNDING_S, group.NEIGHBOUR)
-    print(
-        "\nSAME_VOICE, of one window, FOUNDING_S, NEIGHBOUR: confusion, and how often the number is within one"
-    )
+    print("\nSAME_VOICE, of one window, FOUNDING_S, NEIGHBOUR: confusion, how often the number is within one")
     for changed in (
         usual,
         *((*usual[:k], value, *usual[k + 1 :]) for k, pair in enumerate(
@@ -334,8 +332,9 @@ def long_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None:
         answer = json.loads(done.stdout)
         cpu = after_it.ru_utime + after_it.ru_stime - before.ru_utime - before.ru_stime
         print(
-            f"{hours} h, {len(windows)} windows ({len(data) / 1e6:.1f} MB): {spent:.1f} s ({cpu:.1f} s of a core), "
-            f"at most {after_it.ru_maxrss / 1024:.0f} MB, {len(answer['voices'])} speakers of 21"
+            f"{hours} h, {len(windows)} windows ({len(data) / 1e6:.1f} MB): {spent:.1f} s "
+            f"({cpu:.1f} s of a core), at most {after_it.ru_maxrss / 1024:.0f} MB, "
+            f"{len(answer['voices'])} speakers of {len({who for one in meetings for *_, who in one.said})}"
         )
 
 
@@ -371,7 +370,8 @@ def enrolment_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
         same = scores.pop("same person")
         below = sum(score < SAME_PERSON for score in same)
         taken = "; ".join(
-            f"{kind}: {sum(s >= SAME_PERSON for s in each)} of {len(each)} taken for another, most {max(each):.2f}"
+            f"{kind}: {sum(s >= SAME_PERSON for s in each)} of {len(each)} taken for another, "
+            f"most {max(each):.2f}"
             for kind, each in scores.items()
             if each
         )

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.speakers.network import SpeakerNetwork
 
 STEP_ON_CARD_MS = 750
-# On a processor a window costs as much as recognising a third of a second to a second (paraformer-zh's size):
-# three of four seconds' sound are heard, not each twice. What that costs says bench_speakers.py.
+# A window costs a core as much as recognising a third to half a second (paraformer-zh's size, float32 and
+# int8). Measured against a whole run of that size: every 750 ms 41% more (63% of int8), every 2250 ms 18%
+# (27%), every 3000 ms 14% (22%). Fewer windows put more words with the wrong speaker: 3.0% at 750 ms, 4.7% at
+# 2250 ms (confusion on real meetings, bench_speakers.py).
 STEP_ON_PROCESSOR_MS = 2250
 _BATCH_ON_CARD = 128
 _BATCH_ON_PROCESSOR = 8  # activations of so many windows stay near the core

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from made_voices import Room
 
 from asr_daemon.grouping.group import group
 from asr_daemon.speakers.grouped import Question
 from asr_daemon.speakers.window import EMBEDDING_BYTES, Window
-from made_voices import Room
 
 if TYPE_CHECKING:
     from asr_daemon.speakers.grouped import Grouped

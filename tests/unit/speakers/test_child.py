@@ -6,17 +6,17 @@ import subprocess
 import sys
 
 import pytest
+from made_voices import Room
 
 from asr_daemon.errors import InternalError
 from asr_daemon.speakers import child
 from asr_daemon.speakers.child import ask
 from asr_daemon.speakers.grouped import Grouped, Question
-from made_voices import Room
 
 
 def question() -> Question:
     room = Room()
-    return Question(tuple([*room.segment((0, 6000), (1, 6000)), *room.segment((1, 3000))]))
+    return Question((*room.segment((0, 6000), (1, 6000)), *room.segment((1, 3000))))
 
 
 def test_the_child_answers_the_same_every_time() -> None:

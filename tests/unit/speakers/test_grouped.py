@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from made_voices import Room
 
 from asr_daemon.speakers.grouped import (
     Grouped,
@@ -17,7 +18,6 @@ from asr_daemon.speakers.grouped import (
     question_to_bytes,
 )
 from asr_daemon.speakers.window import EMBEDDING_BYTES, Window, cosine, decoded, encoded
-from made_voices import Room
 
 
 def test_a_question_arrives_as_it_was_asked() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from voices import voice
 
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.manifest import read_manifest
@@ -17,7 +18,6 @@ from asr_daemon.recogniser.speakers.embedder import Embedder, Spoken
 from asr_daemon.recogniser.speakers.features import voice_features
 from asr_daemon.recogniser.speakers.network import BUILTIN_FOLDER, SpeakerNetwork
 from asr_daemon.speakers.window import cosine, decoded
-from voices import voice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_features_are_those_that_cam_was_trained_with(speech: np.ndarray) -> Non
 
 
 def test_embeddings_are_funasrs_own(network: SpeakerNetwork, speech: np.ndarray) -> None:
-    """What is fused and laid out for speed, and half-precision weights and results, change nothing that counts."""
+    """What is fused and laid out for speed, and half-precision results, change nothing that counts."""
     kind = importlib.import_module("funasr.models.campplus.model").CAMPPlus
     stock = kind(feat_dim=80, embedding_size=192)
     weights = torch.load(BUILTIN_FOLDER / "model.pt", weights_only=True)
