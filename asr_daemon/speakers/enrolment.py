@@ -1,9 +1,10 @@
 """Enrolled voices: up to five embeddings a person, compared by cosine; the best one counts.
 
 The threshold was measured on real meetings with a far microphone (`bench_speakers.py --only enrolment` does
-the like): at 0.6 no probe of 3.4 s or more was taken for somebody else, in another recording (2,130 comparisons)
-or in the same (120); one of 1.5 s was, once in 3,360. Of the one person who is in two recordings 13% of probes
-of 3.4 s stayed below it and none of 6 s. These are 11 people: 1 false accept in 1,000 cannot be excluded.
+the like): at 0.6 no probe of 3.4 s or more was taken for somebody else, in another recording (2,130
+comparisons) or in the same (120); one of 1.5 s was, once in 3,360. Of the one person who is in two recordings
+13% of probes of 3.4 s stayed below it and none of 6 s. These are 11 people: 1 false accept in 1,000 cannot be
+excluded.
 """
 
 from __future__ import annotations
