@@ -114,10 +114,10 @@ def _table() -> _Table:
     steps = torch.arange(FRAME_SAMPLES, dtype=torch.float64)
     window = 0.54 - 0.46 * torch.cos(2 * math.pi * steps / (FRAME_SAMPLES - 1))
     window = torch.nn.functional.pad(window, (0, _FFT_SAMPLES - FRAME_SAMPLES))
-    return _Table(window.float(), torch.from_numpy(_mel_weights()).repeat_interleave(2, dim=0).float())
+    return _Table(window.float(), torch.from_numpy(mel_weights()).repeat_interleave(2, dim=0).float())
 
 
-def _mel_weights() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def mel_weights() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return Kaldi's triangles on the mel scale (``feat/mel-computations.cc``), ``[257, 80]``.
 
     Kaldi leaves the last bin, half the sampling rate, out: the last triangle ends there.

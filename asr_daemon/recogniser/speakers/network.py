@@ -1,0 +1,75 @@
+"""CAM++ as a network: the packaged weights into FunASR's class, on the device that is asked for.
+
+Weights lie in half precision and are computed in float32. Fails with
+:class:`~asr_daemon.errors.ModelMissingError` where the folder does not hold exactly this network.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from asr_daemon.errors import ModelMissingError
+from asr_daemon.speakers.window import EMBEDDING_SIZE
+
+BUILTIN_FOLDER = Path(__file__).resolve().parents[2] / "models" / "campplus-zh-en"
+_WEIGHTS = ("model.pt", "campplus_cn_common.bin")  # the second: as FunASR's cam++ is published
+_MEL_BINS = 80
+
+
+class SpeakerNetwork:
+    """Features in, embeddings out; used by one thread."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.device = torch.device(device)
+        model = _built(_read(folder), folder)
+        _fuse(model.head)
+        # What follows is two-dimensional convolutions over few channels: a third faster laid out this way.
+        model.head.to(memory_format=torch.channels_last)
+        self._model = model.to(self.device)
+
+    @torch.inference_mode()
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """Return ``float32 [n, 192]`` on the processor, of length 1, of ``float32 [n, n_frames, 80]``."""
+        found: torch.Tensor = self._model(features.to(self.device))
+        return torch.nn.functional.normalize(found.float(), dim=1).cpu()
+
+
+def _read(folder: Path) -> dict[str, torch.Tensor]:
+    path = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    if path is None:
+        raise ModelMissingError(f"The speaker model in {folder} has no weights ({' or '.join(_WEIGHTS)}).")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ModelMissingError(f"The weights {path} are refused: damaged, or more than weights.") from error
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+
+
+def _built(state: dict[str, torch.Tensor], folder: Path) -> Any:
+    kind = importlib.import_module("funasr.models.campplus.model").CAMPPlus
+    with torch.device("meta"):  # nothing is drawn: every number comes from the file
+        model = kind(feat_dim=_MEL_BINS, embedding_size=EMBEDDING_SIZE)
+    try:
+        model.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise ModelMissingError(f"The speaker model in {folder} is not CAM++ as FunASR builds it.") from error
+    return model.eval().requires_grad_(requires_grad=False)
+
+
+def _fuse(head: Any) -> None:
+    """Put each batch normalisation of the front part into the convolution before it: the same numbers."""
+    blocks = [*head.layer1, *head.layer2]
+    for part in (head, *blocks):
+        for number in (1, 2):
+            fused = fuse_conv_bn_eval(getattr(part, f"conv{number}"), getattr(part, f"bn{number}"))
+            setattr(part, f"conv{number}", fused)
+            setattr(part, f"bn{number}", torch.nn.Identity())
+    for block in blocks:
+        if len(block.shortcut):
+            block.shortcut = torch.nn.Sequential(fuse_conv_bn_eval(block.shortcut[0], block.shortcut[1]))
