@@ -111,7 +111,7 @@ def try_(context: Context, file: Path, audio: Path, inbox: str, language: Langua
     if not words.words and not words.replacements:
         raise UsageError(_said(sentences.no_words(file), language))
     segments = []
-    with one_off(context) as way:
+    with one_off(context, [audio]) as way:
         for listed in ("", os.path.abspath(file)):
             (outcome,) = way.recognise([audio], inbox=inbox, hotwords=listed)
             if outcome.filed is None or outcome.filed.work is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from asr_daemon.clock import Clock
 from asr_daemon.control.socket import MOST_DESCRIPTORS, NotRunningError, ask
 from asr_daemon.errors import OperatorError
+from asr_daemon.files.owner import as_caller
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
@@ -47,10 +49,10 @@ class Outcome:
 class OneOff:
     """A way to have files recognised, and the history that they land in."""
 
-    def __init__(self, config: Config, steer: Callable[..., Answer], *, hands_over: bool) -> None:
+    def __init__(self, config: Config, steer: Callable[..., Answer], opened: dict[str, int]) -> None:
         self._config = config
         self._steer = steer
-        self._hands_over = hands_over  # open files: the service may not reach what this user reaches
+        self._opened = opened
 
     @property
     def history(self) -> History:
@@ -79,24 +81,16 @@ class OneOff:
                 yield _outcome(filed)
 
     def _submit(self, files: Sequence[Path], **profile: Any) -> list[dict[str, Any]]:
-        """Queue some files; return what the daemon says of each, in order."""
+        """Queue some files; return what the daemon says of each, in order.
+
+        They are handed over open: the service's user may not reach what the caller reaches.
+        """
         paths = [os.path.abspath(file) for file in files]
-        if not self._hands_over:
-            return list(self._steer("submit", paths=paths, **profile)["results"])
-        closed: dict[str, str] = {}
-        opened: dict[str, int] = {}
-        try:
-            for path in dict.fromkeys(paths):
-                try:
-                    opened[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                except OSError as error:
-                    closed[path] = f"{Path(path).name}: {error.strerror}"
-            asked = {"paths": list(opened), "descriptors": list(opened.values())}
-            answered = self._steer("submit", **asked, **profile)["results"] if opened else []
-        finally:
-            for descriptor in opened.values():
-                os.close(descriptor)
+        opened = {path: self._opened[path] for path in paths if path in self._opened}
+        asked = {"paths": list(opened), "descriptors": list(opened.values())}
+        answered = self._steer("submit", **asked, **profile)["results"] if opened else []
         told = dict(zip(opened, answered, strict=True))
+        closed = {path: f"{Path(path).name}: it cannot be opened" for path in paths if path not in opened}
         return [told.get(path) or {"path": path, "error": closed[path]} for path in paths]
 
     def _await(self, recording: int, job: int, progress: Progress, task: TaskID) -> Filed:
@@ -139,8 +133,25 @@ def _outcome(filed: Filed) -> Outcome:
 
 
 @contextlib.contextmanager
-def one_off(context: Context) -> Iterator[OneOff]:
-    """Yield a way by the running daemon, or by one of our own."""
+def one_off(context: Context, files: Sequence[Path]) -> Iterator[OneOff]:
+    """Yield a way by the running daemon, or by one of our own, for files that the caller may open."""
+    opened: dict[str, int] = {}
+    try:
+        with as_caller():  # before anything runs in this process
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            for path in dict.fromkeys(map(os.path.abspath, files)):
+                with contextlib.suppress(OSError):
+                    opened[path] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with _way(context, opened) as way:
+            yield way
+    finally:
+        for descriptor in opened.values():
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _way(context: Context, opened: dict[str, int]) -> Iterator[OneOff]:
     config = context.config_in_force()
     try:
         ask(config.socket_path, "status")
@@ -150,7 +161,7 @@ def one_off(context: Context) -> Iterator[OneOff]:
         yield OneOff(
             config,
             lambda command, **arguments: ask(config.socket_path, command, **arguments),
-            hands_over=True,
+            opened,
         )
         return
     from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
@@ -162,7 +173,7 @@ def one_off(context: Context) -> Iterator[OneOff]:
         yield OneOff(
             config,
             lambda command, **arguments: daemon.commands.answer({"command": command, **arguments}),
-            hands_over=False,
+            opened,
         )
     finally:
         daemon.stop()

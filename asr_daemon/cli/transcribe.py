@@ -41,7 +41,7 @@ def transcribe(context: Context, files: tuple[Path, ...], inbox: str, kind: str)
     if not present:
         return 1
     failures = len(files) - len(present)
-    with one_off(context) as way:
+    with one_off(context, present) as way:
         for outcome in way.recognise(present, inbox=inbox):
             if outcome.filed is None:
                 click.echo(f"asr-daemon: {printable(outcome.problem)}", err=True)
