@@ -76,7 +76,11 @@ def good(service: Sandbox) -> Iterator[str]:
 def errors(service: Sandbox) -> dict[str, str]:
     """Return what `check` calls an error, by its key."""
     shown = service.run(PROGRAM, "check", "--json", "-c", CONFIG, check=False)
-    return {finding["key"]: finding["text"] for finding in json.loads(shown) if finding["level"] == "error"}
+    found: dict[str, str] = {}
+    for finding in json.loads(shown):
+        if finding["level"] == "error":
+            found[finding["key"]] = f"{found.get(finding['key'], '')}{finding['text']}\n"
+    return found
 
 
 def test_a_new_department_is_told_to_need_a_restart(service: Sandbox, good: str) -> None:
