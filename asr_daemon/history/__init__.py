@@ -1,6 +1,6 @@
 """The history: everything that was found, recognised and written, in one SQLite file.
 
-``connection`` opens it, ``migrations`` gives it its shape, ``queries.sql`` holds every statement by name,
+``connection`` opens it, ``migrations`` gives it its shape, ``sql/`` holds every statement by name,
 ``search`` finds words in it. The daemon is its only writer while it runs.
 """
 

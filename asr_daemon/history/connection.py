@@ -88,7 +88,7 @@ class History:
             self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def run(self, query: str, /, **values: Any) -> sqlite3.Cursor:
-        """Execute the named statement of ``queries.sql``; inside a transaction where it writes.
+        """Execute the named statement of ``sql/``; inside a transaction where it writes.
 
         Raises :class:`~asr_daemon.errors.HistoryFullError` or :class:`~asr_daemon.errors.HistoryFailedError`.
         """
