@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from asr_daemon.control.commands import Commands
     from asr_daemon.control.socket import Answer
 
+OTHER_PROCESSES = tuple(
+    f"asr_daemon.{name}" for name in ("recogniser", "grouping", "gateway", "hotwords.seaco", "__")
+)
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
@@ -41,11 +44,9 @@ def _may_import() -> bool:
 
 
 def _import_everything() -> None:
-    """Import what commands would import on their way; the recogniser's part is its own process's."""
+    """Import what commands would import on their way; other processes import their own parts."""
     for module in pkgutil.walk_packages(asr_daemon.__path__, "asr_daemon."):
-        if not module.name.startswith(
-            ("asr_daemon.recogniser", "asr_daemon.hotwords.seaco", "asr_daemon.__")
-        ):
+        if not module.name.startswith(OTHER_PROCESSES):
             importlib.import_module(module.name)
     for name in ("encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "_strptime"):
         importlib.import_module(name)
