@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import Finding
+from asr_daemon.doctor.writers import other_writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +37,15 @@ class Bug:
         return not any(fixed[:2] == version[:2] and version >= fixed for fixed in self.fixed)
 
 
+# Two that write at the same instant may damage the history. The daemon writes through one connection, so it
+# concerns those alone who have another program write there.
+WAL_RESET = Bug(  # https://www.sqlite.org/wal.html#walresetbug
+    (3, 7, 0),
+    ((3, 44, 6), (3, 50, 7), (3, 51, 3)),
+    "has the WAL-reset bug: together with the daemon they may damage it",
+    "close it, and look into a copy: `asr-daemon backup now` says where it lies",
+)
 KNOWN_BUGS = (
-    Bug(  # https://www.sqlite.org/wal.html#walresetbug
-        (3, 7, 0),
-        ((3, 44, 6), (3, 50, 7), (3, 51, 3)),
-        "has the WAL-reset bug: two programs that write the history at the same instant may damage it (very "
-        "rare; the daemon alone writes through one connection)",
-        "let nothing else write history.db; use a Python with SQLite 3.44.6, 3.50.7, 3.51.3 or newer",
-    ),
     Bug(  # https://www.sqlite.org/releaselog/3_38_1.html to 3_38_4.html
         (3, 38, 0),
         ((3, 38, 4),),
@@ -75,6 +77,10 @@ def look_at_host(config: Config, machine: Machine) -> Iterator[Finding]:
     """Say what is wrong with clock, SQLite and journal."""
     yield from _clock(machine)
     yield from look_at_sqlite(machine.sqlite_version)
+    if WAL_RESET.is_in(machine.sqlite_version):
+        for writer in other_writers(config.history_path, machine.place("/proc")):
+            text = f"{writer} has history.db open for writing, and SQLite {WAL_RESET.text}"
+            yield Finding("warning", "environment", text, WAL_RESET.fix)
     yield from _journal(config, machine)
 
 

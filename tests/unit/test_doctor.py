@@ -6,6 +6,8 @@ import grp
 import os
 import pwd
 import socket
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -18,13 +20,15 @@ from way import START, make_config
 
 from asr_daemon.clock import Clock
 from asr_daemon.doctor import Finding, Machine, examine, shared
-from asr_daemon.doctor.host import look_at_sqlite
+from asr_daemon.doctor.host import look_at_host, look_at_sqlite
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
+from asr_daemon.doctor.writers import other_writers
 from asr_daemon.history import open_history
 from asr_daemon.install.service import DROP_INS, SOCKET, UNIT, Installation, expected_files
 from asr_daemon.models.abilities import FAMILY_OF_CLASS
 from asr_daemon.models.bringing import Bringer
 from asr_daemon.telemetry.journal import Journal
+from support import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -350,19 +354,14 @@ def test_memory_of_several_recognisers(host: Host) -> None:
     ("version", "is_bad", "text"),
     [
         ((3, 36, 0), True, "too old"),
-        ((3, 40, 1), True, "WAL-reset"),
-        ((3, 44, 5), True, "WAL-reset"),
-        ((3, 44, 6), False, ""),
-        ((3, 45, 0), True, "WAL-reset"),
-        ((3, 50, 6), True, "WAL-reset"),
-        ((3, 50, 7), False, ""),
-        ((3, 51, 2), True, "WAL-reset"),
-        ((3, 51, 3), False, ""),
+        ((3, 40, 1), False, ""),
+        ((3, 45, 0), False, ""),
         ((3, 38, 3), True, "Bloom"),
-        ((3, 38, 4), True, "WAL-reset"),
+        ((3, 38, 4), False, ""),
         ((3, 47, 0), True, "queries with IN"),
-        ((3, 47, 1), True, "WAL-reset"),
+        ((3, 47, 1), False, ""),
         ((3, 51, 1), True, "queries with EXISTS"),
+        ((3, 51, 2), False, ""),
         ((3, 52, 0), True, "withdrawn"),
         ((3, 53, 4), False, ""),
     ],
@@ -375,6 +374,46 @@ def test_known_bugs_of_sqlite(version: tuple[int, ...], is_bad: bool, text: str)
     assert ("Bloom" in text) == any("Bloom" in each for each in texts)
     assert ("IN" in text) == any("with IN" in each for each in texts)
     assert any(text in finding.text for finding in problems) or not is_bad
+
+
+@pytest.mark.parametrize(
+    ("version", "is_in"),
+    [
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+    ],
+)
+def test_wal_reset_concerns_those_who_have_another_program_write(
+    host: Host, version: tuple[int, ...], is_in: bool
+) -> None:
+    """The daemon alone writes through one connection: nothing is said until a second one does."""
+    host.machine = replace(host.machine, sqlite_version=version, root=Path("/"))
+    open_history(host.config.history_path).close()
+    told = [f for f in look_at_host(host.config, host.machine) if "WAL-reset" in f.text]
+    assert told == []
+    looks = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT 1 FROM jobs'); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", looks, host.config.history_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+
+        def seen() -> list[str]:
+            return other_writers(host.config.history_path, Path("/proc"))
+
+        eventually(seen, what="the other program's descriptor")
+        told = [f for f in look_at_host(host.config, host.machine) if "WAL-reset" in f.text]
+        other.communicate(b"\n")
+    assert bool(told) == is_in
+    if told:
+        assert f"(process {other.pid}) has history.db open for writing" in told[0].text
+        assert "backup now" in told[0].fix
 
 
 @pytest.mark.parametrize("year", [1970, 2024, 2106])

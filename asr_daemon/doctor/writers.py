@@ -1,0 +1,62 @@
+"""Which programs beside ours hold the history open for writing: a database tool, a script, an old daemon.
+
+Enters: the history's path and ``/proc``. Leaves: their names, ``sqlitebrowser (process 1234)``. Processes that
+the caller may not look into are not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def other_writers(history: Path, proc: Path) -> list[str]:
+    """Return the programs that may write the history and are not this one."""
+    try:
+        wanted = history.stat()
+    except OSError:
+        return []
+    return [
+        f"{_name(process)} (process {process.name})"
+        for process in proc.iterdir()
+        if process.name.isdecimal()
+        and not _is_ours(process)
+        and any(_is_writing(process, fd) for fd in _open(process, wanted))
+    ]
+
+
+def _is_ours(process: Path) -> bool:
+    """Whether it is this program, however it was started; who cannot be looked into counts as such."""
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    return any(b"asr-daemon" in word or b"asr_daemon" in word for word in words[:4])
+
+
+def _name(process: Path) -> str:
+    with contextlib.suppress(OSError):
+        return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+    return "a program"
+
+
+def _open(process: Path, wanted: os.stat_result) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found = descriptor.stat()
+                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    yield descriptor.name
+
+
+def _is_writing(process: Path, descriptor: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        for line in (process / "fdinfo" / descriptor).read_text(encoding="ascii").splitlines():
+            if line.startswith("flags:"):
+                return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
+    return False
