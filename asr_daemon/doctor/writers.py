@@ -1,7 +1,7 @@
 """Which programs beside ours hold the history open for writing: a database tool, a script, an old daemon.
 
-Enters: the history's path and ``/proc``. Leaves: their names, ``sqlitebrowser (process 1234)``. Processes that
-the caller may not look into are not seen.
+Enters: the history's path and ``/proc``. Leaves: their names, ``sqlitebrowser (process 1234)``. Processes
+that the caller may not look into are not seen.
 """
 
 from __future__ import annotations
