@@ -17,7 +17,7 @@ from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
 from asr_daemon.control.status import live_status
-from asr_daemon.control.uploads import fit_name, put_into
+from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
 from asr_daemon.history.reading import Which, newest, places
@@ -25,7 +25,6 @@ from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
-from asr_daemon.inboxes.candidate import is_candidate
 from asr_daemon.inboxes.fingerprint import open_recording
 
 if TYPE_CHECKING:
@@ -288,7 +287,7 @@ class Desk:
 
     def _may_put(self, person: Access, request: m.MayPut | m.PutRecording) -> m.Done:
         self._require(person, Right.UPLOAD, request.inbox)
-        if not is_candidate(fit_name(request.name)):
+        if not is_recordings_name(fit_name(request.name)):
             raise RefusedError(
                 "refused", f"{request.name!r} is not the name of a recording", "这不是录音文件。"
             )

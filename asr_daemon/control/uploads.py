@@ -15,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import NotDecodableError, WriteFailedError
+from asr_daemon.files.formats import SUFFIXES
 from asr_daemon.files.publish import publish_copy
 from asr_daemon.inboxes.candidate import is_candidate
 from asr_daemon.transcripts.names import fitting
@@ -36,7 +37,7 @@ def put_into(inbox: InboxSection, name: str, descriptor: int, shares: Shares) ->
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise NotDecodableError("What was sent is no file.")
     name = fit_name(name)
-    if not is_candidate(name):
+    if not is_recordings_name(name):
         raise NotDecodableError(f"{name!r} is not the name of a recording.")
     shares.require(inbox)
     for path in names_for(inbox.path, name):
@@ -48,6 +49,12 @@ def put_into(inbox: InboxSection, name: str, descriptor: int, shares: Shares) ->
             continue
         return path
     raise WriteFailedError(f"{MOST_NAMES} files are called like {name!r}: give it another name")
+
+
+def is_recordings_name(name: str) -> bool:
+    """Whether its suffix is one of sound or video: who uploads says what it is."""
+    stem, _, suffix = name.rpartition(".")
+    return bool(stem) and suffix.lower() in SUFFIXES and is_candidate(name)
 
 
 def fit_name(name: str) -> str:

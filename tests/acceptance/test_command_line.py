@@ -251,7 +251,7 @@ def test_restore_on_a_stopped_daemon_keeps_what_it_replaced(make_daemon: MakeDae
     [
         ("[daemon]\nlogg = 1", 2, "daemon.logg: no such key; did you mean log"),
         ('[[inbox]]\nname = "a"\npath = "missing"', 1, "is not there"),
-        ('[[inbox]]\nname = "a"\npath = "."\nhotwords = "none.txt"', 1, "none.txt"),
+        ('[[inbox]]\nname = "a"\npath = "inbox"\nhotwords = "none.txt"', 1, "none.txt"),
         ('[engine]\nmodel = "whisper"', 1, "whisper"),
     ],
 )
@@ -259,6 +259,7 @@ def test_check_names_problem_key_and_fix(tmp_path: Path, text: str, code: int, s
     """`check` finds what is wrong before the service does, in words and in JSON."""
     path = tmp_path / "config.toml"
     path.write_text(f'{text}\n[models]\ndir = "m"\n' if "engine" in text else text, encoding="utf-8")
+    (tmp_path / "inbox").mkdir()
     state = {"XDG_STATE_HOME": os.fspath(tmp_path)}
     checked = run_command("check", "-c", os.fspath(path), **state)
     assert checked.returncode == code, checked.stdout
@@ -270,7 +271,8 @@ def test_check_names_problem_key_and_fix(tmp_path: Path, text: str, code: int, s
 def test_check_is_content_with_a_sound_configuration(tmp_path: Path) -> None:
     """A sound configuration ends with 0."""
     path = tmp_path / "config.toml"
-    path.write_text('[[inbox]]\nname = "a"\npath = "."\n', encoding="utf-8")
+    path.write_text('[[inbox]]\nname = "a"\npath = "inbox"\n', encoding="utf-8")
+    (tmp_path / "inbox").mkdir()
     checked = run_command("check", "-c", os.fspath(path), XDG_STATE_HOME=os.fspath(tmp_path / "state"))
     assert checked.returncode == 0, checked.stdout
 

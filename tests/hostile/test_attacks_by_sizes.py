@@ -100,7 +100,7 @@ def test_transcript_that_is_to_go_is_not_read_where_it_has_another_size(tmp_path
 
 def test_names_without_end_in_the_way_end_the_search(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever lays thousands of files in the way gets no transcript until some are gone, and is told so."""
-    looks: list[object] = []
+    looks: list[tuple[int, str, int]] = []
     real = fingerprint_module.open_beneath
     monkeypatch.setattr(
         fingerprint_module, "open_beneath", lambda *told: (looks.append(told), real(*told))[1]
@@ -109,7 +109,7 @@ def test_names_without_end_in_the_way_end_the_search(desk: Desk, monkeypatch: py
         (desk.inbox / f"a{middle}.txt").write_text("别人的", encoding="utf-8")
     recording = desk.finished("a.wav", b"sound")
     assert desk.deliver_in_time(recording)
-    assert len(looks) <= 100
+    assert len({told[1] for told in looks}) <= 100
     assert "in the way" in str(desk.recording(recording)["problem"])
     (desk.inbox / "a.txt").unlink()
     assert desk.deliver_in_time(recording)

@@ -20,6 +20,7 @@ import pytest
 
 from asr_daemon import backup
 from asr_daemon.backup.copy import SCRATCH
+from asr_daemon.history import open_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +38,11 @@ due = time.monotonic()
 while True:
     number += 1
     database.execute("BEGIN IMMEDIATE")
-    database.execute("INSERT INTO jobs VALUES (?, ?)", (number, "会议" * 200))
-    database.execute("INSERT INTO segments VALUES (?, ?)", (number, "预算" * 200))
+    job, segment = (number, str(number)), (number, "预算" * 200)
+    database.execute(
+        "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at) VALUES (?, ?, 'p', 'done', '')", job)
+    database.execute(
+        "INSERT INTO segments (job_id, number, start_ms, end_ms, raw_text) VALUES (?, 0, 0, 1, ?)", segment)
     database.execute("COMMIT")
     print(number, flush=True)
     due += 0.01
@@ -57,14 +61,23 @@ while True:
 """
 
 
+ADD_JOB = "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at) VALUES (?, ?, 'p', 'done', '')"
+
+
+def make_history(path: Path, *jobs: int) -> None:
+    """Make a history in the daemon's mode that holds these jobs."""
+    open_history(path).close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("INSERT INTO profiles (digest, profile, created_at) VALUES ('p', '{}', '')")
+        database.executemany(ADD_JOB, [(number, str(number)) for number in jobs])
+
+
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
     """Return the path of a history of some size, in the daemon's mode."""
     path = tmp_path / "history.db"
+    make_history(path)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, text TEXT)")
-        database.execute("CREATE TABLE segments (job_id INTEGER PRIMARY KEY, text TEXT)")
         database.execute("CREATE TABLE ballast (data BLOB)")
         database.executemany("INSERT INTO ballast VALUES (?)", [(os.urandom(64 * 1024),) for _ in range(320)])
     return path
@@ -195,10 +208,9 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "state" / "history.db"
     path.parent.mkdir()
     if os.fork() == 0:
+        make_history(path)
         database = sqlite3.connect(path, isolation_level=None)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY)")
-        database.execute("INSERT INTO jobs VALUES (1)")
+        database.execute(ADD_JOB, (1, "1"))
         os._exit(0)
     os.wait()
     return path
@@ -217,7 +229,7 @@ def test_a_backup_killed_at_any_step_leaves_whole_backups_only(small: Path, tmp_
 
     def check() -> None:
         for info in backup.list_backups(folder) + backup.list_backups(second):
-            assert backup.verify_backup(info.path).rows == {"jobs": 1}
+            assert backup.verify_backup(info.path).rows["jobs"] == 1
 
     steps = survives_every_kill(
         lambda: backup.take_backup(small, folder, now=NOW, second_folder=second), check
@@ -231,7 +243,7 @@ def test_a_restore_killed_at_any_step_leaves_a_whole_history(small: Path, tmp_pa
     """After a kill at each step of restoring, the history is the old or the restored; none is lost."""
     taken = backup.take_backup(small, tmp_path / "backups", now=NOW)
     with contextlib.closing(sqlite3.connect(small)) as database, database:
-        database.execute("INSERT INTO jobs VALUES (2)")
+        database.execute(ADD_JOB, (2, "2"))
     kept_after: list[list[int]] = []
 
     def check() -> None:
@@ -245,10 +257,7 @@ def test_a_restore_killed_at_any_step_leaves_a_whole_history(small: Path, tmp_pa
         for log in small.parent.glob("history*-*"):
             log.unlink()
         small.unlink()
-        with contextlib.closing(sqlite3.connect(small)) as database, database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY)")
-            database.executemany("INSERT INTO jobs VALUES (?)", [(1,), (2,)])
+        make_history(small, 1, 2)
 
     steps = survives_every_kill(lambda: backup.restore_backup(taken.path, small), check)
     assert steps > 10

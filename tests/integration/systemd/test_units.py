@@ -40,8 +40,8 @@ def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a copy of the unit, with or without drop-ins, whose program exists here."""
     copy = tmp_path / SERVICE.name
     text = SERVICE.read_text(encoding="utf-8")
-    text, changed = re.subn(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", text)
-    assert changed == 1
+    text, changed = re.subn(r"(?m)^(Exec\w+)=\S+", r"\1=/bin/true", text)
+    assert changed == 2
     copy.write_text(text, encoding="utf-8")
     drop_ins = tmp_path / "asr-daemon.service.d"
     if "gpu" in request.param:
