@@ -4,8 +4,7 @@
 start and 150 MB, and offers no switch. Their one use is that classes enter themselves, by name, in the tables
 of ``funasr.register``. Here the tables know from the sources which module has a name, and import that. Left
 out as well: scikit-learn and scipy.stats, for speakers clustered by ``AutoModel``, and the line number of
-every class, for a table that nobody prints. Of torch, the shapes of 1,500 operations are left out, which
-compilers want: a quarter of its import.
+every class, for a table that nobody prints.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import importlib
 import pkgutil
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CLUSTERING = "funasr.models.campplus.cluster_backend"
-_SHAPES = "torch._meta_registrations"
-_SHAPES_KNOWN_UNUSED = ("2.13.",)  # releases of torch in which nothing else looks into that module
 _ENTRY = re.compile(r'tables\.register\(\s*"(\w+)",\s*"([^"]+)"')
 
 
@@ -33,8 +29,6 @@ def install() -> None:
     """Import funasr that way, unless it is imported already; call it before anything else imports it."""
     if "funasr" in sys.modules:
         return
-    with _without_shapes():
-        importlib.import_module("torch")
     walk_packages = pkgutil.walk_packages
     pkgutil.walk_packages = lambda *_place: iter(())
     try:
@@ -51,19 +45,6 @@ def install() -> None:
     for name, modules in _entries(Path(package.__path__[0])).items():
         known = getattr(tables, name, {})
         setattr(tables, name, _Table(known, modules))
-
-
-@contextlib.contextmanager
-def _without_shapes() -> Iterator[None]:
-    """Let torch import a module's name; whoever imports it later gets what it is."""
-    if "torch" in sys.modules or not metadata.version("torch").startswith(_SHAPES_KNOWN_UNUSED):
-        yield
-        return
-    sys.modules[_SHAPES] = ModuleType(_SHAPES)
-    try:
-        yield
-    finally:
-        del sys.modules[_SHAPES]
 
 
 @contextlib.contextmanager

@@ -56,13 +56,3 @@ def test_every_class_of_the_families_is_found() -> None:
     )  # fmt: skip
     found, _ = ask(*names)
     assert [name for name, kind in found.items() if kind is None] == []
-
-
-def test_what_only_compilers_want_of_torch_stays_away_and_can_be_had() -> None:
-    """Shapes of operations are not imported; whoever asks for them later gets them."""
-    _, modules = ask()
-    assert "torch" in modules
-    assert "torch._refs" not in modules
-    code = IN_A_FRESH_PROCESS + "import torch._meta_registrations as shapes; assert shapes.register_meta"
-    command = [sys.executable, "-c", code, "[]"]
-    subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
