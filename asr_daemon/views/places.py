@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import InboxGoneError
@@ -34,6 +33,15 @@ class Places:
         section = self._config.find_inbox(entry.inbox)
         root = section.path if section is not None else entry.path.parent
         try:
-            return self._shares.ask(root, lambda: root.is_dir() and not os.path.lexists(entry.path))
+            return self._shares.ask(root, lambda: root.is_dir() and not _lies_at(entry.path))
         except (InboxGoneError, OSError):
             return None
+
+
+def _lies_at(path: Path) -> bool:
+    """Return whether anything lies there; raises ``OSError`` where the caller may not know."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

@@ -289,4 +289,5 @@ def test_uninstalling_keeps_what_was_transcribed(installed: Sandbox) -> None:
     assert "userdel asr-daemon" in said
     assert installed.show("LoadState", "ActiveState") == {"LoadState": "not-found", "ActiveState": "inactive"}
     assert all(exists(installed, path) for path in kept)
-    assert "预算会议.m4a" in installed.run(PROGRAM, "history", "-c", CONFIG)
+    listed = json.loads(installed.run(PROGRAM, "history", "--json", "-c", CONFIG))
+    assert "预算会议.m4a" in {entry["name"] for entry in listed}
