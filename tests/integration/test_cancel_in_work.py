@@ -82,8 +82,8 @@ def test_short_recording_does_not_wait_for_a_long_one(daemon: AttackedDaemon) ->
 
 def test_cancel_by_hand_lasts_and_retry_goes_on(daemon: AttackedDaemon) -> None:
     """`cancel ID` stops it; scans and restarts leave it alone; `retry ID` goes on where it was stopped."""
-    content = recording("twenty.wav", segments=20, ms=SLOW_MS)
-    begin_long(daemon, "twenty.wav", segments=20)
+    content = recording("sixty.wav", segments=60, ms=SLOW_MS)
+    begin_long(daemon, "sixty.wav", segments=60)
     ((number,),) = daemon.query("SELECT id FROM recordings")
     told = daemon.command("cancel", str(number))
     assert (told.returncode, told.stderr) == (0, "")
@@ -101,7 +101,7 @@ def test_cancel_by_hand_lasts_and_retry_goes_on(daemon: AttackedDaemon) -> None:
         )
 
     assert state() == [("cancelled", "withdrawn")]
-    os.utime(daemon.inbox / "twenty.wav")  # found again, hashed again
+    os.utime(daemon.inbox / "sixty.wav")  # found again, hashed again
     drop(daemon.inbox / "other.wav", recording("other"))
     daemon.wait_for("inbox/other.txt")
     daemon.stop()
@@ -109,9 +109,9 @@ def test_cancel_by_hand_lasts_and_retry_goes_on(daemon: AttackedDaemon) -> None:
     drop(daemon.inbox / "last.wav", recording("last"))
     daemon.wait_for("inbox/last.txt")
     assert state()[0] == ("cancelled", "withdrawn")
-    assert not (daemon.inbox / "twenty.txt").exists()
+    assert not (daemon.inbox / "sixty.txt").exists()
     assert daemon.command("retry", str(number)).returncode == 0
-    check_transcript(daemon.wait_for("inbox/twenty.txt"), content)
+    check_transcript(daemon.wait_for("inbox/sixty.txt"), content)
     twice = [segment for segment, count in daemon.recognised().items() if count > 1]
     assert len(twice) <= 1, "only what was in hand when it was stopped"
     daemon.check_integrity()
