@@ -27,7 +27,6 @@ import structlog
 from asr_daemon.clock import Clock
 from asr_daemon.control.changes import Changes
 from asr_daemon.control.commands import Commands
-from asr_daemon.control.gateway_door import open_door
 from asr_daemon.control.socket import ControlServer
 from asr_daemon.control.status import status_line
 from asr_daemon.delivery.archiver import Archiver
@@ -277,9 +276,11 @@ class Daemon:
         for job in recovered:
             log.warning("interrupted_job_recovered", job=job)
         parts.profiles.say_which_model()
-        self._control = ControlServer(config.socket_path, self.commands.answer)
         if watch and config.gateway is not None:
+            from asr_daemon.control.gateway_door import open_door  # noqa: PLC0415 (most have none)
+
             self._gateway = open_door(parts, config.gateway)
+        self._control = ControlServer(config.socket_path, self.commands.answer)
         parts.dispatcher.start()
         if watch:
             self._watch()
@@ -374,8 +375,6 @@ class Daemon:
                 log.info("configuration_reloaded", inboxes=[inbox.name for inbox in config.inbox])
             self._notifier.ready()
             return problems
-
-    # ------------------------------------------------------------------ parts of the above
 
     def _run_thread(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asr_daemon.control.socket import Answer
 
 OTHER_PROCESSES = tuple(
-    f"asr_daemon.{name}" for name in ("recogniser", "grouping", "gateway", "hotwords.seaco", "__")
+    f"asr_daemon.{name}" for name in ("recogniser", "grouping", "gateway", "hotwords.seaco")
 )
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -46,7 +46,7 @@ def _may_import() -> bool:
 def _import_everything() -> None:
     """Import what commands would import on their way; other processes import their own parts."""
     for module in pkgutil.walk_packages(asr_daemon.__path__, "asr_daemon."):
-        if not module.name.startswith(OTHER_PROCESSES):
+        if not module.name.startswith(OTHER_PROCESSES) and not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
     for name in ("encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "_strptime"):
         importlib.import_module(name)

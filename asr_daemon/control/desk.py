@@ -16,6 +16,7 @@ from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
+from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
@@ -134,7 +135,7 @@ class Desk:
 
     def in_work(self, person: Access) -> tuple[m.InWork, ...]:
         """Return what is being recognised, of that which may be read."""
-        seen = self._inboxes(person)
+        seen, now_s = self._inboxes(person), self._parts.clock.monotonic_s()
         return tuple(
             m.InWork(
                 next((each.id for each in work.job.waiting if each.inbox == work.inbox), None),
@@ -142,7 +143,7 @@ class Desk:
                 work.name,
                 work.duration_ms / 1000,
                 work.recognised_ms / 1000,
-                None,
+                remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
             )
             for work in self._parts.dispatcher.in_work
             if work.inbox in seen

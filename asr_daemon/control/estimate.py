@@ -104,3 +104,8 @@ def _bytes_per_s(done: Iterable[Done]) -> dict[str, float]:
 
 def _suffix(name: str) -> str:
     return PurePath(name).suffix.lower() or "."
+
+
+def remaining_s(elapsed_s: float, done_ms: int, of_ms: int) -> float | None:
+    """Return how long a recording will take from now, judged by what it took so far; None while unknown."""
+    return round(elapsed_s * (of_ms - done_ms) / done_ms, 1) if done_ms and of_ms else None

@@ -11,7 +11,6 @@ import contextlib
 import os
 import socket
 import socketserver
-import struct
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ import structlog
 
 from asr_daemon.control import messages as m
 from asr_daemon.control.desk import RefusedError
-from asr_daemon.control.socket import short_name
+from asr_daemon.control.listening import BACKLOG, Listener, user_of
 from asr_daemon.control.wire import Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
 
@@ -46,45 +45,43 @@ NOT_NOW = m.Refusal(
 )
 
 
-class GatewaySocket:
+class GatewaySocket(Listener):
     """Answers the gateway in threads of its own until closed."""
 
     def __init__(
         self, path: Path, desk: Desk, changes: Changes, users: Collection[int], group: int = -1
     ) -> None:
         """Listen at ``path``; ``users`` may connect, beside root and this process's own user."""
-        self._path = path
         self._changes = changes
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        with short_name(path) as name:
-            self._server = _Server(name, desk, changes, frozenset({0, os.geteuid(), *users}))
-        if group >= 0:
-            os.chown(path, -1, group, follow_symlinks=False)
-        path.chmod(0o600 if group < 0 else 0o660)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="gateway", daemon=True)
-        self._thread.start()
+        self._connections: set[socket.socket] = set()
+        allowed = frozenset({0, os.geteuid(), *users})
+        super().__init__(
+            path, lambda name: _Server(name, desk, changes, allowed, self._connections), "gateway", group
+        )
 
     def close(self) -> None:
-        """Stop listening, let watchers go, and remove the socket."""
+        """Stop listening, let watchers go, end every connection, and remove the socket."""
         self._changes.end()
-        self._server.shutdown()
-        self._server.server_close()
-        for end in list(self._server.open):
+        super().close()
+        for end in list(self._connections):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = BACKLOG
 
-    def __init__(self, path: str, desk: Desk, changes: Changes, users: Collection[int]) -> None:
-        self.desk, self.changes, self.users = desk, changes, users
+    def __init__(
+        self,
+        path: str,
+        desk: Desk,
+        changes: Changes,
+        users: Collection[int],
+        connections: set[socket.socket],
+    ) -> None:
+        self.desk, self.changes, self.users, self.open = desk, changes, users, connections
         self.free = threading.Semaphore(MOST_CONNECTIONS)
-        self.open: set[socket.socket] = set()
         super().__init__(path, _Connection)
 
 
@@ -97,7 +94,7 @@ class _Connection(socketserver.BaseRequestHandler):
         self.server.open.add(end)
         wire = Wire(end, MOST_ASK_BYTES)
         try:
-            if _user(end) not in self.server.users:
+            if user_of(end) not in self.server.users:
                 refusal = m.Refusal("forbidden", "only the gateway's user may ask here", "没有权限。")
                 wire.send(m.encode_told(refusal))
             elif not self.server.free.acquire(blocking=False):
@@ -168,9 +165,3 @@ def _refusal(error: Exception, request: str) -> m.Refusal:
         return m.Refusal("refused", str(error), "无法完成这个操作。")
     log.error("gateway_request_failed", request=request, exc_info=error)
     return INTERNAL
-
-
-def _user(connection: socket.socket) -> int:
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, user, _ = struct.unpack("3i", credentials)
-    return int(user)

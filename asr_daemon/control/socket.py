@@ -14,14 +14,15 @@ import math
 import os
 import socket
 import socketserver
-import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from asr_daemon.control.listening import BACKLOG, Listener, short_name, user_of
 from asr_daemon.errors import OperatorError, WorkError
+from asr_daemon.files.passing import receive_some, send_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,9 +34,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 REQUEST_WITHIN_S = 10.0
 SIGN_OF_LIFE_S = 1.0
 SILENT_FOR_S = 10.0  # several signs of life: the machine may be busy
-BACKLOG = 128
 MOST_DESCRIPTORS = 100  # in one question; the kernel passes 253
-RECEIVE_BYTES = 65_536
 
 Answer = dict[str, Any]
 
@@ -48,35 +47,11 @@ class NotAnsweringError(OperatorError):
     """The running daemon does not answer: it hangs, or the machine is too busy; see its journal."""
 
 
-class ControlServer:
+class ControlServer(Listener):
     """Answers requests in threads of its own until closed."""
 
     def __init__(self, path: Path, answer: Callable[[Answer], Answer]) -> None:
-        self._path = path
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # of a daemon that was killed; the lock is ours
-        with short_name(path) as name:
-            self._server = _Server(name, _Handler, answer)
-        path.chmod(0o600)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="control", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening and remove the socket."""
-        self._server.shutdown()
-        self._server.server_close()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-
-
-@contextlib.contextmanager
-def short_name(path: Path) -> Iterator[str]:
-    """Yield a name of that path that fits into a socket's address, which holds 107 bytes."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
+        super().__init__(path, lambda name: _Server(name, _Handler, answer), "control")
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -153,7 +128,7 @@ def _receive(connection: socket.socket, descriptors: list[int]) -> bytes:
     """Return the line that is asked; open files that came with it are added to ``descriptors``."""
     asked = bytearray()
     while not asked.endswith(b"\n") and len(asked) < MAX_REQUEST_BYTES:
-        block, came, _, _ = socket.recv_fds(connection, RECEIVE_BYTES, MOST_DESCRIPTORS)
+        block, came = receive_some(connection, MOST_DESCRIPTORS)
         descriptors += came
         if not block:
             break
@@ -163,9 +138,7 @@ def _receive(connection: socket.socket, descriptors: list[int]) -> bytes:
 
 def _is_allowed(connection: socket.socket) -> bool:
     """Return whether the user at the other end may steer the daemon."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, user, _ = struct.unpack("3i", credentials)
-    return may_steer(user)
+    return may_steer(user_of(connection))
 
 
 def may_steer(user: int) -> bool:
@@ -196,9 +169,7 @@ def ask(
             with short_name(path) as name:
                 connection.connect(name)
             asked = json.dumps({"command": command, **arguments}).encode() + b"\n"
-            sent = socket.send_fds(connection, [asked], descriptors) if descriptors else 0
-            if sent < len(asked):  # sending nothing would fail where the answer is there already
-                connection.sendall(asked[sent:])
+            send_line(connection, asked, descriptors)
             line = _first_line(connection, silent_for_s, time.monotonic() + within_s)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunningError from None

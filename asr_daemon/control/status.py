@@ -101,7 +101,7 @@ from typing import TYPE_CHECKING, Any
 from asr_daemon import __version__
 from asr_daemon.backup.health import BackupHealth, backup_health
 from asr_daemon.clock import from_stamp, to_stamp
-from asr_daemon.control.estimate import Ahead, Done, Underway, estimate
+from asr_daemon.control.estimate import Ahead, Done, Underway, estimate, remaining_s
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
@@ -160,7 +160,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
                 "recognised_s": work.recognised_ms / 1000,
                 "percent": _percent(work.recognised_ms, work.duration_ms),
                 "elapsed_s": round(now_s - work.began_s, 1),
-                "remaining_s": _remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
+                "remaining_s": remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
             }
             for state in states
             for work in list(state.in_work.values())
@@ -394,7 +394,3 @@ def _backup(health: BackupHealth) -> dict[str, Any]:
 
 def _percent(done_ms: int, of_ms: int) -> int | None:
     return min(100, done_ms * 100 // of_ms) if of_ms else None
-
-
-def _remaining_s(elapsed_s: float, done_ms: int, of_ms: int) -> float | None:
-    return round(elapsed_s * (of_ms - done_ms) / done_ms, 1) if done_ms and of_ms else None

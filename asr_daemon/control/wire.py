@@ -5,11 +5,14 @@ A descriptor travels with the first byte of its line. What is received and not t
 
 from __future__ import annotations
 
-import array
 import os
-import socket
+from typing import TYPE_CHECKING
 
-CHUNK_BYTES = 1 << 16
+from asr_daemon.files.passing import receive_some, send_line
+
+if TYPE_CHECKING:
+    import socket
+
 MOST_LINE_BYTES = 64 << 20  # a transcript of many hours with the times of its words
 
 
@@ -37,11 +40,7 @@ class Wire:
 
     def send(self, line: bytes, descriptor: int | None = None) -> None:
         """Send a line, with a descriptor (it stays open here); raises ``OSError``."""
-        left = memoryview(line)
-        if descriptor is not None:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
-            left = left[self._socket.sendmsg([left], rights) :]
-        self._socket.sendall(left)
+        send_line(self._socket, line, () if descriptor is None else (descriptor,))
 
     def receive(self) -> bytes | None:
         """Return the next line without its end, None where the other end is gone.
@@ -52,7 +51,7 @@ class Wire:
             self._seen = len(self._bytes)
             if self._seen > self._most:
                 raise WireError("the line is too long")
-            data, descriptors, _, _ = socket.recv_fds(self._socket, CHUNK_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
+            data, descriptors = receive_some(self._socket, 2)
             self._keep(descriptors)
             if not data:
                 return None

@@ -6,20 +6,20 @@ so descriptors and the lines that bring one arrive in the same order, however th
 
 from __future__ import annotations
 
-import array
 import collections
 import os
 import select
-import socket
 import threading
 from typing import TYPE_CHECKING
 
 from asr_daemon.dispatch.protocol import Recognise, decode, encode
+from asr_daemon.files.passing import receive_some, send_line
 
 if TYPE_CHECKING:
+    import socket
+
     from asr_daemon.dispatch.protocol import Message
 
-_CHUNK_BYTES = 1 << 16
 _MOST_DESCRIPTORS = 16
 
 
@@ -42,12 +42,8 @@ class Channel:
 
         Raises ``OSError`` (``BrokenPipeError`` mostly) where the other end is gone.
         """
-        line = memoryview(encode(message))
         with self._sending:
-            if fd is not None:
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-                line = line[self._socket.sendmsg([line], rights) :]
-            self._socket.sendall(line)
+            send_line(self._socket, encode(message), () if fd is None else (fd,))
 
     def receive(self, timeout_s: float | None = None) -> tuple[Message, int | None] | None:
         """Return the next message and its descriptor (the caller's to close); None after the time-out.
@@ -82,9 +78,7 @@ class Channel:
 
     def _fill(self) -> None:
         try:
-            data, fds, _, _ = socket.recv_fds(
-                self._socket, _CHUNK_BYTES, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-            )
+            data, fds = receive_some(self._socket, _MOST_DESCRIPTORS)
         except ConnectionResetError:
             data, fds = b"", []
         self._descriptors.extend(fds)

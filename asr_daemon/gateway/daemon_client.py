@@ -15,10 +15,11 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from asr_daemon.control import messages as m
+from asr_daemon.control.listening import short_name
 from asr_daemon.control.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
@@ -59,18 +60,21 @@ class DaemonClient:
         """Return the answer and the descriptor that came with it, which the caller closes."""
         line = m.encode_ask(m.Ask(request, secret))
         within_s = PUT_WITHIN_S if descriptor is not None else ANSWER_WITHIN_S
-        for wire, is_fresh in self._connections():
+        for wire in self._connections():
             wire.settle(within_s)
             try:
                 wire.send(line, descriptor)
+            except OSError:  # a kept one of a daemon that was restarted since: nothing was carried out
+                wire.close()
+                continue
+            try:
                 answer = wire.receive()
             except OSError:
                 answer = None
             if answer:
                 return self._told(kind, wire, answer)
             wire.close()
-            if is_fresh:  # else the daemon was restarted since it was last used: nothing was carried out
-                break
+            break  # it may have been carried out: not asked again
         raise AnsweredError(AWAY)
 
     def _told(self, kind: type[T], wire: Wire, answer: bytes) -> tuple[T, int | None]:
@@ -87,24 +91,28 @@ class DaemonClient:
             os.close(descriptor)
         raise AnsweredError(told if isinstance(told, m.Refusal) else AWAY)
 
-    def _connections(self) -> list[tuple[Wire, bool]]:
-        with self._lock:
-            kept = [(self._free.pop(), False)] if self._free else []
-        return [*kept, *self._fresh()]
-
-    def _fresh(self) -> list[tuple[Wire, bool]]:
+    def _connections(self) -> Iterator[Wire]:
+        """Yield those that are kept, then, where they are of no use, a fresh one."""
+        while True:
+            with self._lock:
+                kept = self._free.pop() if self._free else None
+            if kept is None:
+                break
+            yield kept
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            end.connect(os.fspath(self._path))
+            with short_name(self._path) as name:
+                end.connect(name)
         except OSError:
             end.close()
-            return []
-        return [(Wire(end), True)]
+            return
+        yield Wire(end)
 
     async def watch(self, secret: str) -> AsyncIterator[m.Changed]:
         """Yield what changes until the daemon or the listener goes; raises :class:`AnsweredError`."""
         try:
-            reader, writer = await asyncio.open_unix_connection(os.fspath(self._path), limit=1 << 22)
+            with short_name(self._path) as name:
+                reader, writer = await asyncio.open_unix_connection(name, limit=1 << 22)
         except OSError:
             raise AnsweredError(AWAY) from None
         try:

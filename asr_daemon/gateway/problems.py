@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi.exceptions import RequestValidationError
@@ -48,8 +49,8 @@ RESPONSES = {status: {"model": Problem} for status in sorted(set(STATUS.values()
 def problem_response(refusal: Refusal) -> JSONResponse:
     """Return the answer for a refusal."""
     status = STATUS[refusal.code]
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}  # noqa: PLR2004
-    if status == 401:  # noqa: PLR2004
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     detail = ProblemDetail(code=refusal.code, message=refusal.message, message_zh=refusal.chinese)
     return JSONResponse(Problem(error=detail).model_dump(), status, headers)
@@ -76,9 +77,10 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def of_framework(_request: Request, error: HTTPException) -> JSONResponse:
+        is_nowhere = error.status_code == HTTPStatus.NOT_FOUND
         detail = ProblemDetail(
-            code="not_found" if error.status_code == 404 else "refused",  # noqa: PLR2004
+            code="not_found" if is_nowhere else "refused",
             message=str(error.detail),
-            message_zh="没有这个地址。" if error.status_code == 404 else "无法完成这个请求。",  # noqa: PLR2004
+            message_zh="没有这个地址。" if is_nowhere else "无法完成这个请求。",
         )
         return JSONResponse(Problem(error=detail).model_dump(), error.status_code, error.headers)

@@ -117,11 +117,14 @@ class Spool:
 
     def forget_old(self) -> None:
         """Remove what nobody goes on with."""
+        newest: dict[str, float] = {}  # of the files of each upload, when one was touched last
         for path in self._folder.iterdir():
             with contextlib.suppress(OSError):
-                newest = max(each.stat().st_mtime for each in self._folder.glob(f"{path.stem}.*"))
-                if time.time() - newest > FORGOTTEN_AFTER_S:
-                    path.unlink()
+                newest[path.stem] = max(newest.get(path.stem, 0.0), path.stat().st_mtime)
+        for number, touched in newest.items():
+            if time.time() - touched > FORGOTTEN_AFTER_S:
+                for path in self._folder.glob(f"{number}.*"):
+                    path.unlink(missing_ok=True)
 
     def _data(self, number: str) -> Path:
         return self._folder / f"{number}.data"

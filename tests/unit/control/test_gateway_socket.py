@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -314,6 +315,35 @@ def test_descriptors_that_nobody_asked_for_are_closed(doored: Doored) -> None:
         for _ in range(100):
             doored.client.ask(m.Person, m.WhoAmI(), token, file.fileno())
     assert count_descriptors() <= before + 4
+
+
+def test_requests_one_after_the_other_share_a_connection(doored: Doored) -> None:
+    """Each has not a thread of the daemon's of its own."""
+    token = doored.token("a", "inbox")
+    for _ in range(20):
+        doored.client.ask(m.Person, m.WhoAmI(), token)
+    threads = [each for each in threading.enumerate() if "process_request" in each.name]
+    assert len(threads) == 1
+
+
+def test_socket_in_a_deep_folder_is_reached(tmp_path: Path) -> None:
+    """A socket's address holds 107 bytes; a state folder may be longer."""
+    deep = tmp_path / ("长" * 40)
+    deep.mkdir()
+    doored = Doored(deep)
+    try:
+        token = doored.token("a", "inbox")
+        assert doored.client.ask(m.Person, m.WhoAmI(), token).name == "a"
+
+        async def first() -> m.Changed:
+            async for changed in doored.client.watch(token):
+                return changed
+            raise AssertionError("nothing was told")
+
+        assert asyncio.run(asyncio.wait_for(first(), 30)).in_work == ()
+    finally:
+        doored.door.close()
+        doored.close()
 
 
 def test_daemon_that_is_away_is_told_as_such(doored: Doored) -> None:
