@@ -8,7 +8,6 @@ key; a test holds the two together.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from asr_daemon.config_problems import explain
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.overlap import Department, Overlap, overlaps
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
@@ -341,7 +341,9 @@ def load_config(path: Path | None) -> Config:
     try:
         return Config.model_validate(_with_absolute_paths(tree, path.resolve().parent))
     except ValidationError as error:
-        raise ConfigurationError([f"{path}: {_explain(problem)}" for problem in error.errors()]) from None
+        raise ConfigurationError(
+            [f"{path}: {explain(problem, Config)}" for problem in error.errors()]
+        ) from None
 
 
 def _closed(path: Path) -> str:
@@ -377,36 +379,3 @@ def _with_absolute_paths(tree: dict[str, Any], base: Path) -> dict[str, Any]:
                 elif key != "path":
                     del table[key]
     return tree
-
-
-def _explain(problem: Any) -> str:
-    """Return one sentence: key path, what is wrong, what would be right."""
-    key = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in problem["loc"]))
-    given = problem.get("input")
-    match problem["type"]:
-        case "extra_forbidden":
-            *parents, name = problem["loc"]
-            known = _known_keys(parents)
-            return f"{key}: no such key; did you mean {_nearest(str(name), known)}?"
-        case "missing":
-            return f"{key}: is required"
-        case "value_error":
-            return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
-        case _:
-            return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]} (given: {given!r})"
-
-
-def _known_keys(parents: list[Any]) -> list[str]:
-    model: Any = Config
-    for part in parents:
-        if isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            model = InboxSection if part == "inbox" else annotation
-    return list(model.model_fields)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    import difflib  # noqa: PLC0415 (only when something is wrong)
-
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return near[0] if near else "one of " + ", ".join(known)

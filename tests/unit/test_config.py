@@ -66,6 +66,7 @@ def test_addresses_that_can_be_listened_at(listen: str, tmp_path: Path) -> None:
         ('listen = "::1:8760"', "gateway.listen"),
         ('tls_certificate = "c.pem"', "belong together"),
         ("most_upload_gb = 0", "gateway.most_upload_gb"),
+        ("lisen = 1", r"gateway\.lisen: no such key; did you mean listen"),
     ],
 )
 def test_gateway_that_cannot_be_is_refused(lines: str, named: str, tmp_path: Path) -> None:
