@@ -6,6 +6,9 @@ import asyncio
 import json
 import os
 import socket
+import socketserver
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +19,12 @@ from way import OpenDaemon
 from asr_daemon.access import EVERY_INBOX, Accesses, Right, parse_rights
 from asr_daemon.config import Config, GatewaySection
 from asr_daemon.control import messages as m
+from asr_daemon.control.changes import Changes
+from asr_daemon.control.desk import Desk
 from asr_daemon.control.gateway_door import open_door
+from asr_daemon.control.gateway_socket import GatewaySocket
 from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient
+from asr_daemon.history.readers import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -324,6 +331,64 @@ def test_requests_one_after_the_other_share_a_connection(doored: Doored) -> None
         doored.client.ask(m.Person, m.WhoAmI(), token)
     threads = [each for each in threading.enumerate() if "process_request" in each.name]
     assert len(threads) == 1
+
+
+STRANGER = """
+import os, socket, sys
+end = socket.socket(socket.AF_UNIX)
+os.chdir(sys.argv[1])
+os.setgroups([]); os.setgid({user}); os.setuid({user})
+end.connect("gateway.sock")
+end.sendall(b'{{"request": {{"command": "who_am_i"}}, "secret": "' + sys.argv[2].encode() + b'"}}\\n')
+print(end.makefile().readline())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
+@pytest.mark.parametrize(("user", "is_served"), [(65534, False), (65533, True)])
+def test_only_the_gateways_user_may_ask(tmp_path: Path, user: int, is_served: bool) -> None:
+    """A token that was stolen is of no use to another user of the machine who reaches the socket."""
+    doored = Doored(tmp_path)
+    doored.door.close()
+    path = doored.config.gateway_socket_path
+    desk = Desk(doored.parts, doored.accesses, Readers(doored.config.history_path))
+    gateway = GatewaySocket(path, desk, Changes(), [65533])
+    path.chmod(0o666)
+    path.parent.chmod(0o755)
+    try:
+        asked = [sys.executable, "-c", STRANGER.format(user=user), path.parent, doored.token("a", "inbox")]
+        told = m.decode_told(subprocess.run(asked, capture_output=True, check=True, timeout=60).stdout)
+    finally:
+        gateway.close()
+        doored.close()
+    assert isinstance(told, m.Person if is_served else m.Refusal)
+
+
+def test_what_may_have_been_carried_out_is_not_asked_again(tmp_path: Path) -> None:
+    """A daemon that ends in the middle of an upload has perhaps put it there: twice would be one too many."""
+    heard: list[bytes] = []
+
+    class Ends(socketserver.StreamRequestHandler):
+        """Answers the first request and goes in the middle of every other."""
+
+        def handle(self) -> None:
+            """Hear, and perhaps answer."""
+            while line := self.rfile.readline():
+                heard.append(line)
+                if len(heard) > 1:
+                    return
+                self.wfile.write(m.encode_told(m.Done()))
+
+    path = tmp_path / "gateway.sock"
+    with socketserver.ThreadingUnixStreamServer(os.fspath(path), Ends) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = DaemonClient(path)
+        client.ask(m.Done, m.LogOut(), "x")
+        with pytest.raises(AnsweredError) as caught:
+            client.ask(m.Done, m.Retry((1,)), "x")
+        server.shutdown()
+    assert caught.value.refusal.code == "unavailable"
+    assert len(heard) == 2
 
 
 def test_socket_in_a_deep_folder_is_reached(tmp_path: Path) -> None:
