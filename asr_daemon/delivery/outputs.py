@@ -129,7 +129,7 @@ class Outputs:
             elif found is not None and output.written_sha256:
                 log.info(
                     "edited_transcript_kept",
-                    file=os.fsencode(path.relative_to(root)).decode("utf-8", "replace"),
+                    file=os.fsencode(path.relative_to(below)).decode("utf-8", "replace"),
                 )
             forget_output(self._history, path)
 
@@ -152,7 +152,7 @@ class Outputs:
             found = digest_of(path, fallback_dir, output.sizes)
             if found is not None and output.is_as_written(found):
                 try:
-                    path.unlink(missing_ok=True)
+                    remove(path, fallback_dir)
                 except OSError as error:
                     log.warning("old_transcript_not_removed", file=path.name, problem=error.strerror)
                 _remove_empty(path.parent, fallback_dir)

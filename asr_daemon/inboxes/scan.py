@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.files.folders import FOLDER_FLAGS
 from asr_daemon.files.junk import is_junk_folder
 from asr_daemon.files.syscalls import open_beneath
 from asr_daemon.files.temporary import is_stale_temporary
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 # Of a folder's path: beyond, what lies in it, or is written there, may have a path that the kernel refuses.
 MOST_PATH_BYTES = 4095 - 256
 MOST_SHOWN_CHARS = 200  # of a path in a sentence
-FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def is_too_deep(folder: str | Path) -> bool:

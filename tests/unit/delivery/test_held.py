@@ -124,3 +124,14 @@ def test_transcribed_again_meanwhile_the_new_text_is_the_one(desk: Desk) -> None
     desk.deliverer.deliver_all()
     assert "新的内容" in (desk.way.inbox / "a.txt").read_text(encoding="utf-8")
     assert fallback(desk) == set()
+
+
+def test_an_edited_stand_in_is_no_stumbling_block(desk: Desk) -> None:
+    """It lies below no inbox: withdrawing the recording's files passes it over, and says so."""
+    recording = desk.finished("sub/a.wav")
+    stand_in = desk.way.config.fallback_dir / "inbox" / "sub" / "a.txt"
+    with read_only(desk.way.inbox):
+        desk.deliverer.deliver(recording)
+        stand_in.write_text("改过的", encoding="utf-8")
+        desk.deliverer._outputs.withdraw(recording, ["txt"], desk.way.inbox)
+    assert stand_in.read_text(encoding="utf-8") == "改过的"
