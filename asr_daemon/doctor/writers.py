@@ -31,12 +31,19 @@ def other_writers(history: Path, proc: Path) -> list[str]:
 
 
 def _is_ours(process: Path) -> bool:
-    """Whether it is this program, however it was started; who cannot be looked into counts as such."""
+    """Whether it is this program, however it was started; who cannot be looked into counts as such.
+
+    ``asr-daemon run``, ``python -X utf8 …/bin/asr-daemon run``, ``python -m asr_daemon``. A folder of our
+    name in the arguments, as in ``sqlite3 /var/lib/asr-daemon/history.db``, is none of these.
+    """
     try:
         words = (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return True
-    return any(b"asr-daemon" in word or b"asr_daemon" in word for word in words[:4])
+    return any(
+        word.rpartition(b"/")[2] == b"asr-daemon" or word.split(b".")[0] == b"asr_daemon"
+        for word in words[:4]
+    )
 
 
 def _name(process: Path) -> str:

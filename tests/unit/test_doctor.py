@@ -390,9 +390,13 @@ def test_known_bugs_of_sqlite(version: tuple[int, ...], is_bad: bool, text: str)
     ],
 )
 def test_wal_reset_concerns_those_who_have_another_program_write(
-    host: Host, version: tuple[int, ...], is_in: bool
+    host: Host, version: tuple[int, ...], is_in: bool, tmp_path: Path
 ) -> None:
-    """The daemon alone writes through one connection: nothing is said until a second one does."""
+    """The daemon alone writes through one connection: nothing is said until a second one does.
+
+    Where the history lies, and the other program's interpreter, says nothing: folders may bear our name.
+    """
+    host.section("daemon", state_dir=tmp_path / "asr-daemon" / "state")
     host.machine = replace(host.machine, sqlite_version=version, root=Path("/"))
     open_history(host.config.history_path).close()
     told = [f for f in look_at_host(host.config, host.machine) if "WAL-reset" in f.text]
