@@ -14,7 +14,8 @@ from asr_daemon.itn.reading import Edit, Reading, Seen, group, stays, written
 _DAY_SIGN = "(?:号(?![楼线院门厅机位桌窗柜车])|日(?![元本志]))"
 _DATE = re.compile(f"(?:(?P<year>{N})年)?(?P<month>{N})月份?(?:(?P<day>{N})(?P<sign>{_DAY_SIGN})?)?")
 _JOIN = "(?:到|至|和|跟|与|及|或者|或|、|—|-|~)"
-_MORE_DAYS = re.compile(f"(?:{_JOIN})?(?P<day>{N})(?P<sign>{_DAY_SIGN})")
+_LASTING = "(?:[考开住放休忙办玩展排待做学干停挂试]|持续|一直)"  # 六月十八号|考到|二十一号
+_MORE_DAYS = re.compile(f"(?:{_JOIN}|{_LASTING}[到至])?(?P<day>{N})(?P<sign>{_DAY_SIGN})")
 _MONTHS_TO = re.compile(f"(?P<first>{N})(?P<join>到|至)(?P<last>{N})月")
 _YEAR = re.compile(f"(?P<year>{N})年(?!级|生(?:草|植|苗|木|树|根|灌))")
 _SHORT_YEARS = re.compile("(?P<first>[五六七八九零]D)年?[到至](?P<last>[六七八九零]D)年".replace("D", D))

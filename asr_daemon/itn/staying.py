@@ -29,7 +29,7 @@ _NUMBER_BEFORE = re.compile(  # 第十三行, 四分之一|下周, 升级到二�
 )
 _LOOK_BACK = 12
 _COUNTING = "一二两三四五六七八九"
-_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|平|晚|度(?!假)|等[奖座舱品功]")
+_COUNTS_ONE = re.compile(f"{CLASSIFIER}|{MEASURE}|[平晚锅缸捆打盆壶摞沓筐]|度(?!假)|等[奖座舱品功]")
 _OPEN = re.compile("个(?!月|半月|星期)|[位名家台套款种份手组人]")
 _NUMBERS = re.compile(
     "期|季度|等[奖座舱品功]|级|年级|环|单元|号|楼|线|手|组|班|审|位|名|家|个|台|套|款|种|份|部(?![分门委队位件])|科(?!技|目|学|研)|处(?!理)|中|院|区|店|厂|队|连|标段|档|批|大[类块板任目模核优要问原措]"

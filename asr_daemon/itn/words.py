@@ -17,7 +17,7 @@ from asr_daemon.language.dictionary import dictionary_path
 COUNTERS = (
     "个位名人件款种样套台部张条支只头片本份页章节层楼间座所家户口门项批组队班届期季类级步场局盘轮回顿餐杯盒袋箱桶"
     "桌串双对副束株段句行篇首幅道题字声眼身手脚天周夜面边方股堆群阵线发任审则格环国省市区县镇村院校科室厅厂店房床"
-    "顶针集幕曲味票号通把封包处代版根"
+    "顶针集幕曲味票号通把封包处代版根宗桩捆堵壶扇筒丸锅孔坪捧盆缸垛篮"
 )
 NO_COUNTER = "\ue001"  # stands for the first character of such a word
 _MEASURE = re.compile(MEASURE)
