@@ -70,6 +70,10 @@ _UNITS = frozenset(
 )
 _AFTER_ONE_LETTER_COUNTS = re.compile("[个位名次件天直起定共旦般样致切些大小]")
 _THINGS = re.compile("[个位名件天起]")
+_RELEASES = re.compile(  # of these people count no pieces: 跑在Windows七上
+    "(?:Windows|Win|iOS|Android|Python|Java|PHP|Excel|Office|Ubuntu|Debian|CentOS|MySQL|Oracle|HTML|CSS|Vue|GPT|Type)$",
+    re.IGNORECASE,
+)
 _AFTER_LETTER_COUNTS = re.compile(
     f"(?!页面|代码|号[线楼]){CLASSIFIER}|"
     f"[大小巨强方者成直起定共旦般样致律边切再些打点开进出关退更启发收看用上下到说听有没不都]|折|"
@@ -156,6 +160,8 @@ def _after_letter(seen: Seen, start: int, end: int, run: str) -> bool:
         return not before["blank"]
     if run == "一" and (len(before["word"]) > 1 or before["blank"]):
         return False  # APP一打开
+    if _RELEASES.search(before["word"]):
+        return not _THINGS.match(seen.text, end)
     counts = _AFTER_ONE_LETTER_COUNTS if len(before["word"]) == 1 else _AFTER_LETTER_COUNTS
     if len(before["word"]) == len(run) - 1 == 1:
         counts = _THINGS  # G四五|大广高速

@@ -29,8 +29,8 @@ def to_text(raw: str) -> str:
 
 HOUSE, OWN, FAULTS = read("house_cases.tsv"), read("own_cases.tsv"), read("faults.tsv")
 FIELD = read("field_cases.tsv")  # logistics, medicine, courts, railways and the like
-# Three sets, each written by somebody who had not seen the rules.
-BLIND = read("blind_cases.tsv") + read("blind_cases_2.tsv") + read("blind_cases_3.tsv")
+# Each set was written by somebody who had not seen the rules.
+BLIND = [case for file in sorted(HERE.glob("blind_cases*.tsv")) for case in read(file.name)]
 # Every kind and its neighbours, each set written before the rules were asked.
 WIDE = [case for file in sorted(HERE.glob("wide_cases*.tsv")) for case in read(file.name)]
 
