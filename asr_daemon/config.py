@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     ValidationError,
     field_validator,
     model_validator,
@@ -169,6 +170,9 @@ class GatewaySection(Section):
     user: str = ""  # that the gateway runs as; "": as the daemon itself
     spool: Path | None = None  # None: "uploads" in the gateway's own state folder
     most_upload_gb: Positive = 8.0
+    keep_uploads_h: NotNegative = 24.0  # of what is sent to be transcribed; 0: until its text is there
+    trusted_user_header: str = ""  # in which a proxy says who is logged in; "": none is believed
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()  # beside the Unix socket
 
     @model_validator(mode="after")
     def _has_both_files_of_tls(self) -> GatewaySection:

@@ -28,16 +28,23 @@ def free_port() -> int:
 class Gatewayed(AttackedDaemon):
     """Both processes; the inboxes are "inbox" and "hr"."""
 
-    def __init__(self, folder: Path, *, gateway: str = "") -> None:
-        """Take further lines of ``[gateway]``."""
+    def __init__(
+        self, folder: Path, *, gateway: str = "", inbox: str = "", model: str = "", before: str = ""
+    ) -> None:
+        """Take further lines of ``[gateway]``, of the inbox, and ``before`` them of ``[daemon]``.
+
+        ``model``: a real recogniser instead of the fake one.
+        """
         self.port = free_port()
         self.gateway_log = folder / "gateway.log"
         self._gateway: subprocess.Popen[bytes] | None = None
         super().__init__(
             folder,
-            inboxes={"inbox": 'formats = ["txt"]', "hr": 'formats = ["txt"]'},
-            extra=f'\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n{gateway}\n',
+            inboxes={"inbox": f'formats = ["txt"]\n{inbox}', "hr": 'formats = ["txt"]'},
+            extra=f'{before}\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n{gateway}\n',
         )
+        if model:
+            self.program = ("-m", "asr_daemon")
 
     def start(self) -> Gatewayed:
         """Start both and wait until both answer."""

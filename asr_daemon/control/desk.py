@@ -20,7 +20,7 @@ from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
-from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
+from asr_daemon.errors import AsrDaemonError, ModelMissingError, OperatorError, RecordingGoneError
 from asr_daemon.history.reading import Which, newest, places
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import MOST_TERMS, match_terms
@@ -78,6 +78,7 @@ class Desk:
             m.Retry: self._retry,
             m.Cancel: self._cancel,
             m.SetPaused: self._set_paused,
+            m.ListModels: lambda _, __: self._models(),
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
@@ -184,6 +185,12 @@ class Desk:
         page = page[: request.limit]
         listed = tuple(self._listed_entry(entry) for entry in page)
         return m.RecordingList(listed, page[-1].id if more else None)
+
+    def _models(self) -> m.Models:
+        try:
+            return m.Models((self._parts.profiles.model.name,))
+        except ModelMissingError:
+            return m.Models(())
 
     def _which(self, person: Access, inbox: str | None) -> tuple[str, ...]:
         if inbox is not None:

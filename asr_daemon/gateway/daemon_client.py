@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from asr_daemon.control import messages as m
 from asr_daemon.control.listening import short_name
-from asr_daemon.control.wire import Wire
+from asr_daemon.control.wire import MOST_LINE_BYTES, Wire
+from asr_daemon.files.passing import send_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
@@ -108,25 +109,44 @@ class DaemonClient:
             return
         yield Wire(end)
 
-    async def watch(self, secret: str) -> AsyncIterator[m.Changed]:
+    async def watch(self, secret: str) -> AsyncGenerator[m.Changed, None]:
         """Yield what changes until the daemon or the listener goes; raises :class:`AnsweredError`."""
+        async with contextlib.aclosing(self.follow(m.Watch(), secret)) as answers:
+            async for told in answers:
+                if isinstance(told, m.Changed):
+                    yield told
+
+    async def follow(
+        self, request: m.Request, secret: str, descriptor: int | None = None
+    ) -> AsyncGenerator[m.Told, None]:
+        """Yield one answer after the other until the daemon ends them, or goes.
+
+        The descriptor stays open, and has to until the first answer. Raises :class:`AnsweredError`.
+        """
+        end = await asyncio.to_thread(self._send, m.encode_ask(m.Ask(request, secret)), descriptor)
+        reader, writer = await asyncio.open_unix_connection(sock=end, limit=MOST_LINE_BYTES)
         try:
-            with short_name(self._path) as name:
-                reader, writer = await asyncio.open_unix_connection(name, limit=1 << 22)
-        except OSError:
-            raise AnsweredError(AWAY) from None
-        try:
-            writer.write(m.encode_ask(m.Ask(m.Watch(), secret)))
-            await writer.drain()
             while line := await reader.readline():
                 told = m.decode_told(line)
                 if isinstance(told, m.Refusal):
                     raise AnsweredError(told)
-                if isinstance(told, m.Changed):
-                    yield told
+                yield told
         except OSError:
             return
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    def _send(self, line: bytes, descriptor: int | None) -> socket.socket:
+        """Return a connection of its own, with the request sent."""
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with short_name(self._path) as name:
+                end.connect(name)
+            send_line(end, line, () if descriptor is None else (descriptor,))
+        except OSError:
+            end.close()
+            raise AnsweredError(AWAY) from None
+        end.setblocking(False)
+        return end
