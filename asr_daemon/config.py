@@ -255,10 +255,16 @@ class Config(Section):
         return self.state_dir / "control.sock"
 
     @property
+    def gateway_user(self) -> str:
+        """The user that the gateway runs as: as configured, or as installed; "": the daemon's own."""
+        if self.gateway is None:
+            return ""
+        return self.gateway.user or os.environ.get("ASR_DAEMON_GATEWAY_USER", "")
+
+    @property
     def gateway_socket_path(self) -> Path:
         """The Unix socket that the gateway asks the daemon by."""
-        own_user = self.gateway is None or not self.gateway.user
-        return self.state_dir / "gateway.sock" if own_user else RUNTIME_DIR / "gateway.sock"
+        return (RUNTIME_DIR if self.gateway_user else self.state_dir) / "gateway.sock"
 
     @property
     def models_dir(self) -> Path:

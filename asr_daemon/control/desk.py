@@ -89,7 +89,7 @@ class Desk:
         request = ask.request
         if isinstance(request, m.LogIn):
             return self._log_in(request), None
-        person = self.person(ask.secret)
+        person = self.asker(ask)
         match request:
             case m.LogOut():
                 self._accesses.log_out(ask.secret)
@@ -104,6 +104,16 @@ class Desk:
         return carry_out(person, request), None
 
     # ------------------------------------------------------------------ who
+
+    def asker(self, ask: m.Ask) -> Access:
+        """Return who asks, by a secret or in a trusted proxy's words; raises :class:`RefusedError`."""
+        section = self._parts.config.gateway
+        if not ask.user or section is None or not section.trusted_user_header:
+            return self.person(ask.secret)
+        access = self._accesses.named(ask.user)
+        if access is None:
+            raise RefusedError("log_in", f"{ask.user!r} is in no `access list`", "您还没有使用权限。")
+        return access
 
     def person(self, secret: str) -> Access:
         """Return who asks; raises :class:`RefusedError`."""

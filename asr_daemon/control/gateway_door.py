@@ -26,11 +26,12 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
     """
     users: tuple[int, ...] = ()
     group = -1
-    if section.user:
+    name = parts.config.gateway_user or section.user
+    if name:
         try:
-            user = pwd.getpwnam(section.user)
+            user = pwd.getpwnam(name)
         except KeyError:
-            told = f"gateway.user: there is no user {section.user!r}; `asr-daemon install` makes it"
+            told = f"gateway.user: there is no user {name!r}; `asr-daemon install` makes it"
             raise OperatorError(told) from None
         users, group = (user.pw_uid,), user.pw_gid
     with contextlib.ExitStack() as stack:
@@ -41,7 +42,15 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
         path = parts.config.gateway_socket_path
         try:
             server = GatewaySocket(
-                path, desk, parts.changes, users, group, streams={m.Transcribe: transcribing.serve}
+                path,
+                desk,
+                parts.changes,
+                users,
+                group,
+                streams={
+                    m.Transcribe: transcribing.serve,
+                    m.Attend: lambda ask, _: parts.changes.attendance.serve(ask, parts.changes),
+                },
             )
         except OSError as error:
             raise OperatorError(f"the gateway's socket {path} cannot be made: {error.strerror}") from error

@@ -24,13 +24,13 @@ from asr_daemon.control.wire import Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Generator, Mapping
     from pathlib import Path
 
     from asr_daemon.control.changes import Changes
     from asr_daemon.control.desk import Desk
 
-    Stream = Callable[[m.Ask, int | None], Iterator[m.Told]]
+    Stream = Callable[[m.Ask, int | None], Generator[m.Told, None, None]]
 
 log = structlog.get_logger()
 
@@ -155,8 +155,9 @@ class _Connection(socketserver.BaseRequestHandler):
             return m.Refusal("version", told, "系统正在升级，请联系管理员重启服务。"), None
         try:
             if (stream := self.server.streams.get(type(ask.request))) is not None:
-                for answer in stream(ask, given):
-                    wire.send(m.encode_told(answer))
+                with contextlib.closing(stream(ask, given)) as answers:
+                    for answer in answers:
+                        wire.send(m.encode_told(answer))
             elif isinstance(ask.request, m.Watch):
                 self._watch(wire, ask, ask.request)
             else:
@@ -170,7 +171,7 @@ class _Connection(socketserver.BaseRequestHandler):
     def _watch(self, wire: Wire, ask: m.Ask, request: m.Watch) -> None:
         seen: int | None = request.seen
         while True:
-            person = self.server.desk.person(ask.secret)  # one that was removed hears no more
+            person = self.server.desk.asker(ask)  # one that was removed hears no more
             told = m.Changed(seen or 0, self.server.desk.in_work(person))
             wire.send(m.encode_told(told))
             seen = self.server.changes.after(told.version, within_s=HEARTBEAT_S, quiet_s=QUIET_S)

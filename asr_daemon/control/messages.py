@@ -41,6 +41,7 @@ __all__ = [
     "MOST_IN_PAGE",
     "VERSION",
     "Ask",
+    "Attend",
     "Cancel",
     "Changed",
     "Code",
@@ -225,6 +226,21 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Attend:
+    """A gateway serves as long as this connection is open; answered by :class:`Done` now and then.
+
+    What it says of itself is shown to the administrator and decides nothing.
+    """
+
+    listen: str
+    tls: bool
+    pid: int
+    user: str
+    release: str
+    command: Literal["attend"] = "attend"
+
+
+@dataclass(frozen=True, slots=True)
 class ListModels:
     """What recordings are recognised with; answered by :class:`Models`."""
 
@@ -262,6 +278,7 @@ Request = (
     | Retry
     | Cancel
     | SetPaused
+    | Attend
     | ListModels
     | Transcribe
     | Watch
@@ -270,10 +287,14 @@ Request = (
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request and the secret (token, or cookie) of whoever asks."""
+    """A request and the secret (token, or cookie) of whoever asks.
+
+    ``user``: who asks in the words of a proxy that is trusted, where the configuration allows it.
+    """
 
     request: Annotated[Request, Field(discriminator="command")]
     secret: str = ""
+    user: str = ""
     version: int = VERSION
 
 

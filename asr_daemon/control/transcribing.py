@@ -28,7 +28,7 @@ from asr_daemon.transcripts.writers.document import says_something
 from asr_daemon.transcripts.writers.paragraphs import join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from asr_daemon.access import Access
     from asr_daemon.control.desk import Desk
@@ -57,7 +57,7 @@ class Transcribing:
         self._readers = readers
         self._kept = KeptUploads(parts)
 
-    def serve(self, ask: m.Ask, descriptor: int | None) -> Iterator[m.Told]:
+    def serve(self, ask: m.Ask, descriptor: int | None) -> Generator[m.Told, None, None]:
         """Yield what is heard, then the transcript; the descriptor is the caller's to close.
 
         Raises :class:`~asr_daemon.control.desk.RefusedError`, or what the history raises.
@@ -66,7 +66,7 @@ class Transcribing:
         assert isinstance(request, m.Transcribe)  # noqa: S101 (it is called for that)
         if descriptor is None:
             raise RefusedError("refused", "no file came along", "没有收到文件。")
-        person = self._desk.person(ask.secret)
+        person = self._desk.asker(ask)
         inbox = self._inbox(person, request.inbox)
         profile = self._profile(inbox, request)
         path, queued = self._submit(person, request.name, profile, descriptor)
@@ -118,7 +118,7 @@ class Transcribing:
 
     # ------------------------------------------------------------------ out
 
-    def _follow(self, ask: m.Ask, recording: int, kind: str) -> Iterator[m.Told]:
+    def _follow(self, ask: m.Ask, recording: int, kind: str) -> Generator[m.Told, None, None]:
         heard = _Heard()
         told_s = self._parts.clock.monotonic_s()
         version: int | None = self._parts.changes.after(-1, within_s=0.0)
@@ -134,7 +134,7 @@ class Transcribing:
                 whole = self._whole(history, filed, kind) if filed.work.state is JobState.DONE else None
             now_s = self._parts.clock.monotonic_s()
             if text or whole or now_s - told_s >= HEARTBEAT_S:
-                self._desk.person(ask.secret)  # one that was removed hears no more
+                self._desk.asker(ask)  # one that was removed hears no more
                 yield m.Heard(text)
                 told_s = now_s
             if whole is not None:

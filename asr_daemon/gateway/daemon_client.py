@@ -40,6 +40,18 @@ class AnsweredError(Exception):
         self.refusal = refusal
 
 
+class TrustedName(str):
+    """Who asks, in the words of a proxy that is trusted, where otherwise there is a secret."""
+
+    __slots__ = ()
+
+
+def _asked(request: m.Request, secret: str) -> bytes:
+    if isinstance(secret, TrustedName):
+        return m.encode_ask(m.Ask(request, user=str(secret)))
+    return m.encode_ask(m.Ask(request, secret))
+
+
 class DaemonClient:
     """The daemon behind its socket; any thread may ask."""
 
@@ -59,7 +71,7 @@ class DaemonClient:
         self, kind: type[T], request: m.Request, secret: str = "", descriptor: int | None = None
     ) -> tuple[T, int | None]:
         """Return the answer and the descriptor that came with it, which the caller closes."""
-        line = m.encode_ask(m.Ask(request, secret))
+        line = _asked(request, secret)
         within_s = PUT_WITHIN_S if descriptor is not None else ANSWER_WITHIN_S
         for wire in self._connections():
             wire.settle(within_s)
@@ -123,7 +135,7 @@ class DaemonClient:
 
         The descriptor stays open, and has to until the first answer. Raises :class:`AnsweredError`.
         """
-        end = await asyncio.to_thread(self._send, m.encode_ask(m.Ask(request, secret)), descriptor)
+        end = await asyncio.to_thread(self._send, _asked(request, secret), descriptor)
         reader, writer = await asyncio.open_unix_connection(sock=end, limit=MOST_LINE_BYTES)
         try:
             while line := await reader.readline():
