@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     ValidationError,
     field_validator,
     model_validator,
@@ -169,6 +170,9 @@ class GatewaySection(Section):
     user: str = ""  # that the gateway runs as; "": as the daemon itself
     spool: Path | None = None  # None: "uploads" in the gateway's own state folder
     most_upload_gb: Positive = 8.0
+    keep_uploads_h: NotNegative = 24.0  # of what is sent to be transcribed; 0: until its text is there
+    trusted_user_header: str = ""  # in which a proxy says who is logged in; "": none is believed
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()  # beside the Unix socket
 
     @model_validator(mode="after")
     def _has_both_files_of_tls(self) -> GatewaySection:
@@ -251,10 +255,16 @@ class Config(Section):
         return self.state_dir / "control.sock"
 
     @property
+    def gateway_user(self) -> str:
+        """The user that the gateway runs as: as configured, or as installed; "": the daemon's own."""
+        if self.gateway is None:
+            return ""
+        return self.gateway.user or os.environ.get("ASR_DAEMON_GATEWAY_USER", "")
+
+    @property
     def gateway_socket_path(self) -> Path:
         """The Unix socket that the gateway asks the daemon by."""
-        own_user = self.gateway is None or not self.gateway.user
-        return self.state_dir / "gateway.sock" if own_user else RUNTIME_DIR / "gateway.sock"
+        return (RUNTIME_DIR if self.gateway_user else self.state_dir) / "gateway.sock"
 
     @property
     def models_dir(self) -> Path:

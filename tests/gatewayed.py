@@ -28,16 +28,26 @@ def free_port() -> int:
 class Gatewayed(AttackedDaemon):
     """Both processes; the inboxes are "inbox" and "hr"."""
 
-    def __init__(self, folder: Path, *, gateway: str = "") -> None:
-        """Take further lines of ``[gateway]``."""
+    def __init__(
+        self, folder: Path, *, gateway: str = "", model: str = "", before: str = "", listen: str = ""
+    ) -> None:
+        """Take further lines of ``[gateway]``, and ``before`` them of ``[daemon]``.
+
+        ``model``: a real recogniser instead of the fake one; ``listen``: elsewhere than at a free port.
+        """
         self.port = free_port()
+        self.listen = listen or f"127.0.0.1:{self.port}"
+        self.gateway_prefix: tuple[str, ...] = ()  # what it runs under: strace, say
+        self.gateway_program: tuple[str, ...] = ("-m", "asr_daemon")
         self.gateway_log = folder / "gateway.log"
         self._gateway: subprocess.Popen[bytes] | None = None
         super().__init__(
             folder,
             inboxes={"inbox": 'formats = ["txt"]', "hr": 'formats = ["txt"]'},
-            extra=f'\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n{gateway}\n',
+            extra=f'{before}\n[gateway]\nlisten = "{self.listen}"\n{gateway}\n',
         )
+        if model:
+            self.program = ("-m", "asr_daemon")
 
     def start(self) -> Gatewayed:
         """Start both and wait until both answer."""
@@ -49,7 +59,10 @@ class Gatewayed(AttackedDaemon):
         """Start the gateway alone."""
         with self.gateway_log.open("ab") as log:
             self._gateway = subprocess.Popen(
-                [sys.executable, "-m", "asr_daemon", "serve", "-c", os.fspath(self.config_path)],
+                [
+                    *(*self.gateway_prefix, sys.executable, *self.gateway_program),
+                    *("serve", "-c", os.fspath(self.config_path)),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,6 +71,10 @@ class Gatewayed(AttackedDaemon):
         def listens() -> bool:
             assert self._gateway is not None
             assert self._gateway.poll() is None, self.gateway_log.read_text(encoding="utf-8")
+            path = self.listen.removeprefix("unix:")
+            if path != self.listen:
+                with socket.socket(socket.AF_UNIX) as probe:
+                    return probe.connect_ex(path) == 0
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 

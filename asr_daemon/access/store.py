@@ -82,8 +82,14 @@ class Accesses:
     def of(self, secret: str) -> Access | None:
         """Return whose token, or whose log-in, that is."""
         row = self._history.one("access_of_secret", sha256=_digest(secret), now=self._clock.stamp())
-        if row is None:
-            return None
+        return None if row is None else self._in_use(row)
+
+    def named(self, name: str) -> Access | None:
+        """Return the access of that name."""
+        row = self._history.one("get_access", name=name)
+        return None if row is None else self._in_use(row)
+
+    def _in_use(self, row: sqlite3.Row) -> Access:
         access = _access(row)
         is_stale = not access.used_at or access.used_at <= self._clock.stamp(-USED_EVERY_S)
         if is_stale:

@@ -175,6 +175,32 @@ class Changed:
     in_work: tuple[InWork, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models that recordings are recognised with, by name; none while it is missing."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was recognised since the last one, in order; nothing now and then, to say that the daemon lives.
+
+    ``text`` is to be appended to what came before.
+    """
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """A whole transcript: as ``NAME.json``, as running text, and as a file of the format asked for."""
+
+    text: str
+    json: str
+    rendered: str
+
+
 Code = Literal[
     "log_in", "forbidden", "not_found", "conflict", "refused", "unavailable", "version", "internal"
 ]

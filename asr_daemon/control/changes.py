@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 import time
 
+from asr_daemon.control.attendance import Attendance
+
 
 class Changes:
     """A counter that can be waited for."""
@@ -17,6 +19,7 @@ class Changes:
         self._version = 0
         self._is_over = False
         self._changed = threading.Condition()
+        self.attendance = Attendance()  # of gateways, which tell whoever watches there
 
     def happened(self) -> None:
         """Say that something changed."""
@@ -29,6 +32,11 @@ class Changes:
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
+
+    def rest(self, for_s: float) -> bool:
+        """Wait that long; return whether it goes on: False, at once, when it is over."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._is_over, for_s)
 
     def after(self, seen: int, *, within_s: float, quiet_s: float = 0.0) -> int | None:
         """Return a version later than that, ``seen`` itself after the time, None when it is over.

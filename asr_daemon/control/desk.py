@@ -20,7 +20,7 @@ from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
-from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
+from asr_daemon.errors import AsrDaemonError, ModelMissingError, OperatorError, RecordingGoneError
 from asr_daemon.history.reading import Which, newest, places
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import MOST_TERMS, match_terms
@@ -78,6 +78,7 @@ class Desk:
             m.Retry: self._retry,
             m.Cancel: self._cancel,
             m.SetPaused: self._set_paused,
+            m.ListModels: lambda _, __: self._models(),
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
@@ -88,7 +89,7 @@ class Desk:
         request = ask.request
         if isinstance(request, m.LogIn):
             return self._log_in(request), None
-        person = self.person(ask.secret)
+        person = self.asker(ask)
         match request:
             case m.LogOut():
                 self._accesses.log_out(ask.secret)
@@ -103,6 +104,16 @@ class Desk:
         return carry_out(person, request), None
 
     # ------------------------------------------------------------------ who
+
+    def asker(self, ask: m.Ask) -> Access:
+        """Return who asks, by a secret or in a trusted proxy's words; raises :class:`RefusedError`."""
+        section = self._parts.config.gateway
+        if not ask.user or section is None or not section.trusted_user_header:
+            return self.person(ask.secret)
+        access = self._accesses.named(ask.user)
+        if access is None:
+            raise RefusedError("log_in", f"{ask.user!r} is in no `access list`", "您还没有使用权限。")
+        return access
 
     def person(self, secret: str) -> Access:
         """Return who asks; raises :class:`RefusedError`."""
@@ -184,6 +195,12 @@ class Desk:
         page = page[: request.limit]
         listed = tuple(self._listed_entry(entry) for entry in page)
         return m.RecordingList(listed, page[-1].id if more else None)
+
+    def _models(self) -> m.Models:
+        try:
+            return m.Models((self._parts.profiles.model.name,))
+        except ModelMissingError:
+            return m.Models(())
 
     def _which(self, person: Access, inbox: str | None) -> tuple[str, ...]:
         if inbox is not None:

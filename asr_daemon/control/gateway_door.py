@@ -7,8 +7,10 @@ import pwd
 from typing import TYPE_CHECKING
 
 from asr_daemon.access import Accesses
+from asr_daemon.control import messages as m
 from asr_daemon.control.desk import Desk
 from asr_daemon.control.gateway_socket import GatewaySocket
+from asr_daemon.control.transcribing import Transcribing
 from asr_daemon.errors import OperatorError
 from asr_daemon.history.readers import Readers
 
@@ -24,20 +26,32 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
     """
     users: tuple[int, ...] = ()
     group = -1
-    if section.user:
+    name = parts.config.gateway_user or section.user
+    if name:
         try:
-            user = pwd.getpwnam(section.user)
+            user = pwd.getpwnam(name)
         except KeyError:
-            told = f"gateway.user: there is no user {section.user!r}; `asr-daemon install` makes it"
+            told = f"gateway.user: there is no user {name!r}; `asr-daemon install` makes it"
             raise OperatorError(told) from None
         users, group = (user.pw_uid,), user.pw_gid
     with contextlib.ExitStack() as stack:
         readers = Readers(parts.config.history_path)
         stack.callback(readers.close)
         desk = Desk(parts, Accesses(parts.history, parts.clock), readers)
+        transcribing = Transcribing(parts, desk, readers)
         path = parts.config.gateway_socket_path
         try:
-            server = GatewaySocket(path, desk, parts.changes, users, group)
+            server = GatewaySocket(
+                path,
+                desk,
+                parts.changes,
+                users,
+                group,
+                streams={
+                    m.Transcribe: transcribing.serve,
+                    m.Attend: lambda ask, _: parts.changes.attendance.serve(ask, parts.changes),
+                },
+            )
         except OSError as error:
             raise OperatorError(f"the gateway's socket {path} cannot be made: {error.strerror}") from error
         stack.callback(server.close)

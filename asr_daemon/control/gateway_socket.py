@@ -12,6 +12,7 @@ import os
 import socket
 import socketserver
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,11 +24,13 @@ from asr_daemon.control.wire import Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Generator, Mapping
     from pathlib import Path
 
     from asr_daemon.control.changes import Changes
     from asr_daemon.control.desk import Desk
+
+    Stream = Callable[[m.Ask, int | None], Generator[m.Told, None, None]]
 
 log = structlog.get_logger()
 
@@ -49,14 +52,27 @@ class GatewaySocket(Listener):
     """Answers the gateway in threads of its own until closed."""
 
     def __init__(
-        self, path: Path, desk: Desk, changes: Changes, users: Collection[int], group: int = -1
+        self,
+        path: Path,
+        desk: Desk,
+        changes: Changes,
+        users: Collection[int],
+        group: int = -1,
+        *,
+        streams: Mapping[type, Stream] = MappingProxyType({}),
     ) -> None:
-        """Listen at ``path``; ``users`` may connect, beside root and this process's own user."""
+        """Listen at ``path``; ``users`` may connect, beside root and this process's own user.
+
+        ``streams`` serves requests that are answered again and again: the connection is theirs, then closed.
+        """
         self._changes = changes
         self._connections: set[socket.socket] = set()
         allowed = frozenset({0, os.geteuid(), *users})
         super().__init__(
-            path, lambda name: _Server(name, desk, changes, allowed, self._connections), "gateway", group
+            path,
+            lambda name: _Server(name, desk, changes, allowed, self._connections, streams),
+            "gateway",
+            group,
         )
 
     def close(self) -> None:
@@ -79,8 +95,10 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         changes: Changes,
         users: Collection[int],
         connections: set[socket.socket],
+        streams: Mapping[type, Stream],
     ) -> None:
         self.desk, self.changes, self.users, self.open = desk, changes, users, connections
+        self.streams = streams
         self.free = threading.Semaphore(MOST_CONNECTIONS)
         super().__init__(path, _Connection)
 
@@ -136,9 +154,14 @@ class _Connection(socketserver.BaseRequestHandler):
             told = f"gateway and daemon are of different releases ({ask.version}, {m.VERSION}): restart both"
             return m.Refusal("version", told, "系统正在升级，请联系管理员重启服务。"), None
         try:
-            if not isinstance(ask.request, m.Watch):
+            if (stream := self.server.streams.get(type(ask.request))) is not None:
+                with contextlib.closing(stream(ask, given)) as answers:
+                    for answer in answers:
+                        wire.send(m.encode_told(answer))
+            elif isinstance(ask.request, m.Watch):
+                self._watch(wire, ask, ask.request)
+            else:
                 return self.server.desk.serve(ask, given)
-            self._watch(wire, ask, ask.request)
         except (BrokenPipeError, ConnectionResetError, TimeoutError):  # the listener has gone
             raise
         except Exception as error:  # noqa: BLE001 (told to the gateway, and logged where it is a fault of ours)
@@ -148,7 +171,7 @@ class _Connection(socketserver.BaseRequestHandler):
     def _watch(self, wire: Wire, ask: m.Ask, request: m.Watch) -> None:
         seen: int | None = request.seen
         while True:
-            person = self.server.desk.person(ask.secret)  # one that was removed hears no more
+            person = self.server.desk.asker(ask)  # one that was removed hears no more
             told = m.Changed(seen or 0, self.server.desk.in_work(person))
             wire.send(m.encode_told(told))
             seen = self.server.changes.after(told.version, within_s=HEARTBEAT_S, quiet_s=QUIET_S)

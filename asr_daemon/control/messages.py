@@ -18,10 +18,12 @@ from asr_daemon.control.answers import (
     Done,
     Found,
     FoundPlace,
+    Heard,
     Inbox,
     InWork,
     Listed,
     LoggedIn,
+    Models,
     Opened,
     Overview,
     Passage,
@@ -31,6 +33,7 @@ from asr_daemon.control.answers import (
     RecordingList,
     Refusal,
     Rendered,
+    Transcribed,
     Word,
 )
 
@@ -38,6 +41,7 @@ __all__ = [
     "MOST_IN_PAGE",
     "VERSION",
     "Ask",
+    "Attend",
     "Cancel",
     "Changed",
     "Code",
@@ -47,14 +51,17 @@ __all__ = [
     "GetOverview",
     "GetRecording",
     "GetTranscript",
+    "Heard",
     "InWork",
     "Inbox",
+    "ListModels",
     "ListRecordings",
     "Listed",
     "LogIn",
     "LogOut",
     "LoggedIn",
     "MayPut",
+    "Models",
     "OpenRecording",
     "Opened",
     "Overview",
@@ -71,6 +78,8 @@ __all__ = [
     "Search",
     "SetPaused",
     "Told",
+    "Transcribe",
+    "Transcribed",
     "Watch",
     "WhoAmI",
     "Word",
@@ -216,6 +225,44 @@ class Watch:
     command: Literal["watch"] = "watch"
 
 
+@dataclass(frozen=True, slots=True)
+class Attend:
+    """A gateway serves as long as this connection is open; answered by :class:`Done` now and then.
+
+    What it says of itself is shown to the administrator and decides nothing.
+    """
+
+    listen: str
+    tls: bool
+    pid: int
+    user: str
+    release: str
+    command: Literal["attend"] = "attend"
+
+
+@dataclass(frozen=True, slots=True)
+class ListModels:
+    """What recordings are recognised with; answered by :class:`Models`."""
+
+    command: Literal["list_models"] = "list_models"
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Recognise a file, whose descriptor comes along, before what waits in the queue.
+
+    Answered by one :class:`Heard` after the other and a last :class:`Transcribed`, or by a refusal. The work
+    goes on where nobody listens any more: who sends the same again joins it.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+    inbox: str = ""  # whose profile; "": the one that may be uploaded to, where there is one alone
+    language: str = ""  # "": the profile's
+    hotwords: Annotated[tuple[Annotated[str, Field(max_length=600)], ...], Field(max_length=10_000)] = ()
+    format: Literal["", "srt", "vtt"] = ""  # also as such a file
+    command: Literal["transcribe"] = "transcribe"
+
+
 Request = (
     LogIn
     | LogOut
@@ -231,16 +278,23 @@ Request = (
     | Retry
     | Cancel
     | SetPaused
+    | Attend
+    | ListModels
+    | Transcribe
     | Watch
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request and the secret (token, or cookie) of whoever asks."""
+    """A request and the secret (token, or cookie) of whoever asks.
+
+    ``user``: who asks in the words of a proxy that is trusted, where the configuration allows it.
+    """
 
     request: Annotated[Request, Field(discriminator="command")]
     secret: str = ""
+    user: str = ""
     version: int = VERSION
 
 
@@ -257,6 +311,9 @@ Told = (
     | Opened
     | Found
     | Put
+    | Models
+    | Heard
+    | Transcribed
     | Changed
 )
 

@@ -76,6 +76,11 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].hashing.elapsed_s``        since it was begun
 ``inboxes[].ignored``                  files that are no recordings, by their content (texts are not counted)
 ``inboxes[].waiting``, ``.done``, ``.failed`` recordings by state
+``gateway``                            null where the configuration has none
+``gateway.listen``                     where it is to listen
+``gateway.accesses``                   how many may use it (`asr-daemon access list`)
+``gateway.serving[]``                  those that serve now: one, or none
+``gateway.serving[].listen``, ``.tls``, ``.user``, ``.pid``, ``.release`` as they say themselves
 ``backup.last``                        null where there is none
 ``backup.last.path``, ``.taken_at``, ``.size_bytes`` the newest backup (compressed)
 ``backup.error``                       stamp and reason of the last one's failure, or ""
@@ -99,9 +104,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
-from asr_daemon.backup.health import BackupHealth, backup_health
+from asr_daemon.backup.health import backup_health
 from asr_daemon.clock import from_stamp, to_stamp
+from asr_daemon.control.backup_status import backup_status
 from asr_daemon.control.estimate import Ahead, Done, Underway, estimate, remaining_s
+from asr_daemon.control.gateway_status import gateway_status, gateways_there
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
@@ -150,6 +157,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
             }
             for state in states
         ],
+        "gateways": gateways_there(parts),
         "in_work": [
             {
                 "job": work.job.id,
@@ -284,10 +292,11 @@ def collect(
     status["recogniser"] = live.get("recogniser")
     status["recognisers"] = live.get("recognisers", [])
     status["in_work"] = live.get("in_work", [])
+    status["gateway"] = gateway_status(config, live)
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
-    status["backup"] = _backup(backup_health(config, lambda _key: "", now))
+    status["backup"] = backup_status(backup_health(config, lambda _key: "", now))
     if config.history_path.exists():
         try:
             with contextlib.closing(open_history_read_only(config.history_path)) as history:
@@ -296,7 +305,9 @@ def collect(
                 status["estimate"] = _estimate(history, status["in_work"], now) if live else None
                 counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
                 status["paused"] = _setting(history, "paused") == "1"
-                status["backup"] = _backup(backup_health(config, functools.partial(_setting, history), now))
+                status["backup"] = backup_status(
+                    backup_health(config, functools.partial(_setting, history), now)
+                )
         except (HistoryError, HistoryUnavailableError) as error:  # what is known besides is shown
             status["state_problem"] = status["state_problem"] or str(error)
     status["inboxes"] = [
@@ -373,23 +384,6 @@ def _errors(config: Config, history: History) -> list[dict[str, Any]]:
 def _setting(history: History, key: str) -> str:
     row = history.one("get_setting", key=key)
     return row["value"] if row else ""
-
-
-def _backup(health: BackupHealth) -> dict[str, Any]:
-    last, drill = health.last, health.drill
-    return {
-        "last": last
-        and {
-            "path": os.fspath(last.path),
-            "taken_at": to_stamp(last.taken_at),
-            "size_bytes": last.size_bytes,
-        },
-        "error": health.error,
-        "second_error": health.second_error,
-        "overdue_since": to_stamp(health.overdue_since) if health.overdue_since else None,
-        "drill": drill and {"at": drill.at, "file": drill.file, "problem": drill.problem},
-        "problems": health.problems,
-    }
 
 
 def _percent(done_ms: int, of_ms: int) -> int | None:

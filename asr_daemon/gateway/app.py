@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from asr_daemon import __version__
 from asr_daemon.gateway.api import events, recordings, session, uploads
 from asr_daemon.gateway.daemon_client import DaemonClient
+from asr_daemon.gateway.openai import routes as openai
 from asr_daemon.gateway.problems import RESPONSES, add_handlers
 from asr_daemon.gateway.spool import Spool
 
@@ -54,13 +55,14 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     add_handlers(app)
     for module in (session, recordings, uploads, events):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
+    app.include_router(openai.router, prefix="/v1")
 
     @app.middleware("http")
     async def with_headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.url.path.startswith("/api/"):
+        if request.url.path.startswith(("/api/", "/v1/")):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from asr_daemon.control import messages as m
 from asr_daemon.control.listening import short_name
-from asr_daemon.control.wire import Wire
+from asr_daemon.control.wire import MOST_LINE_BYTES, Wire
+from asr_daemon.files.passing import send_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
@@ -37,6 +38,18 @@ class AnsweredError(Exception):
     def __init__(self, refusal: m.Refusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+
+
+class TrustedName(str):
+    """Who asks, in the words of a proxy that is trusted, where otherwise there is a secret."""
+
+    __slots__ = ()
+
+
+def _asked(request: m.Request, secret: str) -> bytes:
+    if isinstance(secret, TrustedName):
+        return m.encode_ask(m.Ask(request, user=str(secret)))
+    return m.encode_ask(m.Ask(request, secret))
 
 
 class DaemonClient:
@@ -58,7 +71,7 @@ class DaemonClient:
         self, kind: type[T], request: m.Request, secret: str = "", descriptor: int | None = None
     ) -> tuple[T, int | None]:
         """Return the answer and the descriptor that came with it, which the caller closes."""
-        line = m.encode_ask(m.Ask(request, secret))
+        line = _asked(request, secret)
         within_s = PUT_WITHIN_S if descriptor is not None else ANSWER_WITHIN_S
         for wire in self._connections():
             wire.settle(within_s)
@@ -108,25 +121,44 @@ class DaemonClient:
             return
         yield Wire(end)
 
-    async def watch(self, secret: str) -> AsyncIterator[m.Changed]:
+    async def watch(self, secret: str) -> AsyncGenerator[m.Changed, None]:
         """Yield what changes until the daemon or the listener goes; raises :class:`AnsweredError`."""
+        async with contextlib.aclosing(self.follow(m.Watch(), secret)) as answers:
+            async for told in answers:
+                if isinstance(told, m.Changed):
+                    yield told
+
+    async def follow(
+        self, request: m.Request, secret: str, descriptor: int | None = None
+    ) -> AsyncGenerator[m.Told, None]:
+        """Yield one answer after the other until the daemon ends them, or goes.
+
+        The descriptor stays open, and has to until the first answer. Raises :class:`AnsweredError`.
+        """
+        end = await asyncio.to_thread(self._send, _asked(request, secret), descriptor)
+        reader, writer = await asyncio.open_unix_connection(sock=end, limit=MOST_LINE_BYTES)
         try:
-            with short_name(self._path) as name:
-                reader, writer = await asyncio.open_unix_connection(name, limit=1 << 22)
-        except OSError:
-            raise AnsweredError(AWAY) from None
-        try:
-            writer.write(m.encode_ask(m.Ask(m.Watch(), secret)))
-            await writer.drain()
             while line := await reader.readline():
                 told = m.decode_told(line)
                 if isinstance(told, m.Refusal):
                     raise AnsweredError(told)
-                if isinstance(told, m.Changed):
-                    yield told
+                yield told
         except OSError:
             return
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    def _send(self, line: bytes, descriptor: int | None) -> socket.socket:
+        """Return a connection of its own, with the request sent."""
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with short_name(self._path) as name:
+                end.connect(name)
+            send_line(end, line, () if descriptor is None else (descriptor,))
+        except OSError:
+            end.close()
+            raise AnsweredError(AWAY) from None
+        end.setblocking(False)
+        return end

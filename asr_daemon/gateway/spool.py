@@ -55,6 +55,11 @@ class Spool:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    @property
+    def folder(self) -> Path:
+        """The folder itself."""
+        return self._folder
+
     def begin(self, upload: Upload) -> str:
         """Begin an upload; return its number. Raises :class:`NoRoomError`."""
         self.forget_old()

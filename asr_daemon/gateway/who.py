@@ -1,4 +1,4 @@
-"""Who asks: a program with ``Authorization: Bearer``, or a browser with its cookie.
+"""Who asks: a program with ``Authorization: Bearer``, a trusted proxy's client, or a browser with its cookie.
 
 A browser sends its cookie along with whatever another site's page makes it send: where the cookie is what
 counts, a request that changes something has to come from a page of ours (``Origin``, ``Sec-Fetch-Site``).
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from asr_daemon.control.messages import Refusal
-from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient
+from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient, TrustedName
+from asr_daemon.gateway.proxies import TRUSTED_USER
 
 COOKIE = "asr_session"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -25,7 +26,8 @@ def secret_of(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    secret = request.cookies.get(COOKIE, "")
+    user = getattr(request.state, TRUSTED_USER, "")
+    secret = TrustedName(user) if user else request.cookies.get(COOKIE, "")
     if not secret:
         raise AnsweredError(NOBODY)
     if request.method not in READING:

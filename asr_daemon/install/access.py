@@ -41,15 +41,15 @@ def drop_in(config: Config, environment: Environment, config_path: Path) -> str:
     """Return the drop-in's text."""
     lines: list[str] = []
     writable, readable = _writable(config), _readable(config, environment, config_path)
-    if any(_lies_below(path, _HOMES) for path in (*writable, *readable)):
+    if any(lies_below(path, _HOMES) for path in (*writable, *readable)):
         lines.append("# Of the homes, only what follows is there.")
         lines.append("ProtectHome=tmpfs")
     for path in writable:
-        if _is_hidden(path):
+        if is_hidden(path):
             lines.append(f"BindPaths=-{quoted_bind(path)}")
         else:
             lines.append(f"ReadWritePaths=-{quoted(path)}")
-    lines += [f"BindReadOnlyPaths=-{quoted_bind(path)}" for path in readable if _is_hidden(path)]
+    lines += [f"BindReadOnlyPaths=-{quoted_bind(path)}" for path in readable if is_hidden(path)]
     if groups := _shared_groups(config):
         lines.append("# Groups that may write into an inbox.")
         lines.append(f"SupplementaryGroups={' '.join(groups)}")
@@ -76,7 +76,7 @@ def missing_folders(config: Config, user: str) -> Iterator[str]:
         ("backup.dir", config.backup.dir),
         ("backup.second_dir", config.backup.second_dir),
     ):
-        if path and not _lies_below(path, [STATE_DIR]) and not path.exists():
+        if path and not lies_below(path, [STATE_DIR]) and not path.exists():
             yield f"{key}: make the folder: install -d -o {user} -g {user} -m 750 {shlex.quote(str(path))}"
 
 
@@ -103,7 +103,7 @@ def _writable(config: Config) -> list[Path]:
         config.daemon.fallback_dir,
         config.metrics.textfile.parent if config.metrics.textfile else None,
     ]
-    return _without_inner(
+    return without_inner(
         path for path in folders if path and path != STATE_DIR and STATE_DIR not in path.parents
     )
 
@@ -113,20 +113,22 @@ def _readable(config: Config, environment: Environment, config_path: Path) -> li
     files += [inbox.hotwords.parent for inbox in config.inbox if inbox.hotwords]
     for name in (config.engine.ffmpeg, config.engine.model):
         files.append(Path(name).parent if name.startswith("/") else None)
-    return _without_inner([*environment.folders, *(path for path in files if path)])
+    return without_inner([*environment.folders, *(path for path in files if path)])
 
 
-def _without_inner(paths: Iterable[Path]) -> list[Path]:
+def without_inner(paths: Iterable[Path]) -> list[Path]:
     """Return the paths in order, without those that lie in another one."""
     every = list(dict.fromkeys(paths))
     return [path for path in every if not any(other in path.parents for other in every)]
 
 
-def _is_hidden(path: Path) -> bool:
-    return _lies_below(path, _HOMES) or _lies_below(path, _TEMPORARY)
+def is_hidden(path: Path) -> bool:
+    """Whether the sandbox hides what lies there: homes, and folders for temporary files."""
+    return lies_below(path, _HOMES) or lies_below(path, _TEMPORARY)
 
 
-def _lies_below(path: Path, roots: Iterable[Path]) -> bool:
+def lies_below(path: Path, roots: Iterable[Path]) -> bool:
+    """Whether a path is one of these folders, or lies in one."""
     return any(root == path or root in path.parents for root in roots)
 
 

@@ -34,6 +34,7 @@ class ServiceState:
     result: str  # "success", "exit-code", "watchdog", "oom-kill", "start-limit-hit" ...
     exit_code: int  # of its last process
     started_s: float  # by the wall clock; 0: never
+    unit: str = "asr-daemon"
 
     @property
     def runs(self) -> bool:
@@ -50,13 +51,14 @@ class ServiceState:
         """What is wrong with it, in a sentence; "" where it runs, now and after the next boot."""
         if self.active == "failed":
             how = f"exit code {self.exit_code}" if self.result == "exit-code" else self.result
-            return f"the service has failed ({how}): journalctl -u asr-daemon -p err -e says why"
+            return f"the service has failed ({how}): journalctl -u {self.unit} -p err -e says why"
         if self.enabled == "masked":
-            return "the service is masked: systemctl unmask asr-daemon"
+            return f"the service is masked: systemctl unmask {self.unit}"
         if not self.runs:
-            return "the service is stopped: systemctl enable --now asr-daemon"
+            return f"the service is stopped: systemctl enable --now {self.unit}"
         if not self.is_started_at_boot:
-            return "the service runs, but the next boot does not start it: systemctl enable asr-daemon"
+            told = "the service runs, but the next boot does not start it"
+            return f"{told}: systemctl enable {self.unit}"
         return ""
 
     def is_older_than(self, files: Iterable[Path]) -> bool:
@@ -88,9 +90,11 @@ def ask_systemctl(*command: str) -> str | None:
     return ended.stdout
 
 
-def service_state(ask: Callable[..., str | None] = ask_systemctl) -> ServiceState | None:
+def service_state(
+    ask: Callable[..., str | None] = ask_systemctl, unit: str = UNIT_NAME
+) -> ServiceState | None:
     """Return the installed service's; None where there is none."""
-    printed = ask("systemctl", "show", UNIT_NAME, *(f"--property={name}" for name in PROPERTIES))
+    printed = ask("systemctl", "show", unit, *(f"--property={name}" for name in PROPERTIES))
     said = dict(line.split("=", 1) for line in (printed or "").splitlines() if "=" in line)
     if said.get("LoadState") not in ("loaded", "masked", "error", "bad-setting"):
         return None
@@ -102,6 +106,7 @@ def service_state(ask: Callable[..., str | None] = ask_systemctl) -> ServiceStat
         result=said.get("Result", ""),
         exit_code=int(said.get("ExecMainStatus") or 0),
         started_s=time.time() - age_s if started_us else 0.0,
+        unit=unit.removesuffix(".service"),
     )
 
 

@@ -20,11 +20,20 @@ from asr_daemon.backup import take_backup
 from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir, load_config
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.owner import as_owner_of
-from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders, quoted
+from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders
 from asr_daemon.install.environment import Environment
+from asr_daemon.install.gateway import (
+    WEB_STATE_DIR,
+    gateway_files,
+    gateway_notes,
+    gateway_user,
+    install_gateway,
+    remove_gateway,
+)
 from asr_daemon.install.running import UNIT, service_state
 from asr_daemon.install.shipped import shipped_text
 from asr_daemon.install.steps import StepRecord, Steps, run_program
+from asr_daemon.install.units import STAMP, unit_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +47,7 @@ PROGRAM = Path("/usr/local/bin/asr-daemon")
 BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 CARD = Path("/dev/nvidiactl")
 
-_STAMP = "# Installed by asr-daemon "
+_COMMANDS = {"ExecStart": "run", "ExecReload": "reload"}  # through the control socket: see the unit
 _USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # what systemd takes everywhere
 
 
@@ -77,6 +86,7 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
     steps.command("systemd-sysusers", str(SYSUSERS))
     steps.write(TMPFILES, _for_user(shipped_text("systemd/asr-daemon.tmpfiles.conf"), wanted.user))
     steps.command("systemd-tmpfiles", "--create", str(TMPFILES))
+    install_gateway(steps, config, wanted.user)
     expected = expected_files(wanted)
     for path, text in expected.items():
         steps.write(path, text)
@@ -90,7 +100,8 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
     steps.link(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)
     _say_restart(steps)
-    for sentence in (*advice(config, wanted.user), *missing_folders(config, wanted.user)):
+    hints = (*advice(config, wanted.user), *missing_folders(config, wanted.user), *gateway_notes(config))
+    for sentence in hints:
         steps.note(sentence)
     if not config.inbox:
         steps.note(f"no inbox yet: add one to {wanted.config_path}, then run `asr-daemon install` again")
@@ -107,8 +118,9 @@ def expected_files(wanted: Installation) -> dict[Path, str]:
     """
     config = _config_in_force(wanted.steps(), wanted.config_path)
     files = {
-        UNIT: _unit(wanted),
+        UNIT: unit_text(UNIT.name, _COMMANDS, wanted.environment, wanted.config_path, wanted.user),
         DROP_INS / "inboxes.conf": drop_in(config, wanted.environment, wanted.config_path),
+        **gateway_files(config, wanted.environment, wanted.config_path, wanted.user),
     }
     if config.metrics.port:
         files[SOCKET] = _socket(config.metrics.port)
@@ -122,6 +134,7 @@ def uninstall(wanted: Installation) -> list[StepRecord]:
     if steps.place(UNIT).exists() and _is_booted(steps):
         steps.command("systemctl", "disable", "--now", UNIT.name)
     _remove_socket(steps)
+    remove_gateway(steps, is_booted=_is_booted(steps))
     for path in (DROP_INS / "inboxes.conf", DROP_INS / "gpu.conf", UNIT, TMPFILES, SYSUSERS):
         steps.remove(path)
     steps.unlink(PROGRAM, wanted.environment.command[0])
@@ -133,19 +146,21 @@ def uninstall(wanted: Installation) -> list[StepRecord]:
 
 def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
     """Say what is kept, and how it goes; shares and their transcripts are nobody's here to remove."""
-    folders, config_state = [STATE_DIR, wanted.config_path.parent], STATE_DIR
+    folders, config_state = [STATE_DIR, wanted.config_path.parent, WEB_STATE_DIR], STATE_DIR
+    users = [wanted.user]
     with contextlib.suppress(ConfigurationError):
         config = _config_in_force(steps, wanted.config_path)
         config_state = config.state_dir
         own = (config.state_dir, config.backup.dir, config.backup.second_dir, config.daemon.fallback_dir)
         folders += [path for path in own if path]
+        users += [gateway_user(config, wanted.user)] if config.gateway else []
     there = [path for path in dict.fromkeys(folders) if steps.place(path).exists()]
     for path in there:
         what = " (history, backups, models)" if path == config_state else ""
         yield f"kept: {path}{what}; to remove it for good: rm -rf {shlex.quote(str(path))}"
     own_drop_ins = sorted(steps.place(DROP_INS).glob("*.conf"))
     yield from (f"kept: your own {path}" for path in own_drop_ins)
-    yield f"kept: the user {wanted.user}; to remove it: userdel {wanted.user}"
+    yield from (f"kept: the user {user}; to remove it: userdel {user}" for user in users)
     program = Path(wanted.environment.command[0]).parent.parent
     yield f"kept: the program itself; to remove it: rm -rf {shlex.quote(str(program))}"
     yield "kept: every recording, transcript and failure file in the inboxes, and access lists set by setfacl"
@@ -188,17 +203,6 @@ def _config_in_force(steps: Steps, config_path: Path) -> Config:
     return config.model_copy(update={"daemon": config.daemon.model_copy(update={"state_dir": STATE_DIR})})
 
 
-def _unit(wanted: Installation) -> str:
-    """Return the unit with this environment's program, the user and the release."""
-    text = shipped_text("systemd/asr-daemon.service")
-    for key, command in (("ExecStart", "run"), ("ExecReload", "reload")):
-        words = (*wanted.environment.command, command, "-c", str(wanted.config_path))
-        line = f"{key}=" + " ".join(map(quoted, words)).replace("$", "$$")
-        text = re.sub(rf"(?m)^{key}=.*$", line.replace("\\", r"\\"), text)
-    text = re.sub(r"(?m)^(User|Group)=.*$", rf"\g<1>={wanted.user}", text)
-    return f"{_STAMP}{asr_daemon.__version__}\n{text}"
-
-
 def _socket(port: int) -> str:
     text = shipped_text("systemd/asr-daemon.socket")
     return re.sub(r"(?m)^(ListenStream=.*:)\d+$", rf"\g<1>{port}", text)
@@ -222,7 +226,7 @@ def _back_up_before_upgrade(steps: Steps, config: Config, now: datetime) -> None
     if not unit.exists() or steps.dry_run:
         return
     first = unit.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-    if first == f"{_STAMP}{asr_daemon.__version__}" or not config.history_path.exists():
+    if first == f"{STAMP}{asr_daemon.__version__}" or not config.history_path.exists():
         return
     with as_owner_of(config.state_dir):
         made = take_backup(config.history_path, config.backup_dir, now=now)

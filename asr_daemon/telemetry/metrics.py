@@ -81,6 +81,10 @@ class Figures:
             "1 while the state folder is full, read-only, or its history damaged: nothing can be recorded.",
             bool(self._parts.upkeep.state_problem),
         )
+        if self._parts.config.gateway is not None:
+            yield _gauge(
+                "gateway_up", "1 while the gateway serves.", bool(self._parts.changes.attendance.now)
+            )
         yield _gauge(
             "configuration_problem",
             "1 while the configuration file is invalid: the next start would fail.",

@@ -34,6 +34,8 @@ def status_view(status: dict[str, Any]) -> Group:
         parts.append(_in_work(status["in_work"]))
     if status["errors"]:
         parts += [Text(), Text("last problems", style="bold"), _errors(status["errors"])]
+    if gateway := status["gateway"]:
+        parts += [Text(), _gateway(gateway, is_running=status["running"])]
     parts += [Text(), _backup(status["backup"])]
     return Group(*parts)
 
@@ -148,6 +150,23 @@ def _errors(errors: list[dict[str, Any]]) -> Table:
             error["problem"] or "",
         )
     return table
+
+
+def _gateway(gateway: dict[str, Any], *, is_running: bool) -> Text:
+    text = Text()
+    for each in gateway["serving"]:
+        scheme = "https" if each["tls"] else "http"
+        where = each["listen"] if each["listen"].startswith("unix:") else f"{scheme}://{each['listen']}"
+        text.append(f"gateway at {where} (process {each['pid']}, user {each['user']})")
+    if not gateway["serving"] and is_running:
+        text.append(f"the gateway does not run: nobody listens at {gateway['listen']}", style="red")
+    elif not gateway["serving"]:
+        text.append(f"gateway: {gateway['listen']}")
+    if gateway["accesses"] == 0:
+        text.append("\nNobody may use it yet: asr-daemon access add NAME --inbox N", style="yellow")
+    elif gateway["accesses"]:
+        text.append(f"; {gateway['accesses']} may use it")
+    return text
 
 
 def _backup(backup: dict[str, Any]) -> Text:

@@ -37,6 +37,9 @@ SELECT count(*) AS recognised FROM segments WHERE job_id = :job AND raw_text IS 
 -- recognised_segments: what need not be done again
 SELECT number, start_ms, end_ms FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY number
 
+-- first_texts: the written text of a job's segments from a number on, as far as they are recognised
+SELECT number, text FROM segments WHERE job_id = :job AND raw_text IS NOT NULL AND number >= :first ORDER BY number
+
 -- job_segments: the text of a job
 SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY start_ms, number
 

@@ -10,7 +10,9 @@ import pytest
 from way import START, OpenDaemon, make_config
 
 from asr_daemon.backup.drill import Drill
+from asr_daemon.config import GatewaySection
 from asr_daemon.control import status
+from asr_daemon.control.messages import Ask, Attend
 from asr_daemon.control.socket import ControlServer
 from asr_daemon.dispatch.in_work import InWork, Phase
 from asr_daemon.errors import NotDecodableError
@@ -87,13 +89,19 @@ def collected(config: Config) -> dict[str, Any]:
 
 def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
     """Documentation and answer name the same keys, no more and no fewer."""
-    parents = {"model", "queue", "configuration", "service", "backup"}
+    parents = {"model", "queue", "configuration", "service", "backup", "gateway"}
     parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
     running.parts.intake.reader._lane("inbox").progress = progress
     assert collected(running.config)["estimate"]
-    assert keys_of(collected(running.config)) - parents == documented() - parents
+    here = Attend("127.0.0.1:8760", False, 1, "asr-daemon-web", "1.0")
+    gateway = running.parts.changes.attendance.serve(Ask(here), running.parts.changes)
+    next(gateway)
+    config = running.config.model_copy(update={"gateway": GatewaySection()})
+    assert keys_of(collected(config)) - parents == documented() - parents
+    gateway.close()
+    assert collected(config)["gateway"]["serving"] == []
 
 
 def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
