@@ -33,6 +33,8 @@ from asr_daemon.control.answers import (
     Rendered,
     Word,
 )
+from asr_daemon.control.console_answers import ConsoleTold
+from asr_daemon.control.console_messages import ConsoleRequest
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -125,6 +127,8 @@ class ListRecordings:
     since: str | None = None
     before: int | None = None  # only recordings of smaller numbers: the next page
     limit: Annotated[int, Field(ge=1, le=MOST_IN_PAGE)] = 50
+    until: str | None = None
+    text: str | None = None  # part of the name
     command: Literal["list_recordings"] = "list_recordings"
 
 
@@ -232,6 +236,7 @@ Request = (
     | Cancel
     | SetPaused
     | Watch
+    | ConsoleRequest
 )
 
 
@@ -258,6 +263,7 @@ Told = (
     | Found
     | Put
     | Changed
+    | ConsoleTold
 )
 
 _ASK = TypeAdapter(Ask)

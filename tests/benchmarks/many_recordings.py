@@ -74,7 +74,11 @@ def make_history(path: Path, recordings: int, segments_each: int) -> None:
                     step = 5500 // len(text)
                     tokens = json.dumps(
                         [
-                            {"text": char, "start_ms": start_ms + step * each, "end_ms": start_ms + step * (each + 1)}
+                            {
+                                "text": char,
+                                "start_ms": start_ms + step * each,
+                                "end_ms": start_ms + step * (each + 1),
+                            }
                             for each, char in enumerate(text[:-1])
                         ],
                         ensure_ascii=False,
