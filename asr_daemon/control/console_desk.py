@@ -15,9 +15,8 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
 from asr_daemon.control.queue_estimate import queue_estimate
-from asr_daemon.control.sight import RefusedError
+from asr_daemon.control.sight import RefusedError, error_class
 from asr_daemon.control.status import live_status
-from asr_daemon.errors import JobError
 from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
 from asr_daemon.history.finding import find_recordings
 from asr_daemon.history.search import MOST_TERMS, match_terms
@@ -195,19 +194,8 @@ def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.Inbox
     )
 
 
-@functools.cache
-def _errors() -> dict[str, type[JobError]]:
-    found: dict[str, type[JobError]] = {}
-    classes: list[type[JobError]] = [JobError]
-    while classes:
-        each = classes.pop()
-        found.setdefault(each.code, each)
-        classes += each.__subclasses__()
-    return found
-
-
 def _failed(listed: Listed, code: str | None) -> ca.Failed:
-    error = _errors().get(code or "", JobError)
+    error = error_class(code or "")
     return ca.Failed(listed, code or "", error.chinese, error.remedy)
 
 

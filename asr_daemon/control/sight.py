@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from asr_daemon.access import Right
 from asr_daemon.control import answers as a
-from asr_daemon.errors import OperatorError
+from asr_daemon.errors import JobError, OperatorError
 from asr_daemon.history.recordings import Recordings
 
 if TYPE_CHECKING:
@@ -30,6 +31,22 @@ class RefusedError(OperatorError):
 def not_there() -> RefusedError:
     """Return the refusal of a recording that is not there, or may not be seen."""
     return RefusedError("not_found", "there is no such recording", "没有这个录音。")
+
+
+@functools.cache
+def _errors() -> dict[str, type[JobError]]:
+    found: dict[str, type[JobError]] = {}
+    classes: list[type[JobError]] = [JobError]
+    while classes:
+        each = classes.pop()
+        found.setdefault(each.code, each)
+        classes += each.__subclasses__()
+    return found
+
+
+def error_class(code: str) -> type[JobError]:
+    """Return the class of a failure by its code, for its sentences in Chinese."""
+    return _errors().get(code, JobError)
 
 
 class Sight:
@@ -74,6 +91,7 @@ class Sight:
             row.written_at,
             row.duration_ms,
             row.problem,
+            error_class(row.error_code).chinese if row.error_code else None,
         )
 
     def listed_filed(self, filed: Filed) -> a.Listed:

@@ -17,6 +17,7 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.history import open_history
 from asr_daemon.history.search import index_body
 from asr_daemon.language.dictionary import dictionary_path
+from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,10 @@ def make_history(path: Path, recordings: int, segments_each: int) -> None:
     history = open_history(path)
     connection = history.db.conn
     connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("INSERT OR IGNORE INTO profiles (digest, profile, created_at) VALUES ('p', '{}', '')")
+    connection.execute(
+        "INSERT OR IGNORE INTO profiles (digest, profile, created_at) VALUES ('p', ?, '')",
+        [Profile("paraformer-zh@1").to_json()],
+    )
     segment = 0
     for first in range(1, recordings + 1, BATCH):
         jobs, files, spoken, bodies = [], [], [], []
@@ -87,13 +91,13 @@ def make_history(path: Path, recordings: int, segments_each: int) -> None:
                 bodies.append((segment, index_body(text)))
         connection.execute("BEGIN")
         connection.executemany(
-            "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at, started_at, finished_at, duration_ms,"
-            " segmented, model_name) VALUES (?1, ?2, 'p', ?3, ?4, ?4, ?5, ?6, 1, 'paraformer-zh')",
+            "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at, started_at, finished_at,"
+            " duration_ms, segmented, model_name) VALUES (?1, ?2, 'p', ?3, ?4, ?4, ?5, ?6, 1, 'paraformer-zh')",
             jobs,
         )
         connection.executemany(
-            "INSERT INTO recordings (id, inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state,"
-            " found_at, written_at) VALUES (?1, ?2, ?3, ?4, 1, 1, ?1, 1, ?5, ?6, ?7, ?8)",
+            "INSERT INTO recordings (id, inbox, path, name, size_bytes, mtime_ns, inode, device, job_id,"
+            " state, found_at, written_at) VALUES (?1, ?2, ?3, ?4, 1, 1, ?1, 1, ?5, ?6, ?7, ?8)",
             files,
         )
         connection.executemany(

@@ -4,7 +4,7 @@ import { need, refusal, t } from "./asking.js";
 
 const form = document.getElementById("edit");
 if (form instanceof HTMLFormElement) {
-  const list = need("list", HTMLTextAreaElement);
+  const list = need("words", HTMLTextAreaElement);
   const wrong = need("wrong", HTMLElement);
   const save = document.getElementById("save");
   const before = list.value;

@@ -36,8 +36,11 @@ form.addEventListener("submit", (event) => {
   enter(field.value.trim());
 });
 
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) {
+function enterByLink() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
   history.replaceState(null, "", location.pathname + location.search);
   enter(given);
 }
+addEventListener("hashchange", enterByLink);
+enterByLink();
