@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_daemon.history.finding import NO_LIMIT
 from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.history.term_stream import NO_LIMIT
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +30,7 @@ STATES: dict[str, tuple[RecordingState, JobState | None]] = {
     "gone": (RecordingState.GONE, None),
     "superseded": (RecordingState.SUPERSEDED, None),
 }
+_LIKE, _ESCAPED = re.compile(r"([\\%_])"), r"\\\1"
 WAITING_TO_BE_WRITTEN = "waiting to be written"
 
 
@@ -78,7 +80,7 @@ def browse(history: History, which: Filter, *, limit: int, before: int | None = 
         "inboxes": json.dumps(sorted(which.inboxes)),
         "since": which.since,
         "until": which.until,
-        "text": which.text.lower() if which.text else None,
+        "text": f"%{_LIKE.sub(_ESCAPED, which.text)}%" if which.text else None,
         "limit": limit,
     }
     if which.state is None:

@@ -16,25 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.history.term_stream import NO_LIMIT, JobRange, Said, TermStream
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
 
     from asr_daemon.history.connection import History
 
-BATCH = 200  # segments that are looked up at a time
 FEW_RECORDINGS = 3000  # of inboxes: these are asked one by one for a word that is common elsewhere
-NO_LIMIT = (1 << 63) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A passage that holds a term."""
-
-    segment: int
-    start_ms: int
-    end_ms: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,58 +72,46 @@ def find_recordings(
     return FoundPage(tuple(found), "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    job: int
-    first: int
-    last: int
-
-
 class _Search:
     """One search; yields what it found behind a mark, step by step."""
 
     def __init__(self, history: History, terms: Sequence[str], inboxes: str | None) -> None:
-        self._history, self._terms, self._inboxes = history, terms, inboxes
+        self._history, self._inboxes = history, inboxes
+        self._streams = [TermStream(history, term) for term in terms]
 
     def walk(self, mark: str) -> Iterator[tuple[str, list[FoundRecording]]]:
-        """Yield, text by text, from where it would go on, and the recordings of that text that fit."""
+        """Yield, step by step, from where it would go on, and the recordings that were found."""
         kind, before = (mark[0], int(mark[1:])) if mark else ("", NO_LIMIT)
         if kind not in ("", "s", "r"):
             raise ValueError(f"no mark of a search: {mark}")
-        leading, is_common = self._leading(before if kind == "s" else NO_LIMIT)
-        if kind == "r" or (kind == "" and is_common and self._are_few()):
+        row = self._history.one("newest_segment")
+        newest = (row["id"] if row else None) or 0
+        from_here = min(newest + 1, before) if kind == "s" else newest + 1
+        for stream in self._streams:
+            stream.begin(from_here)
+        leading = min(self._streams, key=lambda stream: stream.commonness)
+        if kind == "r" or (kind == "" and leading.is_common and self._are_few()):
             yield from self._by_recordings(before)
         else:
-            yield from self._by_index(leading, before)
+            yield from self._by_index(leading, from_here)
 
     # ------------------------------------------------------------------ by the index, backwards
 
-    def _leading(self, before: int) -> tuple[str, bool]:
-        """Return the rarest term, as far as that shows soon, and whether it is common."""
-        depths = []
-        for place, term in enumerate(self._terms):
-            rows = self._history.all("said_before", term=term, before=before, limit=BATCH)
-            depths.append((len(rows) == BATCH, rows[-1]["segment"] if rows else 0, place))
-        is_common, _, place = min(depths)
-        return self._terms[place], is_common
+    def _by_index(self, leading: TermStream, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
+        seen: set[int] = set()
+        for hits in leading.rows():
+            for hit in hits:
+                if hit.job not in seen:
+                    seen.add(hit.job)
+                    yield f"s{hit.segment}", self._of_job(hit.job, leading, began)
+            yield f"s{leading.low}", []
 
-    def _by_index(self, term: str, before: int) -> Iterator[tuple[str, list[FoundRecording]]]:
-        began, seen = before, set()
-        while rows := self._history.all("said_before", term=term, before=before, limit=BATCH):
-            for row in rows:
-                before = row["segment"]
-                if row["job"] not in seen:
-                    seen.add(row["job"])
-                    yield f"s{before}", self._of_job(row["job"], term, began)
-            if len(rows) < BATCH:
-                return
-
-    def _of_job(self, job: int, term: str, began: int) -> list[FoundRecording]:
+    def _of_job(self, job: int, leading: TermStream, began: int) -> list[FoundRecording]:
         files = self._history.all("files_of_job", job=job, inboxes=self._inboxes)
         if not files:
             return []
         lies = self._range(job)
-        if lies.last >= began and self._said(term, _Range(job, began, lies.last)):
+        if lies.last >= began and leading.look(JobRange(job, began, lies.last)):
             return []  # it was on an earlier page
         return self._fitting(files, lies)
 
@@ -152,18 +130,14 @@ class _Search:
 
     # ------------------------------------------------------------------ one text
 
-    def _range(self, job: int) -> _Range:
+    def _range(self, job: int) -> JobRange:
         row = self._history.one("range_of_job", job=job)
-        return _Range(job, row["first"] or 0, row["last"] or 0) if row else _Range(job, 0, 0)
+        return JobRange(job, row["first"] or 0, row["last"] or 0) if row else JobRange(job, 0, 0)
 
-    def _said(self, term: str, lies: _Range) -> list[Said]:
-        rows = self._history.all("said_in_job", term=term, job=lies.job, first=lies.first, last=lies.last)
-        return [Said(row["segment"], row["start_ms"], row["end_ms"], row["text"]) for row in rows]
-
-    def _fitting(self, files: Sequence[sqlite3.Row], lies: _Range) -> list[FoundRecording]:
+    def _fitting(self, files: Sequence[sqlite3.Row], lies: JobRange) -> list[FoundRecording]:
         by_term = []
-        for term in self._terms:
-            said = self._said(term, lies)
+        for stream in self._streams:
+            said = stream.said(lies)
             if not said:
                 return []
             by_term.append(said)

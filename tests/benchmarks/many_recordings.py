@@ -92,7 +92,8 @@ def make_history(path: Path, recordings: int, segments_each: int) -> None:
         connection.execute("BEGIN")
         connection.executemany(
             "INSERT INTO jobs (id, sha256, profile_digest, state, queued_at, started_at, finished_at,"
-            " duration_ms, segmented, model_name) VALUES (?1, ?2, 'p', ?3, ?4, ?4, ?5, ?6, 1, 'paraformer-zh')",
+            " duration_ms, segmented, model_name)"
+            " VALUES (?1, ?2, 'p', ?3, ?4, ?4, ?5, ?6, 1, 'paraformer-zh')",
             jobs,
         )
         connection.executemany(

@@ -1,14 +1,14 @@
 -- What the console's pages show. Every statement by name, named parameters throughout.
 
--- browse: recordings, newest first, a page of them
+-- browse: recordings, newest first, a page of them (in the order of their numbers: nothing is sorted)
 SELECT recordings.id, recordings.inbox, recordings.name, recordings.path, recordings.state, recordings.found_at,
     recordings.written_at, recordings.archived_at, recordings.problem, jobs.state AS job_state, jobs.duration_ms,
     jobs.error_code, jobs.error_message
-FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
+FROM recordings NOT INDEXED LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.id < :before AND recordings.state <> 'superseded'
   AND recordings.inbox IN (SELECT value FROM json_each(:inboxes))
   AND (:since IS NULL OR recordings.found_at >= :since) AND (:until IS NULL OR recordings.found_at < :until)
-  AND (:text IS NULL OR instr(lower(recordings.name), :text))
+  AND (:text IS NULL OR recordings.name LIKE :text ESCAPE '\')
 ORDER BY recordings.id DESC LIMIT :limit
 
 -- browse_in_state: the same, of those in a state; job_state narrows it down to that of the work
@@ -20,7 +20,7 @@ WHERE recordings.state = :state AND recordings.id < :before
   AND (:job_state IS NULL OR jobs.state = :job_state)
   AND recordings.inbox IN (SELECT value FROM json_each(:inboxes))
   AND (:since IS NULL OR recordings.found_at >= :since) AND (:until IS NULL OR recordings.found_at < :until)
-  AND (:text IS NULL OR instr(lower(recordings.name), :text))
+  AND (:text IS NULL OR recordings.name LIKE :text ESCAPE '\')
 ORDER BY recordings.id DESC LIMIT :limit
 
 -- next_in_line: what waits for its turn, in that order

@@ -1,13 +1,16 @@
 -- Searching, newest first and no further than is shown. Every statement by name, named parameters throughout.
 
+-- newest_segment: up to where the index goes
+SELECT max(id) AS id FROM segments
+
 -- said_before: where a term stands, the latest first; the index is read backwards and only as far as is asked
-SELECT segments_fts.rowid AS segment, segments.job_id AS job
+SELECT segments.id AS segment, segments.job_id AS job, segments.start_ms, segments.end_ms, segments.text
 FROM segments_fts CROSS JOIN segments ON segments.id = segments_fts.rowid
-WHERE segments_fts MATCH :term AND segments_fts.rowid < :before
+WHERE segments_fts MATCH :term AND segments_fts.rowid < :before AND segments_fts.rowid >= :floor
 ORDER BY segments_fts.rowid DESC LIMIT :limit
 
 -- said_in_job: where a term stands in a job, whose segments lie between two numbers (and may lie among others')
-SELECT segments.id AS segment, segments.start_ms, segments.end_ms, segments.text
+SELECT segments.id AS segment, segments.job_id AS job, segments.start_ms, segments.end_ms, segments.text
 FROM segments_fts CROSS JOIN segments ON segments.id = segments_fts.rowid
 WHERE segments_fts MATCH :term AND segments_fts.rowid BETWEEN :first AND :last AND segments.job_id = :job
 
