@@ -80,6 +80,7 @@ class Listed:
     written_at: str | None
     duration_ms: int | None
     problem: str | None
+    problem_zh: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

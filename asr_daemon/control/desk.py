@@ -16,13 +16,16 @@ from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
+from asr_daemon.control.console_desk import ConsoleDesk
 from asr_daemon.control.estimate import remaining_s
+from asr_daemon.control.hotword_desk import HotwordDesk
+from asr_daemon.control.sight import RefusedError, Sight
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, ModelMissingError, OperatorError, RecordingGoneError
-from asr_daemon.history.reading import Which, newest, places
-from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.console import Filter, browse
+from asr_daemon.history.reading import places
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
@@ -37,27 +40,14 @@ if TYPE_CHECKING:
     from asr_daemon.daemon import Parts
     from asr_daemon.history import History
     from asr_daemon.history.readers import Readers
-    from asr_daemon.history.reading import Entry
     from asr_daemon.history.recordings import Filed
     from asr_daemon.transcripts.transcript import Segment
 
 log = structlog.get_logger()
 
 
-class RefusedError(OperatorError):
-    """A request that is not carried out; ``refusal`` says why, to programs and to people."""
-
-    def __init__(self, code: m.Code, message: str, chinese: str) -> None:
-        super().__init__(message)
-        self.refusal = m.Refusal(code, message, chinese)
-
-
 def _log_in_first() -> RefusedError:
     return RefusedError("log_in", "log in first: this token or session is not known", "请先登录。")
-
-
-def _not_there() -> RefusedError:
-    return RefusedError("not_found", "there is no such recording", "没有这个录音。")
 
 
 class Desk:
@@ -67,6 +57,7 @@ class Desk:
         self._parts = parts
         self._accesses = accesses
         self._readers = readers
+        self._sight = sight = Sight(parts)
         self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
             m.WhoAmI: lambda person, _: self._told(person),
             m.GetOverview: lambda person, _: self._overview(person),
@@ -79,6 +70,8 @@ class Desk:
             m.Cancel: self._cancel,
             m.SetPaused: self._set_paused,
             m.ListModels: lambda _, __: self._models(),
+            **ConsoleDesk(parts, readers, sight, self.in_work).requests,
+            **HotwordDesk(parts, sight).requests,
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
@@ -134,13 +127,10 @@ class Desk:
         return m.Person(person.name, self._inboxes(person), tuple(sorted(map(str, person.rights))))
 
     def _inboxes(self, person: Access) -> tuple[str, ...]:
-        return person.seen(section.name for section in self._parts.config.inbox)
+        return self._sight.inboxes(person)
 
     def _require(self, person: Access, right: Right, inbox: str) -> None:
-        if inbox not in self._inboxes(person):
-            raise RefusedError("not_found", "there is no such inbox", "没有这个文件夹。")
-        if not person.may(right, inbox):
-            raise RefusedError("forbidden", f"you may not {right} in this inbox", "您没有这个权限。")
+        self._sight.require(person, right, inbox)
 
     # ------------------------------------------------------------------ looking
 
@@ -188,13 +178,12 @@ class Desk:
 
     def _list(self, person: Access, request: m.ListRecordings) -> m.RecordingList:
         inboxes = self._which(person, request.inbox)
-        which = Which(inboxes, request.state, request.since)
+        which = Filter(inboxes, request.state, request.since, request.until, request.text)
         with self._readers.reader() as history:
-            page = newest(history, which, limit=request.limit + 1, before=request.before)
+            page = browse(history, which, limit=request.limit + 1, before=request.before)
         more = len(page) > request.limit
         page = page[: request.limit]
-        listed = tuple(self._listed_entry(entry) for entry in page)
-        return m.RecordingList(listed, page[-1].id if more else None)
+        return m.RecordingList(tuple(map(self._sight.listed, page)), page[-1].id if more else None)
 
     def _models(self) -> m.Models:
         try:
@@ -203,10 +192,7 @@ class Desk:
             return m.Models(())
 
     def _which(self, person: Access, inbox: str | None) -> tuple[str, ...]:
-        if inbox is not None:
-            self._require(person, Right.READ, inbox)
-            return (inbox,)
-        return self._inboxes(person)
+        return self._sight.which(person, inbox)
 
     def _search(self, person: Access, request: m.Search) -> m.Found:
         inboxes = self._which(person, request.inbox)
@@ -268,38 +254,13 @@ class Desk:
         return m.Opened(self._within(inbox.name, path), os.fstat(descriptor).st_size), descriptor
 
     def _filed(self, history: History, person: Access, recording: int) -> Filed:
-        filed = Recordings(history, self._parts.clock).get(recording)
-        if filed is None or filed.recording.inbox not in self._inboxes(person):
-            raise _not_there()
-        return filed
+        return self._sight.filed(history, person, recording)
 
     def _listed(self, filed: Filed) -> m.Listed:
-        recording = filed.recording
-        return m.Listed(
-            recording.id,
-            recording.inbox,
-            self._within(recording.inbox, recording.path),
-            filed.state,
-            "",
-            recording.written_at or None,
-            filed.work.duration_ms or None if filed.work else None,
-            filed.problem or None,
-        )
-
-    def _listed_entry(self, entry: Entry) -> m.Listed:
-        return m.Listed(
-            entry.id,
-            entry.inbox,
-            self._within(entry.inbox, entry.path),
-            entry.state,
-            entry.found_at,
-            entry.written_at,
-            entry.duration_ms,
-            entry.problem,
-        )
+        return self._sight.listed_filed(filed)
 
     def _within(self, inbox: str, path: Path) -> str:
-        return self._parts.config.shown_path(inbox, path)
+        return self._sight.within(inbox, path)
 
     # ------------------------------------------------------------------ changing
 

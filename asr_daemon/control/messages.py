@@ -36,6 +36,8 @@ from asr_daemon.control.answers import (
     Transcribed,
     Word,
 )
+from asr_daemon.control.console_answers import ConsoleTold
+from asr_daemon.control.console_messages import ConsoleRequest
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -134,6 +136,8 @@ class ListRecordings:
     since: str | None = None
     before: int | None = None  # only recordings of smaller numbers: the next page
     limit: Annotated[int, Field(ge=1, le=MOST_IN_PAGE)] = 50
+    until: str | None = None
+    text: str | None = None  # part of the name
     command: Literal["list_recordings"] = "list_recordings"
 
 
@@ -282,6 +286,7 @@ Request = (
     | ListModels
     | Transcribe
     | Watch
+    | ConsoleRequest
 )
 
 
@@ -315,6 +320,7 @@ Told = (
     | Heard
     | Transcribed
     | Changed
+    | ConsoleTold
 )
 
 _ASK = TypeAdapter(Ask)

@@ -105,10 +105,11 @@ from typing import TYPE_CHECKING, Any
 
 from asr_daemon import __version__
 from asr_daemon.backup.health import backup_health
-from asr_daemon.clock import from_stamp, to_stamp
+from asr_daemon.clock import to_stamp
 from asr_daemon.control.backup_status import backup_status
-from asr_daemon.control.estimate import Ahead, Done, Underway, estimate, remaining_s
+from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.gateway_status import gateway_status, gateways_there
+from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
@@ -135,7 +136,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ANSWER_WITHIN_S = 3.0  # a person waits; what the history says is shown then
 RECENT_ERRORS = 5
-RECENT_WORK = 100  # finished recordings that the estimate goes by
 
 
 def live_status(parts: Parts) -> dict[str, Any]:
@@ -341,23 +341,7 @@ def _queue_counts(history: History) -> dict[str, int]:
 
 
 def _estimate(history: History, in_work: list[dict[str, Any]], now: datetime) -> dict[str, float] | None:
-    ahead = [Ahead(row["job"], row["name"], row["size_bytes"]) for row in history.all("work_ahead")]
-    if not ahead:
-        return None
-    underway = {
-        work["job"]: Underway(work["duration_s"], work["recognised_s"], work["elapsed_s"]) for work in in_work
-    }
-    done = [
-        Done(
-            row["name"],
-            row["size_bytes"],
-            row["duration_ms"] / 1000,
-            from_stamp(row["started_at"]).timestamp(),
-            from_stamp(row["finished_at"]).timestamp(),
-        )
-        for row in history.all("work_done", limit=RECENT_WORK)
-    ]
-    found = estimate(ahead, underway, done, now.timestamp())
+    found = queue_estimate(history, in_work, now)
     if found is None:
         return None
     return {

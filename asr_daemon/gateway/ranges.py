@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 BLOCK_BYTES = 256 << 10
+UNKNOWN = "application/octet-stream"
+# A browser is told what it is given, and guesses nothing; what is not here is a file to be kept.
+MEDIA_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "oga": "audio/ogg",
+    "opus": "audio/ogg",
+    "webm": "audio/webm",
+    "mp4": "video/mp4",
+    "mov": "video/mp4",
+}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -38,7 +53,14 @@ def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
     return first, behind
 
 
-def serve_descriptor(descriptor: int, size_bytes: int, headers: Mapping[str, str]) -> Response:
+def media_type_of(name: str) -> str:
+    """Return what a recording of that name is served as."""
+    return MEDIA_TYPES.get(name.rpartition(".")[2].lower(), UNKNOWN)
+
+
+def serve_descriptor(
+    descriptor: int, size_bytes: int, headers: Mapping[str, str], media_type: str = UNKNOWN
+) -> Response:
     """Return the answer that sends it; closes the descriptor when it is sent, or the listener has gone."""
     common = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
     try:
@@ -54,7 +76,7 @@ def serve_descriptor(descriptor: int, size_bytes: int, headers: Mapping[str, str
         _blocks(descriptor, first, behind),
         206 if wanted else 200,
         common,
-        "application/octet-stream",
+        media_type,
     )
 
 

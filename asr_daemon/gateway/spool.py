@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -34,7 +34,7 @@ class Upload:
     owner: str
     inbox: str
     name: str
-    length_bytes: int
+    length_bytes: int | None  # None: not known before its end (a microphone's)
 
 
 class NoRoomError(Exception):
@@ -64,17 +64,29 @@ class Spool:
         """Begin an upload; return its number. Raises :class:`NoRoomError`."""
         self.forget_old()
         stat = os.statvfs(self._folder)
-        if upload.length_bytes + ROOM_LEFT_BYTES > stat.f_bavail * stat.f_frsize:
+        if (upload.length_bytes or 0) + ROOM_LEFT_BYTES > stat.f_bavail * stat.f_frsize:
             raise NoRoomError("the disk of the gateway has no room for it")
         if sum(1 for _ in self._folder.glob("*.json")) >= MOST_UNDER_WAY:
             raise NoRoomError("too many uploads are under way")
         number = secrets.token_urlsafe(24)
         self._data(number).touch(mode=0o600)
+        self._write_about(number, upload)
+        return number
+
+    def set_length(self, number: str, length_bytes: int) -> Upload:
+        """Say how long an upload is at last; return it. Raises ``FileNotFoundError`` where it has gone."""
+        upload = self.find(number)
+        if upload is None:
+            raise FileNotFoundError(number)
+        upload = replace(upload, length_bytes=length_bytes)
+        self._write_about(number, upload)
+        return upload
+
+    def _write_about(self, number: str, upload: Upload) -> None:
         about = self._about(number)
         temporary = about.with_suffix(".new")
         temporary.write_bytes(_UPLOAD.dump_json(upload))
         temporary.rename(about)
-        return number
 
     def find(self, number: str) -> Upload | None:
         """Return an upload that is under way."""

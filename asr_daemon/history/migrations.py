@@ -304,3 +304,9 @@ def accesses(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations(name="0016_recordings_by_inbox")
+def recordings_by_inbox(db: Database) -> None:
+    """Count what an inbox has, and ask for that of a few, without reading the recordings of all."""
+    db.execute("CREATE INDEX recordings_by_inbox ON recordings (inbox, state)")

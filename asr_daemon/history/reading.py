@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.history.finding import find_recordings
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState, RecordingState
 
@@ -95,19 +97,13 @@ def places(
 
     A recording holds all of them: its passages that hold all are returned, or the best one for each term.
     """
-    rows = history.all("search", terms=json.dumps(terms), inboxes=_names(inboxes), limit=limit)
-    return [
-        Place(
-            row["recording"],
-            row["inbox"],
-            row["name"],
-            row["start_ms"],
-            row["end_ms"],
-            row["text"],
-            Path(os.fsdecode(row["path"])),
-        )
-        for row in rows
-    ]
+    found = find_recordings(history, terms, inboxes, limit=limit).recordings
+    told = (
+        Place(each.id, each.inbox, each.name, said.start_ms, said.end_ms, said.text, each.path)
+        for each in found
+        for said in each.passages
+    )
+    return list(itertools.islice(told, limit))
 
 
 def _names(inboxes: Collection[str] | None) -> str | None:

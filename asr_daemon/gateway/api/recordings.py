@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from asr_daemon.control import messages as m
-from asr_daemon.gateway.ranges import serve_descriptor
+from asr_daemon.gateway.ranges import media_type_of, serve_descriptor
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
 
 router = APIRouter(tags=["recordings"])
 
 Number = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
+NumberInBody = Annotated[int, Field(ge=1, le=(1 << 63) - 1)]
 MEDIA = {
     "txt": "text/plain; charset=utf-8",
     "srt": "application/x-subrip; charset=utf-8",
@@ -37,9 +39,15 @@ def list_recordings(
     since: Annotated[str | None, Query(max_length=32)] = None,
     before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=m.MOST_IN_PAGE)] = 50,
+    until: Annotated[str | None, Query(max_length=32)] = None,
+    text: Annotated[str | None, Query(max_length=200)] = None,
 ) -> m.RecordingList:
-    """Return recordings, newest first, a page at a time: ``next_before`` asks for the one behind it."""
-    return daemon.ask(m.RecordingList, m.ListRecordings(inbox, state, since, before, limit), secret)
+    """Return recordings, newest first, a page at a time: ``next_before`` asks for the one behind it.
+
+    ``since`` and ``until`` are stamps of when they were found, ``text`` is part of the name.
+    """
+    asked = m.ListRecordings(inbox, state, since, before, limit, until, text)
+    return daemon.ask(m.RecordingList, asked, secret)
 
 
 @router.get("/recordings/{recording}")
@@ -65,13 +73,25 @@ def get_audio(request: Request, daemon: Daemon, secret: Secret, recording: Numbe
     """Return the recording's own file; ranges are served."""
     opened, descriptor = daemon.ask_for_descriptor(m.Opened, m.OpenRecording(recording), secret)
     assert descriptor is not None  # noqa: S101 (it comes with the answer)
-    return serve_descriptor(descriptor, opened.size_bytes, request.headers)
+    return serve_descriptor(descriptor, opened.size_bytes, request.headers, media_type_of(opened.name))
 
 
 @router.post("/recordings/{recording}/retry")
 def retry(daemon: Daemon, secret: Secret, recording: Number) -> m.Done:
     """Transcribe it again."""
     return daemon.ask(m.Done, m.Retry((recording,)), secret)
+
+
+class Chosen(BaseModel):
+    """Several recordings, by their numbers."""
+
+    recordings: Annotated[tuple[NumberInBody, ...], Field(min_length=1, max_length=m.MOST_IN_PAGE)]
+
+
+@router.post("/retry")
+def retry_several(daemon: Daemon, secret: Secret, chosen: Chosen) -> m.Done:
+    """Transcribe several again."""
+    return daemon.ask(m.Done, m.Retry(chosen.recordings), secret)
 
 
 @router.post("/recordings/{recording}/cancel")

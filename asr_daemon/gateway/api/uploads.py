@@ -11,7 +11,7 @@ import asyncio
 import base64
 import binascii
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Request, Response
@@ -51,7 +51,11 @@ def _metadata(header: str) -> dict[str, str]:
 def abilities(request: Request) -> Response:
     """Say what of the protocol is spoken."""
     most = str(request.app.state.most_upload_bytes)
-    told = {"Tus-Version": "1.0.0", "Tus-Extension": "creation,termination", "Tus-Max-Size": most}
+    told = {
+        "Tus-Version": "1.0.0",
+        "Tus-Extension": "creation,creation-defer-length,termination",
+        "Tus-Max-Size": most,
+    }
     return Response(status_code=204, headers={**TUS, **told})
 
 
@@ -60,15 +64,16 @@ def begin(
     request: Request,
     daemon: Daemon,
     secret: Secret,
-    upload_length: Annotated[int, Header(ge=1)],
     upload_metadata: Annotated[str, Header(max_length=8000)],
+    upload_length: Annotated[int | None, Header(ge=1)] = None,
+    upload_defer_length: Annotated[Literal["1"] | None, Header()] = None,
 ) -> Response:
-    """Begin an upload of that many bytes into an inbox."""
+    """Begin an upload of that many bytes into an inbox; ``Upload-Defer-Length: 1`` where they come later."""
     about = _metadata(upload_metadata)
     inbox, name = about.get("inbox", ""), about.get("filename", "")
-    most = request.app.state.most_upload_bytes
-    if upload_length > most:
-        raise refused(f"at most {most / GB:g} GB can be uploaded", f"文件不能超过 {most / GB:g} GB。")
+    if (upload_length is None) == (upload_defer_length is None):
+        raise refused("send either Upload-Length or Upload-Defer-Length", "上传信息不正确。")
+    _require_fitting(request, upload_length or 0)
     daemon.ask(m.Done, m.MayPut(inbox, name or "_"), secret)
     person = daemon.ask(m.Person, m.WhoAmI(), secret)
     try:
@@ -76,6 +81,12 @@ def begin(
     except NoRoomError as error:
         raise AnsweredError(m.Refusal("unavailable", str(error), "服务器没有空间，请稍后再试。")) from None
     return Response(status_code=201, headers={**TUS, "Location": f"/api/v1/uploads/{number}"})
+
+
+def _require_fitting(request: Request, length_bytes: int) -> None:
+    most = request.app.state.most_upload_bytes
+    if length_bytes > most:
+        raise refused(f"at most {most / GB:g} GB can be uploaded", f"文件不能超过 {most / GB:g} GB。")
 
 
 def _own(request: Request, daemon: Daemon, secret: str, number: str) -> Upload:
@@ -90,10 +101,11 @@ def _own(request: Request, daemon: Daemon, secret: str, number: str) -> Upload:
 def how_far(request: Request, daemon: Daemon, secret: Secret, number: str) -> Response:
     """Say how much of an upload is there."""
     upload = _own(request, daemon, secret, number)
-    told = {
-        "Upload-Offset": str(_spool(request).offset_bytes(number)),
-        "Upload-Length": str(upload.length_bytes),
-    }
+    told = {"Upload-Offset": str(_spool(request).offset_bytes(number))}
+    if upload.length_bytes is None:
+        told["Upload-Defer-Length"] = "1"
+    else:
+        told["Upload-Length"] = str(upload.length_bytes)
     return Response(status_code=200, headers={**TUS, **told})
 
 
@@ -113,17 +125,25 @@ async def go_on(
     number: str,
     upload_offset: Annotated[int, Header(ge=0)],
     content_type: Annotated[str, Header()],
+    upload_length: Annotated[int | None, Header(ge=1)] = None,
 ) -> Response:
-    """Take the next piece; with the last one the file goes into the inbox."""
+    """Take the next piece; with the last one the file goes into the inbox.
+
+    ``Upload-Length`` says how long it is, where that was not known before.
+    """
     if content_type != PIECE_TYPE:
         raise refused(f"the content type of a piece is {PIECE_TYPE}", "上传信息不正确。")
     upload = await asyncio.to_thread(_own, request, daemon, secret, number)
     spool, taken = _spool(request), upload_offset
+    if upload.length_bytes is None and upload_length is not None:
+        _require_fitting(request, upload_length)
+        upload = spool.set_length(number, upload_length)
+    most = request.app.state.most_upload_bytes if upload.length_bytes is None else upload.length_bytes
     try:
         with spool.piece(number, upload_offset) as descriptor:
             async for block in request.stream():
                 taken += len(block)
-                if taken > upload.length_bytes:
+                if taken > most:
                     raise refused("more was sent than announced", "收到的数据比文件更长。")
                 await asyncio.to_thread(_write, descriptor, block)
     except OffsetError as error:

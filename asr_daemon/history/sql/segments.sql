@@ -46,26 +46,3 @@ SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY sta
 -- segments_with_hotwords: where a job's text holds hotwords, and what was corrected there
 SELECT raw_text, corrections, hotwords_hit FROM segments
 WHERE job_id = :job AND raw_text IS NOT NULL AND hotwords_hit <> '[]' ORDER BY start_ms, number
-
--- search: passages of the newest recordings that hold all the terms: those with all, or the best for each term
-WITH said AS (
-    SELECT segments.job_id, segments.id, terms.key AS term
-    FROM json_each(:terms) AS terms CROSS JOIN segments_fts JOIN segments ON segments.id = segments_fts.rowid
-    WHERE segments_fts MATCH terms.value
-), whole AS (
-    SELECT job_id FROM said GROUP BY job_id HAVING count(DISTINCT term) = json_array_length(:terms)
-), passages AS (
-    SELECT said.job_id, said.id, said.term, words,
-        row_number() OVER (PARTITION BY said.job_id, said.term ORDER BY words DESC, said.id) AS place,
-        max(words) OVER (PARTITION BY said.job_id) AS most
-    FROM said JOIN (SELECT id, count(*) AS words FROM said GROUP BY id) AS counted ON counted.id = said.id
-    WHERE said.job_id IN (SELECT job_id FROM whole)
-)
-SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text,
-    recordings.path
-FROM segments JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
-WHERE segments.id IN (
-    SELECT id FROM passages
-    WHERE words = json_array_length(:terms) OR (place = 1 AND most < json_array_length(:terms))
-) AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
-ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit

@@ -10,6 +10,7 @@ import pytest
 from way import Way, segment
 
 from asr_daemon.config import RetentionSection
+from asr_daemon.history.reading import places
 from asr_daemon.history.retention import compact, expire, sizes_bytes
 from asr_daemon.service.upkeep import Upkeep
 from asr_daemon.transcripts.transcript import Token
@@ -167,7 +168,7 @@ def test_unused_space_goes_back_to_the_disk(way: Old) -> None:
     assert compacted(way) >= unused > 0
     assert way.config.history_path.stat().st_size < before
     assert sizes_bytes(way.history)[1] == 0
-    assert way.history.one("search", terms='["\\"old wav\\""]', inboxes=None, limit=1) is not None
+    assert places(way.history, ['"old wav"'], None, limit=1)
 
 
 @pytest.mark.parametrize("reason", ["percent 0", "too little of it", "not worth it"])

@@ -1,0 +1,210 @@
+"""What the console's pages are answered: plain rows, with times in milliseconds or as stamps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from asr_daemon.control.answers import InWork, Listed  # noqa: TC001 (pydantic reads the annotations)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A recording that has no transcript, with what to do, in both languages."""
+
+    recording: Listed
+    code: str
+    chinese: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxCard:
+    """An inbox and what goes on there."""
+
+    name: str
+    problem: str
+    hotwords_problem: str
+    watch: str  # "events", "polling", "restarting", "stopped"
+    settling: int
+    waiting: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserCard:
+    """A recogniser: a device and what it does."""
+
+    name: str
+    phase: str
+    problem: str
+    model: str
+    device: str
+    precision: str
+    busy_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayHours:
+    """What was transcribed on a day (``2026-03-15``) in an inbox."""
+
+    day: str
+    inbox: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCard:
+    """The newest backup, and all that is wrong with them."""
+
+    taken_at: str | None
+    size_bytes: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiskCard:
+    """The disk that holds history and models."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """How everything stands, of what may be read; ``today`` is the first day's end of ``hours``."""
+
+    version: str
+    paused: bool
+    state_problem: str
+    recognisers: tuple[RecogniserCard, ...]
+    inboxes: tuple[InboxCard, ...]
+    in_work: tuple[InWork, ...]
+    next: tuple[Listed, ...]
+    queued: int
+    remaining_s: float | None
+    failed: tuple[Failed, ...]
+    hours: tuple[DayHours, ...]
+    today: str
+    backup: BackupCard
+    disk: DiskCard | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A stretch of a passage's text (offsets in characters) that is more than words."""
+
+    start: int
+    end: int
+    kind: Literal["number", "hotword", "corrected"]
+    said: str  # what was recognised there, "" where it is the same
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPassage:
+    """A passage as it is read: its text, when each piece of it is spoken, what is marked in it.
+
+    ``times`` holds three numbers for each piece of the text, in order: its length in characters, and when it
+    begins and ends, in milliseconds from the start of the recording.
+    """
+
+    index: int
+    start_ms: int
+    end_ms: int
+    text: str
+    times: tuple[int, ...]
+    marks: tuple[Mark, ...]
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A recording with its transcript, as its page shows it."""
+
+    recording: Listed
+    failed: Failed | None
+    model: str
+    is_trial: bool  # the model is the built-in one
+    flags: tuple[str, ...]
+    passages: tuple[ReadPassage, ...]
+    may_edit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIn:
+    """A recording that a search found, with the first of its passages and how many there are."""
+
+    recording: int
+    inbox: str
+    path: str
+    found_at: str
+    passages: tuple[FoundPassage, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A passage that a search found."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundList:
+    """A page of what was found; ``mark`` asks for the next one, "" where there is none."""
+
+    recordings: tuple[FoundIn, ...]
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class HotwordLine:
+    """A line of a hotword list with what the check says of it."""
+
+    number: int  # from 1
+    text: str
+    verdict: Literal["good", "warning", "unusable"]
+    english: tuple[str, ...]
+    chinese: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HotwordFile:
+    """An inbox's hotword list; ``digest`` names its content, "" where there is no file yet."""
+
+    inbox: str
+    name: str  # of the file, "" where the inbox has none configured
+    text: str
+    digest: str
+    lines: tuple[HotwordLine, ...]
+    english: tuple[str, ...]  # on the list as a whole
+    chinese: tuple[str, ...]
+    may_edit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model that is here, or could be."""
+
+    name: str
+    state: Literal["manifest", "unverified", "damaged", "absent"]
+    used_for: str
+    size_bytes: int
+    origin: str
+    licence: str
+    problem: str
+    good_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models, and what runs them."""
+
+    models: tuple[ModelCard, ...]
+    recognisers: tuple[RecogniserCard, ...]
+
+
+ConsoleTold = Dashboard | Reading | FoundList | HotwordFile | Models

@@ -1,0 +1,63 @@
+"""What the console's pages ask of the daemon; see messages.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+MOST_HOTWORDS_CHARS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class GetDashboard:
+    """How everything stands; answered by :class:`Dashboard`."""
+
+    command: Literal["get_dashboard"] = "get_dashboard"
+
+
+@dataclass(frozen=True, slots=True)
+class GetReading:
+    """A recording as its page shows it; answered by :class:`Reading`."""
+
+    recording: int
+    command: Literal["get_reading"] = "get_reading"
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Recordings that hold all the words; answered by :class:`FoundList`."""
+
+    words: Annotated[str, Field(max_length=1000)]
+    inbox: str | None = None
+    mark: Annotated[str, Field(pattern=r"^([sr]\d{1,18})?$")] = ""
+    command: Literal["find"] = "find"
+
+
+@dataclass(frozen=True, slots=True)
+class GetHotwords:
+    """An inbox's hotword list; answered by :class:`HotwordFile`."""
+
+    inbox: str
+    command: Literal["get_hotwords"] = "get_hotwords"
+
+
+@dataclass(frozen=True, slots=True)
+class SaveHotwords:
+    """Write an inbox's list, where it is still the one of that digest; answered by :class:`HotwordFile`."""
+
+    inbox: str
+    text: Annotated[str, Field(max_length=MOST_HOTWORDS_CHARS)]
+    digest: Annotated[str, Field(max_length=64)]
+    command: Literal["save_hotwords"] = "save_hotwords"
+
+
+@dataclass(frozen=True, slots=True)
+class GetModels:
+    """Models and devices; answered by :class:`Models`."""
+
+    command: Literal["get_models"] = "get_models"
+
+
+ConsoleRequest = GetDashboard | GetReading | Find | GetHotwords | SaveHotwords | GetModels

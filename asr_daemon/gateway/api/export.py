@@ -1,0 +1,107 @@
+"""Several recordings in one file: their transcripts (zip), a table (csv), or everything (json)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+import zipfile
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import TypeAdapter
+from starlette.responses import StreamingResponse
+
+from asr_daemon.control import messages as m
+from asr_daemon.gateway.daemon_client import AnsweredError
+from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import IO
+
+    from asr_daemon.gateway.daemon_client import DaemonClient
+
+router = APIRouter(tags=["recordings"])
+
+Numbers = Annotated[list[Annotated[int, Query(ge=1, le=(1 << 63) - 1)]], Query(min_length=1, max_length=200)]
+IN_MEMORY_BYTES = 4 << 20  # of a zip; more of it lies in the gateway's temporary folder
+BLOCK_BYTES = 64 << 10
+IN_ZIP: tuple[Literal["txt"], Literal["srt"]] = ("txt", "srt")
+COLUMNS = ("id", "inbox", "path", "state", "written_at", "duration_s", "text")
+_DETAIL = TypeAdapter(m.RecordingDetail)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would carry out
+
+
+@router.get("/export", response_class=Response)
+def export(
+    daemon: Daemon,
+    secret: Secret,
+    id: Numbers,  # noqa: A002
+    format: Literal["zip", "csv", "json"] = "zip",  # noqa: A002
+) -> Response:
+    """Return recordings in one file; those without a transcript are in csv and json alone."""
+    if format == "zip":
+        return _zip(daemon, secret, id)
+    details = [daemon.ask(m.RecordingDetail, m.GetRecording(number), secret) for number in id]
+    if format == "csv":
+        return Response(_csv(details), media_type="text/csv; charset=utf-8", headers=_named("csv"))
+    told = [_DETAIL.dump_python(detail, mode="json") for detail in details]
+    text = json.dumps({"recordings": told}, ensure_ascii=False)
+    return Response(text.encode(), media_type="application/json", headers=_named("json"))
+
+
+def _named(suffix: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="transcripts.{suffix}"'}
+
+
+def _csv(details: Sequence[m.RecordingDetail]) -> bytes:
+    """Return a table that Excel opens as UTF-8."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for detail in details:
+        row = detail.recording
+        length_s = "" if row.duration_ms is None else f"{row.duration_ms / 1000:.1f}"
+        text = "\n".join(passage.text for passage in detail.passages)
+        cells = (row.inbox, row.path, row.state, row.written_at or "", length_s, text)
+        writer.writerow((row.id, *(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)))
+    return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
+
+
+def _zip(daemon: DaemonClient, secret: str, numbers: Sequence[int]) -> Response:
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (closed when it is sent)
+    try:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            _fill(archive, daemon, secret, numbers)
+        length = file.tell()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    headers = {**_named("zip"), "Content-Length": str(length)}
+    return StreamingResponse(_blocks(file), headers=headers, media_type="application/zip")
+
+
+def _fill(archive: zipfile.ZipFile, daemon: DaemonClient, secret: str, numbers: Sequence[int]) -> None:
+    taken: set[str] = set()
+    for number in dict.fromkeys(numbers):
+        for kind in IN_ZIP:
+            try:
+                rendered = daemon.ask(m.Rendered, m.GetTranscript(number, kind), secret)
+            except AnsweredError as error:
+                if error.refusal.code == "conflict":  # it has no transcript yet
+                    break
+                raise
+            name = rendered.name.replace("/", "_").replace("\\", "_")
+            if name in taken:
+                name = f"{number} {name}"
+            taken.add(name)
+            archive.writestr(name, rendered.text.encode("utf-8", "replace"))
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while block := file.read(BLOCK_BYTES):
+            yield block

@@ -1,0 +1,52 @@
+// @ts-check
+/** The list is saved with the digest of the one that it was made from; somebody else's is not written over. */
+import { need, refusal, t } from "./asking.js";
+
+const form = document.getElementById("edit");
+if (form instanceof HTMLFormElement) {
+  const list = need("words", HTMLTextAreaElement);
+  const wrong = need("wrong", HTMLElement);
+  const save = document.getElementById("save");
+  const before = list.value;
+  let saving = false;
+  const changed = () => list.value !== before;
+  list.addEventListener("input", () => {
+    if (save instanceof HTMLButtonElement) save.disabled = !changed();
+  });
+  addEventListener("beforeunload", (event) => {
+    if (changed() && !saving) event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.ctrlKey || !changed()) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    wrong.hidden = true;
+    saving = true;
+    try {
+      const response = await fetch(`/api/v1/hotwords/${encodeURIComponent(form.dataset.inbox ?? "")}`, {
+        method: "PUT",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ text: list.value, digest: form.dataset.digest }),
+      });
+      if (response.ok) return location.reload();
+      wrong.textContent = await refusal(response);
+    } catch {
+      wrong.textContent = t("js.offline");
+    }
+    saving = false;
+    wrong.hidden = false;
+  });
+  document.getElementById("checked")?.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-line]") : null;
+    if (!(button instanceof HTMLElement)) return;
+    const lines = list.value.split("\n");
+    const number = Number(button.dataset.line) - 1;
+    const start = lines.slice(0, number).reduce((sum, line) => sum + line.length + 1, 0);
+    list.focus();
+    list.setSelectionRange(start, start + (lines[number]?.length ?? 0));
+    list.scrollTop = Math.max(0, (list.scrollHeight * (number - 5)) / lines.length);
+  });
+}

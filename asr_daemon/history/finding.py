@@ -1,0 +1,168 @@
+"""A search that costs what it shows: newest first, and no further back than the page needs.
+
+Enters: terms (:func:`~asr_daemon.history.search.match_terms`) and the inboxes that may be read. Leaves:
+recordings that hold all of the terms, each with its passages. Nothing is counted or ranked: the full-text
+index is read backwards from the latest segment, recording by recording. What would take long ends in time,
+with a mark from where it goes on. Fails as the history does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asr_daemon.history.term_stream import NO_LIMIT, JobRange, Said, TermStream
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterator, Sequence
+
+    from asr_daemon.history.connection import History
+
+FEW_RECORDINGS = 3000  # of inboxes: these are asked one by one for a word that is common elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecording:
+    """A recording that holds all the terms, with the passages that hold all of them, or the best for each."""
+
+    id: int
+    inbox: str
+    name: str
+    path: Path
+    found_at: str  # stamp
+    passages: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """What was found; ``mark`` is where to go on, "" where everything was looked at."""
+
+    recordings: tuple[FoundRecording, ...]
+    mark: str
+
+
+def find_recordings(
+    history: History,
+    terms: Sequence[str],
+    inboxes: Collection[str] | None,
+    *,
+    limit: int,
+    mark: str = "",
+    within_s: float | None = None,
+) -> FoundPage:
+    """Return recordings that hold all the terms, the latest recognised first.
+
+    ``limit``: no further recording is begun once so many are there. ``within_s``: nor after that time, in
+    seconds. Raises ``ValueError`` where ``mark`` is none.
+    """
+    until_s = None if within_s is None else time.monotonic() + within_s
+    search = _Search(history, terms, None if inboxes is None else json.dumps(sorted(inboxes)))
+    found: list[FoundRecording] = []
+    at = ""
+    for at, recordings in search.walk(mark):
+        found.extend(recordings)
+        if len(found) >= limit or (until_s is not None and time.monotonic() > until_s):
+            return FoundPage(tuple(found), at)
+    return FoundPage(tuple(found), "")
+
+
+class _Search:
+    """One search; yields what it found behind a mark, step by step."""
+
+    def __init__(self, history: History, terms: Sequence[str], inboxes: str | None) -> None:
+        self._history, self._inboxes = history, inboxes
+        self._streams = [TermStream(history, term) for term in terms]
+
+    def walk(self, mark: str) -> Iterator[tuple[str, list[FoundRecording]]]:
+        """Yield, step by step, from where it would go on, and the recordings that were found."""
+        kind, before = (mark[0], int(mark[1:])) if mark else ("", NO_LIMIT)
+        if kind not in ("", "s", "r"):
+            raise ValueError(f"no mark of a search: {mark}")
+        row = self._history.one("newest_segment")
+        newest = (row["id"] if row else None) or 0
+        from_here = min(newest + 1, before) if kind == "s" else newest + 1
+        for stream in self._streams:
+            stream.begin(from_here)
+        leading = min(self._streams, key=lambda stream: stream.commonness)
+        if kind == "r" or (kind == "" and leading.is_common and self._are_few()):
+            yield from self._by_recordings(before)
+        else:
+            yield from self._by_index(leading, from_here)
+
+    # ------------------------------------------------------------------ by the index, backwards
+
+    def _by_index(self, leading: TermStream, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
+        seen: set[int] = set()
+        for hits in leading.rows():
+            for hit in hits:
+                if hit.job not in seen:
+                    seen.add(hit.job)
+                    yield f"s{hit.segment}", self._of_job(hit.job, leading, began)
+            yield f"s{leading.low}", []
+
+    def _of_job(self, job: int, leading: TermStream, began: int) -> list[FoundRecording]:
+        files = self._history.all("files_of_job", job=job, inboxes=self._inboxes)
+        if not files:
+            return []
+        lies = self._range(job)
+        if lies.last >= began and leading.look(JobRange(job, began, lies.last)):
+            return []  # it was on an earlier page
+        return self._fitting(files, lies)
+
+    # ------------------------------------------------------------------ by the recordings of few inboxes
+
+    def _are_few(self) -> bool:
+        if self._inboxes is None:
+            return False
+        row = self._history.one("count_up_to", inboxes=self._inboxes, limit=FEW_RECORDINGS + 1)
+        return row is not None and row["recordings"] <= FEW_RECORDINGS
+
+    def _by_recordings(self, before: int) -> Iterator[tuple[str, list[FoundRecording]]]:
+        for row in self._history.all("jobs_of_inboxes", inboxes=self._inboxes, before=before):
+            files = self._history.all("files_of_job", job=row["job"], inboxes=self._inboxes)
+            yield f"r{row['recording']}", self._fitting(files, self._range(row["job"]))
+
+    # ------------------------------------------------------------------ one text
+
+    def _range(self, job: int) -> JobRange:
+        row = self._history.one("range_of_job", job=job)
+        return JobRange(job, row["first"] or 0, row["last"] or 0) if row else JobRange(job, 0, 0)
+
+    def _fitting(self, files: Sequence[sqlite3.Row], lies: JobRange) -> list[FoundRecording]:
+        by_term = []
+        for stream in self._streams:
+            said = stream.said(lies)
+            if not said:
+                return []
+            by_term.append(said)
+        passages = _best(by_term)
+        return [
+            FoundRecording(
+                row["id"],
+                row["inbox"],
+                row["name"],
+                Path(os.fsdecode(row["path"])),
+                row["found_at"],
+                passages,
+            )
+            for row in files
+        ]
+
+
+def _best(by_term: Sequence[Sequence[Said]]) -> tuple[Said, ...]:
+    """Return the passages that hold all the terms; where there is none, for each the one that holds most."""
+    words = Counter(said.segment for each in by_term for said in each)
+    shown = {said.segment: said for each in by_term for said in each}
+    most = max(words.values())
+    if most == len(by_term):
+        chosen = [shown[segment] for segment, count in words.items() if count == most]
+    else:
+        best = [min(each, key=lambda said: (-words[said.segment], said.segment)) for each in by_term]
+        chosen = list({said.segment: said for said in best}.values())
+    return tuple(sorted(chosen, key=lambda said: (said.start_ms, said.segment)))
