@@ -16,15 +16,18 @@ from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
+from asr_daemon.control.correcting import CorrectingDesk
 from asr_daemon.control.estimate import remaining_s
+from asr_daemon.control.passages import passage_of
+from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
+from asr_daemon.history.in_force import transcript_in_force, version_of
 from asr_daemon.history.reading import Which, newest, places
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import MOST_TERMS, match_terms
-from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
 from asr_daemon.inboxes.fingerprint import open_recording
 
@@ -39,17 +42,8 @@ if TYPE_CHECKING:
     from asr_daemon.history.readers import Readers
     from asr_daemon.history.reading import Entry
     from asr_daemon.history.recordings import Filed
-    from asr_daemon.transcripts.transcript import Segment
 
 log = structlog.get_logger()
-
-
-class RefusedError(OperatorError):
-    """A request that is not carried out; ``refusal`` says why, to programs and to people."""
-
-    def __init__(self, code: m.Code, message: str, chinese: str) -> None:
-        super().__init__(message)
-        self.refusal = m.Refusal(code, message, chinese)
 
 
 def _log_in_first() -> RefusedError:
@@ -78,6 +72,7 @@ class Desk:
             m.Retry: self._retry,
             m.Cancel: self._cancel,
             m.SetPaused: self._set_paused,
+            **CorrectingDesk(parts, readers, self).requests,
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
@@ -124,6 +119,10 @@ class Desk:
 
     def _inboxes(self, person: Access) -> tuple[str, ...]:
         return person.seen(section.name for section in self._parts.config.inbox)
+
+    def require(self, person: Access, right: Right, inbox: str) -> None:
+        """Raise :class:`RefusedError` where somebody may not do that in an inbox."""
+        self._require(person, right, inbox)
 
     def _require(self, person: Access, right: Right, inbox: str) -> None:
         if inbox not in self._inboxes(person):
@@ -215,9 +214,10 @@ class Desk:
     def _detail(self, person: Access, request: m.GetRecording) -> m.RecordingDetail:
         with self._readers.reader() as history:
             filed = self._filed(history, person, request.recording)
+            version = version_of(history, filed)
             passages: tuple[m.Passage, ...] = ()
             if filed.work is not None and filed.work.state is JobState.DONE:
-                passages = tuple(map(_passage, transcript_of(history, filed.work).segments))
+                passages = tuple(map(passage_of, transcript_in_force(history, filed).segments))
         work = filed.work
         return m.RecordingDetail(
             self._listed(filed),
@@ -225,6 +225,7 @@ class Desk:
             work.flags if work else (),
             passages,
             person.may(Right.EDIT, filed.recording.inbox),
+            version,
         )
 
     def _transcript(self, person: Access, request: m.GetTranscript) -> m.Rendered:
@@ -249,6 +250,12 @@ class Desk:
             code: m.Code = "not_found" if isinstance(error, RecordingGoneError) else "unavailable"
             raise RefusedError(code, str(error), chinese) from None
         return m.Opened(self._within(inbox.name, path), os.fstat(descriptor).st_size), descriptor
+
+    def filed(self, history: History, person: Access, recording: int, right: Right = Right.READ) -> Filed:
+        """Return a recording that somebody may do that with; raises :class:`RefusedError`."""
+        filed = self._filed(history, person, recording)
+        self._require(person, right, filed.recording.inbox)
+        return filed
 
     def _filed(self, history: History, person: Access, recording: int) -> Filed:
         filed = Recordings(history, self._parts.clock).get(recording)
@@ -340,16 +347,3 @@ class Desk:
         self._parts.dispatcher.wake()
         log.info("queue_paused" if request.paused else "queue_resumed", access=person.name)
         return m.Done()
-
-
-def _passage(segment: Segment) -> m.Passage:
-    return m.Passage(
-        segment.index,
-        segment.start_ms,
-        segment.end_ms,
-        segment.text,
-        segment.raw_text,
-        tuple(m.Word(token.text, token.start_ms, token.end_ms) for token in segment.tokens),
-        segment.flags,
-        segment.hotwords_hit,
-    )

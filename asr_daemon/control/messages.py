@@ -33,6 +33,7 @@ from asr_daemon.control.answers import (
     Rendered,
     Word,
 )
+from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -232,6 +233,7 @@ Request = (
     | Cancel
     | SetPaused
     | Watch
+    | CorrectingRequest
 )
 
 
@@ -258,6 +260,7 @@ Told = (
     | Found
     | Put
     | Changed
+    | CorrectingTold
 )
 
 _ASK = TypeAdapter(Ask)

@@ -200,6 +200,9 @@ class Recordings:
             assert created is not None  # noqa: S101 (RETURNING)
             if old is not None:
                 history.run("inherit_outputs", old=old.id, new=created["id"])
+                if history.one("same_content", one=old.job, other=job) is not None:  # under another profile
+                    for statement in ("inherit_corrections", "inherit_corrected", "inherit_revision"):
+                        history.run(statement, old=old.id, new=created["id"])
             return int(created["id"])
 
     def move(self, recording: int, inbox: str, look: Look, state: RecordingState) -> None:

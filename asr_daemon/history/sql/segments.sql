@@ -65,4 +65,5 @@ WHERE segments.id IN (
     SELECT id FROM passages
     WHERE words = json_array_length(:terms) OR (place = 1 AND most < json_array_length(:terms))
 ) AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
+  AND recordings.revision = 0  -- corrected ones: see search_corrected
 ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit
