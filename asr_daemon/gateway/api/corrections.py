@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import JSONResponse
 
@@ -144,3 +144,33 @@ def discard(
 ) -> c.Corrected | Response:
     """Forget a correction that found its words no more."""
     return _change(daemon, secret, c.Discard(recording, _version(if_match), unplaced), response)
+
+
+# ---------------------------------------------------------------------- what is learned of them
+
+Inbox = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+class Lines(BaseModel):
+    """What is added to the list, and the digest of the file that it is added to."""
+
+    lines: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=450)], ...],
+        Field(min_length=1, max_length=c.MOST_LINES),
+    ]
+    digest: Annotated[str, Field(max_length=64)] = ""
+
+
+@router.get("/inboxes/{inbox}/hotwords/suggestions")
+def suggestions(daemon: Daemon, secret: Secret, inbox: Inbox) -> c.SuggestionList:
+    """Return words that people corrected at several places, and that the inbox's list does not have."""
+    return daemon.ask(c.SuggestionList, c.GetSuggestions(inbox), secret)
+
+
+@router.post("/inboxes/{inbox}/hotwords/lines")
+def add_lines(daemon: Daemon, secret: Secret, inbox: Inbox, given: Lines) -> c.ListChanged:
+    """Add lines to the inbox's hotword file; a copy of what it was stays beside it.
+
+    409 where the file holds something else than `digest` (of `suggestions`) says.
+    """
+    return daemon.ask(c.ListChanged, c.AddHotwords(inbox, given.digest, given.lines), secret)

@@ -65,8 +65,8 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
     columns = {
         "profiles": "digest, profile, created_at",
         "jobs": "id, sha256, profile_digest, priority, attempts, queued_at, flags, timings_ms",
-        "recordings": "id, inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, problem, found_at,"
-        " written_at, archived_at",
+        "recordings": "id, inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, problem,"
+        " found_at, written_at, archived_at",
         "segments": "id, job_id, number, start_ms, end_ms, raw_text, text",
         "segments_fts": "rowid, body",
         "attempts": "id, job_id, number, segments, started_at",
