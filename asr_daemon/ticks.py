@@ -27,6 +27,7 @@ def schedule_ticks(
     schedule.every(TICK_S, "status line", find_status_line)
     schedule.every(DELIVER_AGAIN_S, "deliver", parts.deliverer.deliver_all)
     schedule.every(REWRITE_S, "rewrite", parts.deliverer.rewriter.rewrite_all)
+    schedule.every(DELIVER_AGAIN_S, "forget", parts.deliverer.forgetter.finish_all)
     schedule.every(ARCHIVE_S, "archive", parts.archiver.archive_all)
     for name, look_after in (
         ("backups", parts.upkeep.look_after_backups),

@@ -209,13 +209,15 @@ class ListChanged:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten, and what holds it still."""
+    """What became of the files, and what holds the text still."""
 
     removed: tuple[str, ...]  # files, by their names
     kept: tuple[str, ...]  # files that a person edited
+    problem: str  # why files are left for later, "" where none are
+    backups: int  # that hold it
     backups_until: (
         str | None
-    )  # a stamp: by then the last backup with it is rotated out; None: no backup has it
+    )  # a stamp: the last of them is rotated out then; None: none holds it, or for ever
 
 
 CorrectingTold = Corrected | Outdated | CorrectionList | SuggestionList | ListChanged | Forgotten

@@ -18,6 +18,7 @@ from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
 from asr_daemon.control.correcting import CorrectingDesk
 from asr_daemon.control.estimate import remaining_s
+from asr_daemon.control.forgetting import ForgettingDesk
 from asr_daemon.control.learning import LearningDesk
 from asr_daemon.control.passages import passage_of
 from asr_daemon.control.refused import RefusedError
@@ -75,6 +76,7 @@ class Desk:
             m.SetPaused: self._set_paused,
             **CorrectingDesk(parts, readers, self).requests,
             **LearningDesk(parts, readers, self).requests,
+            **ForgettingDesk(parts, readers, self).requests,
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.forgetting import Forgetter
 from asr_daemon.delivery.held import HeldTranscripts
 from asr_daemon.delivery.outputs import FAILURE, Outputs
 from asr_daemon.delivery.rendering import document_of
@@ -79,6 +80,7 @@ class Deliverer:
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
         self._corrections = Corrections(history, clock)
         self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._lock)
+        self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._lock)
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""

@@ -363,4 +363,5 @@ _CORRECTIONS = (
     "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT",
     "CREATE INDEX recordings_to_rewrite ON recordings (id) WHERE revision <> written_revision",
     "CREATE INDEX recordings_corrected ON recordings (job_id) WHERE revision > 0",
+    "CREATE INDEX recordings_forgotten ON recordings (id) WHERE forgotten_at IS NOT NULL",
 )

@@ -146,6 +146,15 @@ def discard(
     return _change(daemon, secret, c.Discard(recording, _version(if_match), unplaced), response)
 
 
+@router.delete("/recordings/{recording}/transcript")
+def forget(daemon: Daemon, secret: Secret, recording: Number) -> c.Forgotten:
+    """Forget its text, corrections, voices and files for good; the sound stays, and what a person edited.
+
+    It is not transcribed again unless `retry` asks for it.
+    """
+    return daemon.ask(c.Forgotten, c.Forget(recording), secret)
+
+
 # ---------------------------------------------------------------------- what is learned of them
 
 Inbox = Annotated[str, Path(min_length=1, max_length=64)]

@@ -82,7 +82,8 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
             "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index'"
             " AND tbl_name NOT IN ('hotword_lists', 'accesses', 'log_ins')"  # younger than this
             " AND tbl_name NOT IN ('corrected', 'passages', 'corrections')"
-            " AND name NOT IN ('recordings_to_rewrite', 'recordings_corrected') ORDER BY name"
+            " AND name NOT IN ('recordings_to_rewrite', 'recordings_corrected', 'recordings_forgotten')"
+            " ORDER BY name"
         ).fetchall()
     return rows
 
