@@ -19,6 +19,7 @@ ARCHIVE_S = 2.0
 UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
 METRICS_S = 15.0
 UPLOADS_S = 300.0
+REWRITE_S = 1.0
 
 
 def schedule_ticks(
@@ -28,6 +29,8 @@ def schedule_ticks(
     schedule.every(TICK_S, "rescan", parts.intake.tick)
     schedule.every(TICK_S, "status line", find_status_line)
     schedule.every(DELIVER_AGAIN_S, "deliver", parts.deliverer.deliver_all)
+    schedule.every(REWRITE_S, "rewrite", parts.deliverer.rewriter.rewrite_all)
+    schedule.every(DELIVER_AGAIN_S, "forget", parts.deliverer.forgetter.finish_all)
     schedule.every(ARCHIVE_S, "archive", parts.archiver.archive_all)
     for name, look_after in (
         ("backups", parts.upkeep.look_after_backups),

@@ -112,6 +112,7 @@ class Passage:
     words: tuple[Word, ...]
     flags: tuple[str, ...]
     hotwords: tuple[str, ...]
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class RecordingDetail:
     flags: tuple[str, ...]
     passages: tuple[Passage, ...]
     may_edit: bool
+    version: str = ""  # of the text: another one with every recognition and every correction
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
+from asr_daemon.clock import to_stamp
 from asr_daemon.control.status import live_status
 from asr_daemon.errors import (
     ConfigurationError,
@@ -50,6 +51,7 @@ class Commands:
             "cancel": self.cancel,
             "retry": self.retry,
             "retry_with_other_hotwords": self.retry_with_other_hotwords,
+            "forget": self.forget,
             "pause": self.pause,
             "resume": self.resume,
             "backup": self.backup,
@@ -135,6 +137,24 @@ class Commands:
         log.info("retry_asked", recordings=recordings, state=state, code=code, count=count)
         self._parts.dispatcher.wake()
         return {"count": count}
+
+    def forget(self, recordings: list[int]) -> Answer:
+        """Forget the text of recordings for good; return what became of it, file by file."""
+        told = []
+        for recording in recordings:
+            done = self._parts.deliverer.forgetter.forget(recording)
+            told.append(
+                {
+                    "recording": recording,
+                    "removed": list(done.removed),
+                    "kept": list(done.kept),
+                    "problem": done.problem,
+                    "backups": done.held.backups,
+                    "backups_until": None if done.held.until is None else to_stamp(done.held.until),
+                }
+            )
+        self._parts.dispatcher.wake()
+        return {"forgotten": told}
 
     def _require_file(self, recording: int) -> None:
         """Raise :class:`NotFoundError` where the recording's file is gone, and its share there to say so."""

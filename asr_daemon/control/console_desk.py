@@ -15,7 +15,8 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
 from asr_daemon.control.queue_estimate import queue_estimate
-from asr_daemon.control.sight import RefusedError, error_class
+from asr_daemon.control.refused import RefusedError
+from asr_daemon.control.sight import error_class
 from asr_daemon.control.status import live_status
 from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
 from asr_daemon.history.finding import find_recordings

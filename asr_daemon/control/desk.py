@@ -17,17 +17,22 @@ from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
 from asr_daemon.control.console_desk import ConsoleDesk
+from asr_daemon.control.correcting import CorrectingDesk
 from asr_daemon.control.estimate import remaining_s
+from asr_daemon.control.forgetting import ForgettingDesk
 from asr_daemon.control.hotword_desk import HotwordDesk
-from asr_daemon.control.sight import RefusedError, Sight
+from asr_daemon.control.learning import LearningDesk
+from asr_daemon.control.passages import passage_of
+from asr_daemon.control.refused import RefusedError
+from asr_daemon.control.sight import Sight
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, ModelMissingError, OperatorError, RecordingGoneError
 from asr_daemon.history.console import Filter, browse
+from asr_daemon.history.in_force import transcript_in_force, version_of
 from asr_daemon.history.reading import places
 from asr_daemon.history.search import MOST_TERMS, match_terms
-from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
 from asr_daemon.inboxes.fingerprint import open_recording
 
@@ -41,7 +46,6 @@ if TYPE_CHECKING:
     from asr_daemon.history import History
     from asr_daemon.history.readers import Readers
     from asr_daemon.history.recordings import Filed
-    from asr_daemon.transcripts.transcript import Segment
 
 log = structlog.get_logger()
 
@@ -72,6 +76,9 @@ class Desk:
             m.ListModels: lambda _, __: self._models(),
             **ConsoleDesk(parts, readers, sight, self.in_work).requests,
             **HotwordDesk(parts, sight).requests,
+            **CorrectingDesk(parts, readers, self).requests,
+            **LearningDesk(parts, readers, self).requests,
+            **ForgettingDesk(parts, readers, self).requests,
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
@@ -128,6 +135,10 @@ class Desk:
 
     def _inboxes(self, person: Access) -> tuple[str, ...]:
         return self._sight.inboxes(person)
+
+    def require(self, person: Access, right: Right, inbox: str) -> None:
+        """Raise :class:`RefusedError` where somebody may not do that in an inbox."""
+        self._require(person, right, inbox)
 
     def _require(self, person: Access, right: Right, inbox: str) -> None:
         self._sight.require(person, right, inbox)
@@ -218,9 +229,10 @@ class Desk:
     def _detail(self, person: Access, request: m.GetRecording) -> m.RecordingDetail:
         with self._readers.reader() as history:
             filed = self._filed(history, person, request.recording)
+            version = version_of(history, filed)
             passages: tuple[m.Passage, ...] = ()
             if filed.work is not None and filed.work.state is JobState.DONE:
-                passages = tuple(map(_passage, transcript_of(history, filed.work).segments))
+                passages = tuple(map(passage_of, transcript_in_force(history, filed).segments))
         work = filed.work
         return m.RecordingDetail(
             self._listed(filed),
@@ -228,6 +240,7 @@ class Desk:
             work.flags if work else (),
             passages,
             person.may(Right.EDIT, filed.recording.inbox),
+            version,
         )
 
     def _transcript(self, person: Access, request: m.GetTranscript) -> m.Rendered:
@@ -252,6 +265,12 @@ class Desk:
             code: m.Code = "not_found" if isinstance(error, RecordingGoneError) else "unavailable"
             raise RefusedError(code, str(error), chinese) from None
         return m.Opened(self._within(inbox.name, path), os.fstat(descriptor).st_size), descriptor
+
+    def filed(self, history: History, person: Access, recording: int, right: Right = Right.READ) -> Filed:
+        """Return a recording that somebody may do that with; raises :class:`RefusedError`."""
+        filed = self._filed(history, person, recording)
+        self._require(person, right, filed.recording.inbox)
+        return filed
 
     def _filed(self, history: History, person: Access, recording: int) -> Filed:
         return self._sight.filed(history, person, recording)
@@ -318,16 +337,3 @@ class Desk:
         self._parts.dispatcher.wake()
         log.info("queue_paused" if request.paused else "queue_resumed", access=person.name)
         return m.Done()
-
-
-def _passage(segment: Segment) -> m.Passage:
-    return m.Passage(
-        segment.index,
-        segment.start_ms,
-        segment.end_ms,
-        segment.text,
-        segment.raw_text,
-        tuple(m.Word(token.text, token.start_ms, token.end_ms) for token in segment.tokens),
-        segment.flags,
-        segment.hotwords_hit,
-    )

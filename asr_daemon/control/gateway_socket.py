@@ -19,7 +19,7 @@ import structlog
 
 from asr_daemon.control import messages as m
 from asr_daemon.control.listening import BACKLOG, Listener, user_of
-from asr_daemon.control.sight import RefusedError
+from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.wire import Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
 

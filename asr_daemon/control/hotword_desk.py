@@ -17,7 +17,7 @@ import structlog
 from asr_daemon.access import Right
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
-from asr_daemon.control.sight import RefusedError
+from asr_daemon.control.refused import RefusedError
 from asr_daemon.errors import AsrDaemonError, ModelMissingError
 from asr_daemon.files.publish import publish
 from asr_daemon.files.trusted import trusted_path

@@ -38,6 +38,7 @@ from asr_daemon.control.answers import (
 )
 from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
+from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -287,6 +288,7 @@ Request = (
     | Transcribe
     | Watch
     | ConsoleRequest
+    | CorrectingRequest
 )
 
 
@@ -321,6 +323,7 @@ Told = (
     | Transcribed
     | Changed
     | ConsoleTold
+    | CorrectingTold
 )
 
 _ASK = TypeAdapter(Ask)

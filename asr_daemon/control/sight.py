@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.access import Right
 from asr_daemon.control import answers as a
-from asr_daemon.errors import JobError, OperatorError
+from asr_daemon.control.refused import RefusedError
+from asr_daemon.errors import JobError
 from asr_daemon.history.recordings import Recordings
 
 if TYPE_CHECKING:
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from asr_daemon.history import History
     from asr_daemon.history.console import Row
     from asr_daemon.history.recordings import Filed
-
-
-class RefusedError(OperatorError):
-    """A request that is not carried out; ``refusal`` says why, to programs and to people."""
-
-    def __init__(self, code: a.Code, message: str, chinese: str) -> None:
-        super().__init__(message)
-        self.refusal = a.Refusal(code, message, chinese)
 
 
 def not_there() -> RefusedError:

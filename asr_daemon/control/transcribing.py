@@ -17,7 +17,7 @@ import structlog
 from asr_daemon.access import Right
 from asr_daemon.control import messages as m
 from asr_daemon.control.kept_uploads import KeptUploads
-from asr_daemon.control.sight import RefusedError
+from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.status import live_status
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import JobError, RecordingGoneError, Retry, WorkError, work_error

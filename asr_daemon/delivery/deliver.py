@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.forgetting import Forgetter
 from asr_daemon.delivery.held import HeldTranscripts
 from asr_daemon.delivery.outputs import FAILURE, Outputs
 from asr_daemon.delivery.rendering import document_of
+from asr_daemon.delivery.rewriting import Rewriter
 from asr_daemon.errors import (
     DiskFullError,
     HistoryUnavailableError,
@@ -30,6 +32,7 @@ from asr_daemon.errors import (
     work_error,
 )
 from asr_daemon.files.publish import publish, write_error
+from asr_daemon.history.corrections import Corrections
 from asr_daemon.history.outputs import forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
@@ -75,6 +78,9 @@ class Deliverer:
         self.held = HeldTranscripts(history, shares.ask)
         self._history_problem = ""  # the last that was said
         self._lock = threading.Lock()  # two recordings must not choose the same name at once
+        self._corrections = Corrections(history, clock)
+        self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._lock)
+        self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._lock)
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
@@ -190,6 +196,8 @@ class Deliverer:
             self._outputs.take_back(recording.id, self.config.fallback_dir)
             self._settle(recording, RecordingState.FAILED, work.error_message)
             return
+        self._corrections.place(recording.id)
+        revision = self.rewriter.revision(recording.id)
         document = document_of(self._history, filed)
         texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
         written = self._write(inbox, recording, texts)
@@ -197,6 +205,7 @@ class Deliverer:
         self._outputs.withdraw_unknown_failure(recording.path, inbox.path)
         self._outputs.take_back(recording.id, self.config.fallback_dir)
         self._settle(recording, RecordingState.DONE, written=written)
+        self.rewriter.is_written(recording.id, revision)
         bound.info(
             "transcript_written",
             outputs=[out.name for out in written],

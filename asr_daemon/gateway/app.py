@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from asr_daemon import __version__
-from asr_daemon.gateway.api import events, export, hotwords, recordings, session, uploads
+from asr_daemon.gateway.api import corrections, events, export, hotwords, recordings, session, uploads
 from asr_daemon.gateway.daemon_client import DaemonClient
 from asr_daemon.gateway.openai import routes as openai
 from asr_daemon.gateway.pages import add_pages
@@ -54,7 +54,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     app.state.spool = Spool(section.spool or _own_folder(config) / "uploads")
     app.state.most_upload_bytes = int(section.most_upload_gb * GB)
     add_handlers(app)
-    for module in (session, recordings, export, hotwords, uploads, events):
+    for module in (session, recordings, corrections, export, hotwords, uploads, events):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(openai.router, prefix="/v1")
     add_pages(app, section)

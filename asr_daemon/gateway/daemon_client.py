@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+U = TypeVar("U")
 ANSWER_WITHIN_S = 60.0  # copying a large upload into a slow share is told of by another way: see PUT_WITHIN_S
 PUT_WITHIN_S = 3600.0
 KEPT = 16
@@ -66,6 +67,13 @@ class DaemonClient:
         if given is not None:
             os.close(given)
         return told
+
+    def ask_one_of(self, kinds: tuple[type[T], type[U]], request: m.Request, secret: str) -> T | U:
+        """Return the answer of one of those kinds; raises :class:`AnsweredError`."""
+        told = self.ask(object, request, secret)
+        if isinstance(told, kinds):
+            return told
+        raise AnsweredError(AWAY)
 
     def ask_for_descriptor(
         self, kind: type[T], request: m.Request, secret: str = "", descriptor: int | None = None

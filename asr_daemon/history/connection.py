@@ -123,6 +123,22 @@ class History:
                 raise self._typed(error) from error
             return row
 
+    def checkpoint(self) -> bool:
+        """Fold the write-ahead log back in and empty it; False where somebody reads: try again."""
+        with self._lock:
+            try:
+                row = self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.DatabaseError as error:
+                raise self._typed(error) from error
+            return row is not None and not row[0]
+
+    def changes_of(self, query: str, /, **values: Any) -> int:
+        """Execute a named statement, in a transaction; return how many rows of any table it changed."""
+        with self.transaction():
+            before = self.db.conn.total_changes
+            self.run(query, **values)
+            return self.db.conn.total_changes - before
+
     def compact(self, on_progress: Callable[[], bool]) -> None:
         """Give unused space back to the disk; everybody else waits. ``on_progress`` says whether to give up.
 
@@ -173,6 +189,9 @@ def open_history(
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(
+            "PRAGMA secure_delete = ON"
+        )  # what is deleted is not found in the file's free pages
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         history = History(connection)

@@ -2,8 +2,9 @@
 
 Enters: terms (:func:`~asr_daemon.history.search.match_terms`) and the inboxes that may be read. Leaves:
 recordings that hold all of the terms, each with its passages. Nothing is counted or ranked: the full-text
-index is read backwards from the latest segment, recording by recording. What would take long ends in time,
-with a mark from where it goes on. Fails as the history does.
+index is read backwards from the latest segment, recording by recording. What people corrected is in the index
+behind all segments, so those recordings come first; what they corrected away is not found. What would take
+long ends in time, with a mark from where it goes on. Fails as the history does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_daemon.history.term_stream import NO_LIMIT, JobRange, Said, TermStream
+from asr_daemon.history.term_stream import FIRST_CORRECTED, NO_LIMIT, JobRange, Said, TermStream
 
 if TYPE_CHECKING:
     import sqlite3
@@ -56,7 +57,7 @@ def find_recordings(
     mark: str = "",
     within_s: float | None = None,
 ) -> FoundPage:
-    """Return recordings that hold all the terms, the latest recognised first.
+    """Return recordings that hold all the terms: the latest corrected, then the latest recognised first.
 
     ``limit``: no further recording is begun once so many are there. ``within_s``: nor after that time, in
     seconds. Raises ``ValueError`` where ``mark`` is none.
@@ -82,7 +83,7 @@ class _Search:
     def walk(self, mark: str) -> Iterator[tuple[str, list[FoundRecording]]]:
         """Yield, step by step, from where it would go on, and the recordings that were found."""
         kind, before = (mark[0], int(mark[1:])) if mark else ("", NO_LIMIT)
-        if kind not in ("", "s", "r"):
+        if kind not in ("", "c", "s", "r"):
             raise ValueError(f"no mark of a search: {mark}")
         row = self._history.one("newest_segment")
         newest = (row["id"] if row else None) or 0
@@ -92,8 +93,31 @@ class _Search:
         leading = min(self._streams, key=lambda stream: stream.commonness)
         if kind == "r" or (kind == "" and leading.is_common and self._are_few()):
             yield from self._by_recordings(before)
-        else:
-            yield from self._by_index(leading, from_here)
+            return
+        if kind != "s":
+            yield from self._by_corrections(leading, before)
+        yield from self._by_index(leading, from_here)
+
+    # ------------------------------------------------------------------ by what people corrected
+
+    def _by_corrections(self, leading: TermStream, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
+        seen: set[int] = set()
+        at = min(began, NO_LIMIT - FIRST_CORRECTED)
+        while hits := leading.corrected_before(at):
+            for at, recording in hits:
+                if recording not in seen:
+                    seen.add(recording)
+                    yield f"c{at}", self._of_corrected(recording, leading, began)
+
+    def _of_corrected(self, recording: int, leading: TermStream, began: int) -> list[FoundRecording]:
+        row = self._history.one("job_of_corrected", id=recording)
+        if row is None:
+            return []
+        if any(said.segment - FIRST_CORRECTED >= began for said in leading.corrected(recording)):
+            return []  # it was on an earlier page
+        files = self._history.all("files_of_job", job=row["job"], inboxes=self._inboxes)
+        lies = self._range(row["job"])
+        return [found for each in files if each["id"] == recording for found in self._in_force(each, lies)]
 
     # ------------------------------------------------------------------ by the index, backwards
 
@@ -113,7 +137,10 @@ class _Search:
         lies = self._range(job)
         if lies.last >= began and leading.look(JobRange(job, began, lies.last)):
             return []  # it was on an earlier page
-        return self._fitting(files, lies)
+        found_by_corrections = [
+            row["id"] for row in files if row["revision"] and leading.corrected(row["id"])
+        ]
+        return self._fitting([row for row in files if row["id"] not in known], lies)
 
     # ------------------------------------------------------------------ by the recordings of few inboxes
 
@@ -135,24 +162,35 @@ class _Search:
         return JobRange(job, row["first"] or 0, row["last"] or 0) if row else JobRange(job, 0, 0)
 
     def _fitting(self, files: Sequence[sqlite3.Row], lies: JobRange) -> list[FoundRecording]:
-        by_term = []
-        for stream in self._streams:
-            said = stream.said(lies)
-            if not said:
-                return []
-            by_term.append(said)
-        passages = _best(by_term)
-        return [
-            FoundRecording(
-                row["id"],
-                row["inbox"],
-                row["name"],
-                Path(os.fsdecode(row["path"])),
-                row["found_at"],
-                passages,
-            )
-            for row in files
+        found = [one for row in files if row["revision"] for one in self._in_force(row, lies)]
+        as_recognised = [row for row in files if not row["revision"]]
+        by_term = [stream.said(lies) for stream in self._streams] if as_recognised else []
+        return sorted(
+            [*found, *(one for row in as_recognised for one in _found(row, by_term))],
+            key=lambda one: one.id,
+            reverse=True,
+        )
+
+    def _in_force(self, row: sqlite3.Row, lies: JobRange) -> list[FoundRecording]:
+        """Return a corrected recording if the terms stand in its text in force."""
+        gone = [
+            range(each["first"], each["last"] + 1)
+            for each in self._history.all("corrected_stretches", recording=row["id"])
         ]
+        by_term = [
+            [said for said in stream.said(lies) if not any(said.number in each for each in gone)]
+            + stream.corrected(row["id"])
+            for stream in self._streams
+        ]
+        return _found(row, by_term)
+
+
+def _found(row: sqlite3.Row, by_term: Sequence[Sequence[Said]]) -> list[FoundRecording]:
+    """Return the recording, if every term stands in it."""
+    if not all(by_term):
+        return []
+    path = Path(os.fsdecode(row["path"]))
+    return [FoundRecording(row["id"], row["inbox"], row["name"], path, row["found_at"], _best(by_term))]
 
 
 def _best(by_term: Sequence[Sequence[Said]]) -> tuple[Said, ...]:

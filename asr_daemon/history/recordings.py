@@ -191,6 +191,14 @@ class Recordings:
                 keeps = job is not None and old.job == job and self._needs_nothing(old)
                 history.run("update_recording", recording=old.id, state=old.state if keeps else state, **seen)
                 return old.id
+            if old is not None and self._stays_forgotten(old, job):
+                history.run(
+                    "update_recording",
+                    recording=old.id,
+                    state=old.state,
+                    **{**seen, "job": old.job, "problem": old.problem},
+                )
+                return old.id
             if old is not None:
                 history.run("supersede_recording", recording=old.id)
             path = os.fsencode(look.path)
@@ -200,6 +208,9 @@ class Recordings:
             assert created is not None  # noqa: S101 (RETURNING)
             if old is not None:
                 history.run("inherit_outputs", old=old.id, new=created["id"])
+                if history.one("same_content", one=old.job, other=job) is not None:  # under another profile
+                    for statement in ("inherit_corrections", "inherit_corrected", "inherit_revision"):
+                        history.run(statement, old=old.id, new=created["id"])
             return int(created["id"])
 
     def move(self, recording: int, inbox: str, look: Look, state: RecordingState) -> None:
@@ -221,6 +232,14 @@ class Recordings:
                 device=look.device,
                 state=state,
             )
+
+    def _stays_forgotten(self, old: Recording, job: int | None) -> bool:
+        """Whether that content was forgotten here: another profile alone does not bring it back."""
+        if old.state is not RecordingState.CANCELLED or old.inbox == COMMAND_LINE or old.archived_at:
+            return False
+        row = self._history.one("revisions", recording=old.id)
+        is_same = self._history.one("same_content", one=old.job, other=job) is not None
+        return is_same and row is not None and row["forgotten_at"] is not None
 
     def _needs_nothing(self, recording: Recording) -> bool:
         """Return whether a file that was dealt with stays as it is.
@@ -303,7 +322,7 @@ def filed_of(row: sqlite3.Row) -> Filed:
             id=row["job_id"],
             sha256=row["sha256"],
             profile=Profile.from_json(row["profile"]),
-            state=JobState(row["job_state"]),
+            state=JobState.WITHDRAWN if row["forgotten_at"] else JobState(row["job_state"]),
             attempts=row["attempts"],
             duration_ms=row["duration_ms"] or 0,
             model=row["model_name"] or "",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BATCH = 100  # places that are read at a time
 NO_LIMIT = (1 << 63) - 1
+FIRST_CORRECTED = 1 << 40  # numbers in the index from here on are those of corrected passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Said:
 
     segment: int
     job: int
+    number: int  # of the segment within its job
     start_ms: int
     end_ms: int
     text: str
@@ -90,6 +92,16 @@ class TermStream:
         )
         return list(map(_said, rows))
 
+    def corrected_before(self, before: int) -> list[tuple[int, int]]:
+        """Return the next places in what people corrected: numbers of a passage and of its recording."""
+        rows = self._history.all("corrected_before", term=self._term, before=before, limit=BATCH)
+        return [(row["id"], row["recording"]) for row in rows]
+
+    def corrected(self, recording: int) -> list[Said]:
+        """Return where the term stands in what people corrected in a recording."""
+        rows = self._history.all("said_in_corrected", term=self._term, recording=recording)
+        return list(map(_said, rows))
+
     def _read(self, floor: int = 0) -> list[Said]:
         rows = self._history.all("said_before", term=self._term, before=self.low, floor=floor, limit=BATCH)
         found = list(map(_said, rows))
@@ -100,4 +112,4 @@ class TermStream:
 
 
 def _said(row: sqlite3.Row) -> Said:
-    return Said(row["segment"], row["job"], row["start_ms"], row["end_ms"], row["text"])
+    return Said(row["segment"], row["job"], row["number"], row["start_ms"], row["end_ms"], row["text"])

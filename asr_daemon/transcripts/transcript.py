@@ -50,6 +50,7 @@ class Segment:
     corrections: tuple[Correction, ...] = ()
     hotwords_hit: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    speaker: str = ""  # who speaks, as people call them; "" where nobody said
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,11 @@ def list_recordings(
 
 
 @router.get("/recordings/{recording}")
-def get_recording(daemon: Daemon, secret: Secret, recording: Number) -> m.RecordingDetail:
-    """Return a recording with its segments and the times of its words."""
-    return daemon.ask(m.RecordingDetail, m.GetRecording(recording), secret)
+def get_recording(response: Response, daemon: Daemon, secret: Secret, recording: Number) -> m.RecordingDetail:
+    """Return a recording with its segments and the times of its words; its `ETag` goes with corrections."""
+    detail = daemon.ask(m.RecordingDetail, m.GetRecording(recording), secret)
+    response.headers["ETag"] = f'"{detail.version}"'
+    return detail
 
 
 @router.get("/recordings/{recording}/transcript.{format}", response_class=Response)

@@ -20,7 +20,8 @@ UPDATE outputs SET recording_id = :new WHERE recording_id = :old
 
 -- update_recording: the same path again: how it looks now and what work it belongs to
 UPDATE recordings SET size_bytes = :size_bytes, mtime_ns = :mtime_ns, inode = :inode, device = :device,
-    job_id = :job, state = :state, problem = :problem, inbox = :inbox
+    job_id = :job, state = :state, problem = :problem, inbox = :inbox,
+    forgotten_at = CASE WHEN :state = 'waiting' THEN NULL ELSE forgotten_at END
 WHERE id = :recording
 
 -- moved_from: recordings of a content that may lie elsewhere now, newest first; those given up had failed
@@ -57,7 +58,8 @@ SELECT * FROM recordings
 WHERE state = 'waiting' AND inbox <> '' AND inbox NOT IN (SELECT value FROM json_each(:inboxes))
 
 -- set_recording_state: a recording moved on
-UPDATE recordings SET state = :state, problem = :problem, written_at = coalesce(:written_at, written_at)
+UPDATE recordings SET state = :state, problem = :problem, written_at = coalesce(:written_at, written_at),
+    forgotten_at = CASE WHEN :state = 'waiting' THEN NULL ELSE forgotten_at END
 WHERE id = :recording
 
 -- set_recording_problem: its transcript cannot be written at present

@@ -65,7 +65,8 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
     columns = {
         "profiles": "digest, profile, created_at",
         "jobs": "id, sha256, profile_digest, priority, attempts, queued_at, flags, timings_ms",
-        "recordings": "*",
+        "recordings": "id, inbox, path, name, size_bytes, mtime_ns, inode, device, job_id, state, problem,"
+        " found_at, written_at, archived_at",
         "segments": "id, job_id, number, start_ms, end_ms, raw_text, text",
         "segments_fts": "rowid, body",
         "attempts": "id, job_id, number, segments, started_at",
@@ -80,7 +81,10 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
         rows["indexes"] = connection.execute(
             "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index'"
             " AND tbl_name NOT IN ('hotword_lists', 'accesses', 'log_ins')"  # younger than this
-            " AND name <> 'recordings_by_inbox' ORDER BY name"
+            " AND tbl_name NOT IN ('corrected', 'passages', 'corrections')"
+            " AND name NOT IN ('recordings_to_rewrite', 'recordings_corrected', 'recordings_forgotten',"
+            " 'recordings_by_inbox')"
+            " ORDER BY name"
         ).fetchall()
     return rows
 

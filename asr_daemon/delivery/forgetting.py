@@ -1,0 +1,147 @@
+"""Forgetting a recording: its text out of the history, then its files, but for those that a person edited.
+
+Enters: the number of a recording. Leaves: :class:`Forgotten`. The sound stays where it is, and is not
+transcribed again unless somebody asks. A share that is gone, or a kill in between, leaves files for later:
+:meth:`Forgetter.finish_all`. Fails as the history does.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.backup import BackupError
+from asr_daemon.backup.holding import Held, held_since
+from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.outputs import FAILURE
+from asr_daemon.errors import HistoryUnavailableError, OperatorError, ShareUnavailableError
+from asr_daemon.history.forgetting import Forgetting
+from asr_daemon.history.outputs import outputs_of
+from asr_daemon.history.recordings import Recordings
+from asr_daemon.transcripts.writers import RENDERERS
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.config import Config
+    from asr_daemon.delivery.outputs import Outputs
+    from asr_daemon.history import History
+    from asr_daemon.history.recordings import Filed
+    from asr_daemon.inboxes.share import Shares
+
+log = structlog.get_logger()
+
+KINDS = frozenset({*RENDERERS, FAILURE})
+PLAYBACK_FOLDER = "playback"  # below the state folder: copies of the sound to listen to
+
+
+class NothingToForgetError(OperatorError):
+    """There is no such recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What became of a recording's files, and what holds its text still."""
+
+    removed: tuple[str, ...]  # names
+    kept: tuple[str, ...]  # a person edited them
+    problem: str  # why files are left for later, or ""
+    held: Held
+
+
+class Forgetter:
+    """Forgets, never beside a delivery; any thread."""
+
+    def __init__(
+        self,
+        history: History,
+        shares: Shares,
+        clock: Clock,
+        config: Callable[[], Config],
+        outputs: Outputs,
+        lock: threading.Lock,
+    ) -> None:
+        self._history = history
+        self._shares = shares
+        self._clock = clock
+        self._config = config
+        self._outputs = outputs
+        self._lock = lock
+        self._recordings = Recordings(history, clock)
+        self._forgetting = Forgetting(history, clock)
+
+    def forget(self, recording: int) -> Forgotten:
+        """Forget a recording's text; raises :class:`NothingToForgetError` where there is none."""
+        with self._lock:
+            filed = self._recordings.get(recording)
+            if filed is None:
+                told = f"there is no recording {recording}; `asr-daemon history` lists them"
+                raise NothingToForgetError(told)
+            versions = self._forgetting.forget(recording)
+            removed, kept, problem = self._take_files_away(filed, versions)
+        self._drop_copies(filed)
+        self._forgetting.erase()
+        held = self._held(self._found_at(recording))
+        log.info(
+            "recording_forgotten",
+            job=filed.recording.job,
+            inbox=filed.recording.inbox,
+            recording=recording,
+            removed=len(removed),
+            kept=len(kept),
+        )
+        return Forgotten(tuple(removed), tuple(kept), problem, held)
+
+    def finish_all(self) -> None:
+        """Go on with what is left: files of a share that is back, work that was under way."""
+        for recording in self._forgetting.half_forgotten():
+            with self._lock:
+                filed = self._recordings.get(recording)
+                if filed is not None:
+                    self._take_files_away(filed, self._forgetting.forget(recording))
+        self._forgetting.erase()
+
+    def _take_files_away(self, filed: Filed, versions: list[int]) -> tuple[list[str], list[str], str]:
+        """Return the names of files that are gone, of those that stay, and why some are left."""
+        inbox = self._config().find_inbox(filed.recording.inbox)
+        removed: list[str] = []
+        kept: list[str] = []
+        if inbox is None:
+            return removed, kept, ""
+        try:
+            self._shares.require(inbox)
+            for version in versions:
+                outputs = outputs_of(self._history, version)
+                self._outputs.withdraw(version, KINDS, inbox.path)
+                for output in outputs:
+                    is_there = self._shares.exists(output.path)
+                    (kept if is_there else removed).append(output.path.name)
+        except HistoryUnavailableError:
+            raise
+        except ShareUnavailableError as error:
+            return removed, kept, str(error)
+        return removed, kept, ""
+
+    def _drop_copies(self, filed: Filed) -> None:
+        if filed.work is not None:
+            for path in (self._config().state_dir / PLAYBACK_FOLDER).glob(f"{filed.work.sha256}.*"):
+                with suppress(OSError):
+                    path.unlink()
+
+    def _found_at(self, recording: int) -> datetime:
+        row = self._history.one("get_recording", recording=recording)
+        assert row is not None  # noqa: S101 (it was read before)
+        return from_stamp(row["found_at"])
+
+    def _held(self, since: datetime) -> Held:
+        try:
+            return held_since(self._config(), since, self._clock.now())
+        except BackupError as error:
+            log.warning("backups_not_listed", problem=str(error))
+            return Held(0)

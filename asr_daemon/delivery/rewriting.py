@@ -1,0 +1,139 @@
+"""Files beside a recording whose text somebody corrected: written anew.
+
+Enters: recordings whose corrections are later than their files. Leaves: the files with the text in force,
+each whole; one that a person edited, or took away, stays as it is. What cannot be written now (share gone,
+disk full, a kill in between) is due again: the row that says what the files hold comes last. Nothing raises
+but what the history raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from asr_daemon.delivery.outputs import Outputs, digest_of
+from asr_daemon.delivery.rendering import document_of
+from asr_daemon.errors import HistoryUnavailableError, WorkError
+from asr_daemon.files.publish import publish
+from asr_daemon.history.outputs import outputs_of
+from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.transcripts.writers import RENDERERS
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from asr_daemon.clock import Clock
+    from asr_daemon.config import Config
+    from asr_daemon.history import History
+    from asr_daemon.history.outputs import Output
+    from asr_daemon.history.recordings import Filed
+    from asr_daemon.inboxes.share import Shares
+
+log = structlog.get_logger()
+
+
+class Rewriter:
+    """Writes what is corrected; runs in a thread of the schedule, and never beside a delivery."""
+
+    def __init__(
+        self,
+        history: History,
+        shares: Shares,
+        clock: Clock,
+        config: Callable[[], Config],
+        lock: threading.Lock,
+    ) -> None:
+        self._history = history
+        self._shares = shares
+        self._config = config
+        self._lock = lock
+        self._recordings = Recordings(history, clock)
+        self._outputs = Outputs(history, clock)
+        self._problems: dict[str, str] = {}  # what was said of an inbox last
+
+    def revision(self, recording: int) -> int:
+        """Return how often a recording's text was corrected."""
+        row = self._history.one("revisions", recording=recording)
+        return 0 if row is None else int(row["revision"])
+
+    def is_written(self, recording: int, revision: int) -> None:
+        """Remember that its files hold what that revision says."""
+        if revision:
+            with self._history.transaction() as history:
+                history.run("set_written_revision", recording=recording, revision=revision)
+
+    def rewrite_all(self) -> int:
+        """Write anew what is due; return of how many recordings."""
+        count = 0
+        closed: set[str] = set()  # an inbox that cannot be written is asked once a round
+        for row in self._history.all("to_rewrite"):
+            with self._lock:
+                filed = self._recordings.get(row["id"])
+                if filed is None or filed.recording.inbox in closed:
+                    continue
+                try:
+                    count += self._rewrite(filed)
+                except HistoryUnavailableError:
+                    raise
+                except WorkError as error:
+                    closed.add(filed.recording.inbox)
+                    self._complain(filed, error)
+                else:
+                    self._problems.pop(filed.recording.inbox, None)
+        return count
+
+    def _rewrite(self, filed: Filed) -> bool:
+        recording, work = filed.recording, filed.work
+        if recording.state is not RecordingState.DONE or recording.archived_at:
+            return False  # it is written, as it is in force, when it is delivered
+        if work is None or work.state is not JobState.DONE:
+            return False
+        revision = self.revision(recording.id)
+        inbox = self._config().find_inbox(recording.inbox)
+        outputs = [each for each in outputs_of(self._history, recording.id) if each.format in RENDERERS]
+        if outputs and inbox is None:
+            return False  # it was taken out of the configuration, and may come back
+        if inbox is not None:
+            self._shares.require(inbox)
+        document = document_of(self._history, filed)
+        written: list[str] = []
+        kept: list[str] = []
+        for output in outputs:
+            data = RENDERERS[output.format](document).encode("utf-8", "replace")
+            (written if self._write(recording.id, output, data) else kept).append(output.path.name)
+        self.is_written(recording.id, revision)
+        log.info(
+            "transcript_rewritten",
+            job=recording.job,
+            inbox=recording.inbox,
+            file=self._config().shown_path(recording.inbox, recording.path),
+            outputs=written,
+            kept=kept,
+            revision=revision,
+        )
+        return True
+
+    def _write(self, recording: int, output: Output, data: bytes) -> bool:
+        """Replace a file that is as we wrote it; False where it is somebody's now, or is gone."""
+        config = self._config()
+        if not config.keeps(output.path):
+            return False
+        root = config.root_of(output.path)
+        found = self._shares.ask(root, lambda: digest_of(output.path, root, (*output.sizes, len(data))))
+        if found is None or not (output.is_as_written(found) or found == hashlib.sha256(data).hexdigest()):
+            return False
+        self._outputs.plan_again(recording, output, data, found)
+        publish(output.path, data, root=root)
+        with self._history.transaction() as history:
+            self._outputs.confirm(history, [output.path])
+        return True
+
+    def _complain(self, filed: Filed, error: WorkError) -> None:
+        inbox = filed.recording.inbox
+        if self._problems.get(inbox) != str(error):
+            self._problems[inbox] = str(error)
+            log.warning("correction_waits", inbox=inbox, error=error.code, problem=str(error))

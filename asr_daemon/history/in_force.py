@@ -1,0 +1,77 @@
+"""The text in force: what was recognised, with what people corrected over it.
+
+Everything that shows or writes a transcript reads it here. Enters: a recording with its work. Leaves: its
+:class:`~asr_daemon.transcripts.transcript.Transcript`. Nothing is written. Fails as the history does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from asr_daemon.history.segments import transcript_of
+from asr_daemon.transcripts.correcting import Block, Stretch, in_force
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from asr_daemon.history.connection import History
+    from asr_daemon.history.recordings import Filed
+    from asr_daemon.transcripts.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A block in the history; ``first`` is -1 where its words are not there any more."""
+
+    id: int
+    block: Block
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it lies over recognised segments."""
+        return self.block.first >= 0
+
+
+def transcript_in_force(history: History, filed: Filed) -> Transcript:
+    """Return the finished text of a recording, as people corrected it."""
+    assert filed.work is not None  # noqa: S101 (it is done)
+    recognised = transcript_of(history, filed.work)
+    blocks = [each.block for each in stored_of(history, filed.recording.id) if each.is_placed]
+    if not blocks:
+        return recognised
+    places = in_force(recognised.segments, blocks)
+    return replace(recognised, segments=tuple(place.segment for place in places))
+
+
+def stored_of(history: History, recording: int) -> list[Stored]:
+    """Return what was corrected of a recording, in the order of time; what is not placed comes last."""
+    return [
+        Stored(row["id"], _block(row, history.all("passages_of", corrected=row["id"])))
+        for row in history.all("corrected_of", recording=recording)
+    ]
+
+
+def version_of(history: History, filed: Filed) -> str:
+    """Return the version of a recording's text: another one with every recognition and every correction."""
+    row = history.one("revisions", recording=filed.recording.id)
+    work = filed.work
+    recognised = "".join(filter(str.isdigit, work.finished_at)) if work else ""
+    return f"{work.id if work else 0}-{recognised}-{row['revision'] if row else 0}"
+
+
+def _block(row: sqlite3.Row, passages: list[sqlite3.Row]) -> Block:
+    stretches = tuple(
+        Stretch(
+            each["text"],
+            each["start_ms"],
+            each["end_ms"],
+            each["raw_start"],
+            each["raw_end"],
+            each["speaker"],
+            bool(each["is_by_hand"]),
+        )
+        for each in passages
+    )
+    is_placed = row["first"] is not None
+    return Block(row["first"] if is_placed else -1, row["last"] if is_placed else -1, row["said"], stretches)
