@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.control import messages as m
-from asr_daemon.control.listening import BACKLOG, Listener, user_of
+from asr_daemon.control.listening import BACKLOG, Listener, part, user_of
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.wire import Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
@@ -115,8 +115,10 @@ class _Connection(socketserver.BaseRequestHandler):
             if user_of(end) not in self.server.users:
                 refusal = m.Refusal("forbidden", "only the gateway's user may ask here", "没有权限。")
                 wire.send(m.encode_told(refusal))
+                part(end)
             elif not self.server.free.acquire(blocking=False):
                 wire.send(m.encode_told(BUSY))
+                part(end)
             else:
                 try:
                     self._converse(wire)

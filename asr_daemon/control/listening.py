@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BACKLOG = 128
+PARTING_S, PARTING_BLOCKS = 2.0, 64
 
 
 class Listener:
@@ -54,6 +55,16 @@ def short_name(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
+
+
+def part(connection: socket.socket) -> None:
+    """Let the other end read what it was told last: closing over what it still says would reset that."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(PARTING_S)
+        for _ in range(PARTING_BLOCKS):
+            if not connection.recv(1 << 16):
+                return
 
 
 def user_of(connection: socket.socket) -> int:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from asr_daemon.control.listening import BACKLOG, Listener, short_name, user_of
+from asr_daemon.control.listening import BACKLOG, Listener, part, short_name, user_of
 from asr_daemon.errors import OperatorError, WorkError
 from asr_daemon.files.passing import receive_some, send_line
 
@@ -72,6 +72,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self._say(
                 {"ok": False, "error": "only the service's own user and root may steer it", "exit_code": 1}
             )
+            part(self.request)
             return
         descriptors: list[int] = []
         try:

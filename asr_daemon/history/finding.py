@@ -137,9 +137,7 @@ class _Search:
         lies = self._range(job)
         if lies.last >= began and leading.look(JobRange(job, began, lies.last)):
             return []  # it was on an earlier page
-        found_by_corrections = [
-            row["id"] for row in files if row["revision"] and leading.corrected(row["id"])
-        ]
+        known = [row["id"] for row in files if row["revision"] and leading.corrected(row["id"])]
         return self._fitting([row for row in files if row["id"] not in known], lies)
 
     # ------------------------------------------------------------------ by the recordings of few inboxes
