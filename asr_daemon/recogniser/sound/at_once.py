@@ -83,7 +83,7 @@ def _fits(facts: Facts, channels: int) -> bool:
 def _command(fd: int, ffmpeg: Path, part: Part, readings: Readings) -> Callable[[int], list[str]]:
     def command(aside: int) -> list[str]:
         return [
-            *open_arguments(ffmpeg, fd, part.span, ("-copyts", *part.options), LOGLEVEL + "info"),
+            *open_arguments(ffmpeg, fd, part.span, ("-copyts", *part.input_options), LOGLEVEL + "info"),
             "-map", "0:a?", "-c", "copy", "-t", "0", *_NO_WORDS, "-flush_packets", "1",
             "-f", "framecrc", f"pipe:{aside}",
             "-map", "0:a:0", *_NO_WORDS, "-af", readings.filter, "-ar", str(SAMPLE_RATE_HZ),

@@ -77,7 +77,7 @@ def has_picture(fd: int, ffmpeg: Path, part: Part) -> bool:
 
 def _look(fd: int, ffmpeg: Path, part: Part, wanted: tuple[str, ...]) -> Facts:
     command = [
-        *open_arguments(ffmpeg, fd, part.span, part.options), *wanted,
+        *open_arguments(ffmpeg, fd, part.span, part.input_options), *wanted,
         "-c", "copy", "-t", "0", "-f", "framecrc", "pipe:1",
     ]  # fmt: skip
     process = subprocess.Popen(

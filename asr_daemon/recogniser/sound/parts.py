@@ -6,7 +6,7 @@ Enters: an open file. Leaves: its parts in order, most often one. Reads headers 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_daemon.files.formats import format_of
 
@@ -28,11 +28,17 @@ class Part:
     unread_s: float = 0.0  # sound that is there and left out
     lost_s: float = 0.0  # that passed before it, and cannot be read
     is_exact: bool = True  # how much that was
+    probing: tuple[str, ...] = ()  # options with which ffmpeg finds out sooner what it is
 
     @property
     def span(self) -> tuple[int, int] | None:
         """The stretch, unless it is the whole file."""
         return None if self.end is None else (self.begin, self.end)
+
+    @property
+    def input_options(self) -> tuple[str, ...]:
+        """All options of ffmpeg's input."""
+        return (*self.options, *self.probing)
 
 
 def find_parts(fd: int, max_duration_s: float) -> list[Part]:
@@ -52,7 +58,7 @@ def find_parts(fd: int, max_duration_s: float) -> list[Part]:
     elif format_of(head) in ("MPEG audio", "AAC"):
         parts = frame_parts(fd, size)
     if len(parts) == 1 and parts[0].begin == 0 and parts[0].end == size:
-        return [Part(0, None, parts[0].options, parts[0].announced_s, parts[0].is_cut, parts[0].unread_s)]
+        return [replace(parts[0], end=None)]
     return parts or [Part()]
 
 

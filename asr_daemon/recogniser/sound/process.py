@@ -24,6 +24,7 @@ READ_BYTES = 1 << 20
 _MOST_LINE_BYTES = 1 << 16
 _AT_ONCE_BYTES = 1 << 16
 _MOST_ASIDE_BYTES = 1 << 20
+_WORDS_WAIT_MS = 20  # it says some lines before there is sound: not each is worth waking up for
 
 
 class FfmpegProcess:
@@ -76,19 +77,14 @@ class FfmpegProcess:
         """Wait for the next bytes of sound, before :meth:`listen`; empty at its end, None where none came."""
         deadline_s = time.monotonic() + within_s
         sound, said = self._outputs()
-        others: dict[int, Callable[[int], bool]] = {said: self._listen}
-        if self._beside is not None:
-            others[self._beside] = self._look_aside
         poll = select.poll()
-        for one in (sound, *others):
-            poll.register(one, select.POLLIN)
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            ready = dict(poll.poll(left_s * 1000))
-            found = os.read(sound, _AT_ONCE_BYTES) if sound in ready else None
-            # what was written before the sound was
-            for ended in [one for one, take in others.items() if not take(one)]:
-                poll.unregister(ended)
-                del others[ended]
+        poll.register(sound, select.POLLIN)
+        while time.monotonic() < deadline_s:
+            is_there = poll.poll(_WORDS_WAIT_MS)
+            found = os.read(sound, _AT_ONCE_BYTES) if is_there else None
+            self._listen(said)  # what was written before the sound was
+            if self._beside is not None:
+                self._look_aside(self._beside)
             if found is not None:
                 return found
         return None

@@ -159,7 +159,7 @@ class TrackStream:
     def _command(self, _aside: int) -> list[str]:
         shape = ("aformat=channel_layouts=" + self.track.layout,) if self.track.layout in LAYOUTS else ()
         zero = ("-start_at_zero",) if self._start_s is None else ()
-        options = ("-copyts", *zero, *self._part.options)
+        options = ("-copyts", *zero, *self._part.input_options)
         return [
             *open_arguments(self._ffmpeg, self._fd, self._part.span, options, LOGLEVEL + "warning"),
             "-map", f"0:a:{self.track.number}", "-vn", "-sn", "-dn", "-map_metadata", "-1",
