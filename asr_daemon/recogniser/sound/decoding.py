@@ -234,9 +234,14 @@ class Decoding:
         findings.unread_s += part.unread_s
         trouble = [stream.trouble for stream in tracks.streams if stream.end_samples]
         is_cut = part.is_cut or any(one.is_cut for one in trouble)
-        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble) or part.lost_s > 0
-        findings.is_estimated |= part.lost_s > 0 and not part.is_exact
-        missing_s = 0.0 if announced_s is None else announced_s - decoded / SAMPLE_RATE_HZ
+        if not part.is_chain:
+            findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble)
+        is_hole = part.lost_s * SAMPLE_RATE_HZ >= LOST_SAMPLES
+        findings.damaged |= is_hole
+        findings.is_estimated |= is_hole and not part.is_exact
+        missing_s = 0.0
+        if announced_s is not None and not part.is_chain:
+            missing_s = announced_s - decoded / SAMPLE_RATE_HZ
         if announced_s is None or missing_s <= max(1.0, 0.02 * announced_s):
             findings.cut_off |= announced_s is None and is_cut
         elif self._is_film(part, facts) and reaches_its_end(self._fd, self._ffmpeg, part, facts):
