@@ -124,9 +124,9 @@ class Settler:
         return max(0.0, self._heap[0][0] - self._clock()) if self._heap else None
 
     def paths_below(self, folder: Path) -> list[Path]:
-        """Return the waiting recordings that lie below a folder (moved away, say)."""
+        """Return the waiting recordings that lie below a folder (moved away, say). From any thread."""
         prefix = f"{folder}/"
-        return [path for path in self._waiting if str(path).startswith(prefix)]
+        return [path for path in list(self._waiting) if str(path).startswith(prefix)]
 
     def _still_same(self, path: Path, waiting: _Waiting) -> bool:
         seen = self._look(path)

@@ -34,7 +34,11 @@ FORGED = (
     "[mp3 @ 0x55] Estimating duration from bitrate, this may be inaccurate\n"
     "Guessed Channel Layout: 64 channels\nInvalid data found\nTruncating packet, partial file\nz"
 )
-TAGS = ("title", "comment", "artist", "handler_name", "language", "Duration", FORGED[:200])
+COMPLAINTS = (
+    "x\nInput #0, wav\nStream mapping:\n[error] Invalid data found\n[mov @ 0x55] [warning] partial file\n"
+    "[warning] Guessed Channel Layout: stereo\n[Eval @ 0x55] [warning] 7.000000\n"
+)
+TAGS = ("title", "comment", "artist", "handler_name", "language", "Duration", FORGED[:200], COMPLAINTS)
 
 
 def facts_of(path: Path) -> Facts:
@@ -75,6 +79,21 @@ def test_forged_words_change_nothing(tmp_path: Path, suffix: str) -> None:
     for one, other in zip(found, wanted, strict=True):
         assert np.array_equal(one.samples, other.samples)
     assert decoding.findings.flags == ()
+
+
+def test_forged_complaints_change_no_layout(tmp_path: Path) -> None:
+    """A film's sound is mixed as such, whatever a tag's name says that ffmpeg says."""
+    sound = voice(seconds=3)
+    levels = np.array([0.1, 0.2, 1.0, 0.1, 0.3, 0.4], np.float32)
+    source = write_wave(tmp_path / "s.wav", sound[:, None] * levels)
+    honest, hostile = tmp_path / "honest.mov", tmp_path / "hostile.mov"
+    film = ("-i", source, "-af", "aformat=channel_layouts=5.1", "-movflags", "use_metadata_tags")
+    ffmpeg(*film, honest)
+    ffmpeg(*film, "-metadata", f"{COMPLAINTS}=x", hostile)
+    said = subprocess.run([FFMPEG, "-i", hostile], capture_output=True, check=False).stderr
+    assert b"\n[warning] Guessed Channel Layout: stereo" in said, "else the attack does not reach us"
+    (found, _), (wanted, _) = pieces(hostile), pieces(honest)
+    assert np.array_equal(found[0].samples, wanted[0].samples)
 
 
 def with_cover(sound: bytes, mimetype: bytes) -> bytes:

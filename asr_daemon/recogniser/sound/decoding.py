@@ -8,7 +8,8 @@ the recording's length. Fails with :class:`~asr_daemon.errors.EmptyFileError`, `
 The recording is hostile until proven otherwise: ffmpeg may open nothing but that descriptor (no network,
 no playlists, no other files), decodes sound only, and runs under limits of memory and processor time. One
 ffmpeg process decodes one track: none waits for another, and each is held back by the pipe that it fills.
-Plain 16 kHz WAVE files are read without it.
+The only track of a recording is decoded by the process that tells that there is no other (at_once.py);
+plain 16 kHz WAVE files are read without any.
 """
 
 from __future__ import annotations
@@ -29,11 +30,21 @@ from asr_daemon.errors import (
     TooLongError,
 )
 from asr_daemon.files.formats import HEAD_BYTES, SILK, format_of
+from asr_daemon.recogniser.sound.at_once import begin
 from asr_daemon.recogniser.sound.ending import reaches_its_end
-from asr_daemon.recogniser.sound.facts import MOST_CHANNELS, MOST_TRACKS, Facts, Track, look, read_trouble
+from asr_daemon.recogniser.sound.facts import (
+    MOST_CHANNELS,
+    MOST_TRACKS,
+    Facts,
+    Track,
+    has_picture,
+    look,
+    read_trouble,
+)
 from asr_daemon.recogniser.sound.findings import Findings, Unread
 from asr_daemon.recogniser.sound.parts import Part, find_parts
 from asr_daemon.recogniser.sound.plain_wave import PlainWave, plain_wave
+from asr_daemon.recogniser.sound.process import FfmpegProcess
 from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.sound.stream import TrackStream
 from asr_daemon.recogniser.sound.tracks import Tracks
@@ -83,7 +94,8 @@ class Decoding:
         self._window_samples = int(window_s * SAMPLE_RATE_HZ)
         self._closed = threading.Event()
         self._tracks: Tracks | None = None
-        self._changing = threading.Lock()  # close() never misses tracks that are just being opened
+        self._beginning: FfmpegProcess | None = None
+        self._changing = threading.Lock()  # close() never misses what is just being opened
 
     @property
     def decoded_s(self) -> float:
@@ -136,24 +148,23 @@ class Decoding:
         """End ffmpeg; safe from any thread, and more than once."""
         with self._changing:
             self._closed.set()
-            if self._tracks is not None:
-                self._tracks.close()
+            for one in (self._tracks, self._beginning):
+                if one is not None:
+                    one.close()
 
     def _part(self, part: Part, *, is_first: bool) -> Iterator[Piece]:
         """Yield the pieces of a part, behind what was decoded before."""
-        plain = self._plain(part)
-        facts = look(self._fd, self._ffmpeg, part) if plain is None else plain.facts
+        facts, streams = self._open(part)
         announced_s = part.announced_s
         if announced_s is None and not part.options:  # else ffmpeg says what is to be ignored
             announced_s = facts.duration_s
         begin = self.decoded_samples + round(part.lost_s * SAMPLE_RATE_HZ)
         if announced_s is not None:
             self.announced_s = begin / SAMPLE_RATE_HZ + announced_s
-        streams = self._streams(part, facts) if plain is None else [plain]
         with self._changing:
-            if self._closed.is_set():
-                return
             self._tracks = tracks = Tracks(streams)
+            if self._closed.is_set():
+                tracks.close()
         is_new = not is_first
         try:
             for start, samples, starts_anew in tracks.mixed():
@@ -170,6 +181,25 @@ class Decoding:
             tracks.close()
         if not self._closed.is_set():
             self._judge(part, facts, tracks, begin, announced_s)
+
+    def _open(self, part: Part) -> tuple[Facts, Sequence[Stream]]:
+        """Return what is known of a part, and the streams of it that are read."""
+        plain = self._plain(part)
+        if plain is not None:
+            return plain.facts, [plain]
+        process = FfmpegProcess()
+        with self._changing:
+            self._beginning = process
+            if self._closed.is_set():
+                process.close()
+        facts, begun = begin(process, self._fd, self._ffmpeg, part, self._max_samples)
+        if facts is not None and begun is not None:
+            only = facts.tracks[0]
+            return facts, [
+                TrackStream(self._fd, self._ffmpeg, part, facts, only, self._max_samples, begun=begun)
+            ]
+        facts = facts or look(self._fd, self._ffmpeg, part)
+        return facts, self._streams(part, facts)
 
     def _plain(self, part: Part) -> PlainWave | None:
         try:
@@ -204,12 +234,17 @@ class Decoding:
         findings.unread_s += part.unread_s
         trouble = [stream.trouble for stream in tracks.streams if stream.end_samples]
         is_cut = part.is_cut or any(one.is_cut for one in trouble)
-        findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble) or part.lost_s > 0
-        findings.is_estimated |= part.lost_s > 0 and not part.is_exact
-        missing_s = 0.0 if announced_s is None else announced_s - decoded / SAMPLE_RATE_HZ
+        if not part.is_chain:
+            findings.damaged |= any(one.lost_samples >= LOST_SAMPLES for one in trouble)
+        is_hole = part.lost_s * SAMPLE_RATE_HZ >= LOST_SAMPLES
+        findings.damaged |= is_hole
+        findings.is_estimated |= is_hole and not part.is_exact
+        missing_s = 0.0
+        if announced_s is not None and not part.is_chain:
+            missing_s = announced_s - decoded / SAMPLE_RATE_HZ
         if announced_s is None or missing_s <= max(1.0, 0.02 * announced_s):
             findings.cut_off |= announced_s is None and is_cut
-        elif facts.has_picture and reaches_its_end(self._fd, self._ffmpeg, part, facts):
+        elif self._is_film(part, facts) and reaches_its_end(self._fd, self._ffmpeg, part, facts):
             return  # the picture goes on, the sound is whole
         elif is_cut:
             findings.cut_off = True
@@ -219,6 +254,11 @@ class Decoding:
             findings.promises_more = True
         else:
             findings.cut_off = True
+
+    def _is_film(self, part: Part, facts: Facts) -> bool:
+        if facts.has_picture is None:
+            return has_picture(self._fd, self._ffmpeg, part)
+        return facts.has_picture
 
     def _failure(self, tracks: Tracks) -> JobError:
         """Return why nothing could be decoded."""

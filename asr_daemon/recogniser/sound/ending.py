@@ -26,7 +26,7 @@ def reaches_its_end(fd: int, ffmpeg: Path, part: Part, facts: Facts) -> bool:
         return False
     # from shortly before the end on: where the file was cut off, there is nothing
     at_s = max(0.0, facts.duration_s - 3 * NEAR_S)
-    options = (*part.options, "-ss", f"{at_s:.3f}")
+    options = (*part.input_options, "-ss", f"{at_s:.3f}")
     command = [
         *open_arguments(ffmpeg, fd, part.span, options, "error"), "-map", "0:v:0", "-c", "copy", "-copyts",
         "-f", "framecrc", "pipe:1",

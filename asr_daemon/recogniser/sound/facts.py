@@ -31,7 +31,8 @@ EVIDENCE_LINES = 20
 _MOST_OUTPUT_BYTES = 1 << 20
 _FACT = re.compile(r"#(media_type|codec_id|sample_rate|channel_layout_name) (\d+): (\S.*)")
 _DURATION = re.compile(
-    r"^  Duration: (?:(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d{1,9}\.\d+))?", re.MULTILINE
+    r"^(?:\[info\] )?  Duration: (?:(\d{1,6}):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d{1,9}\.\d+))?",
+    re.MULTILINE,
 )
 _GUESSED_DURATION = "Estimating duration from bitrate"
 _NO_AUDIO = ("does not contain any stream", "matches no streams", "Output file is empty")
@@ -53,7 +54,7 @@ class Facts:
     """What the container says."""
 
     tracks: tuple[Track, ...]
-    has_picture: bool
+    has_picture: bool | None  # None: nobody asked
     start_s: float | None  # of the clock that its time stamps go by; None where ffmpeg has to take it off
     duration_s: float | None  # None where it does not say, or ffmpeg only guesses
     evidence: str
@@ -65,13 +66,18 @@ def look(fd: int, ffmpeg: Path, part: Part) -> Facts:
     if not facts.tracks and _opened(facts.evidence):  # a picture that cannot be copied costs no sound
         facts = _look(fd, ffmpeg, part, ("-map", "0:a?"))
     if not facts.tracks:
-        raise _failure(fd, facts)
+        raise nothing_to_decode(fd, facts)
     return facts
+
+
+def has_picture(fd: int, ffmpeg: Path, part: Part) -> bool:
+    """Return whether there is more than sound; where ffmpeg cannot tell, there is not."""
+    return bool(_look(fd, ffmpeg, part, ("-map", "0:v?")).has_picture)
 
 
 def _look(fd: int, ffmpeg: Path, part: Part, wanted: tuple[str, ...]) -> Facts:
     command = [
-        *open_arguments(ffmpeg, fd, part.span, part.options), *wanted,
+        *open_arguments(ffmpeg, fd, part.span, part.input_options), *wanted,
         "-c", "copy", "-t", "0", "-f", "framecrc", "pipe:1",
     ]  # fmt: skip
     process = subprocess.Popen(
@@ -88,12 +94,16 @@ def _look(fd: int, ffmpeg: Path, part: Part, wanted: tuple[str, ...]) -> Facts:
     except subprocess.TimeoutExpired:
         process.kill()
         out, said = process.communicate()
-    return _facts(out[:_MOST_OUTPUT_BYTES].decode(errors="replace"), said.decode(errors="replace"))
+    return facts_from(out[:_MOST_OUTPUT_BYTES], said.decode(errors="replace"))
 
 
-def _facts(out: str, said: str) -> Facts:
+def facts_from(framecrc: bytes, said: str, *, with_picture: bool = True) -> Facts:
+    """Return the facts by the head of ffmpeg's output and what it said until then.
+
+    ``with_picture``: pictures were asked for.
+    """
     streams: dict[int, dict[str, str]] = {}
-    for name, number, value in _FACT.findall(out):
+    for name, number, value in _FACT.findall(framecrc.decode(errors="replace")):
         streams.setdefault(int(number), {})[name] = value
     tracks: list[Track] = []
     for stream in streams.values():
@@ -109,16 +119,16 @@ def _facts(out: str, said: str) -> Facts:
         start_s = float(start or 0)
         if hours and _GUESSED_DURATION not in said:
             duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    has_picture = any(stream.get("media_type") == "video" for stream in streams.values())
+    is_film = any(stream.get("media_type") == "video" for stream in streams.values())
     evidence = "\n".join(line[:500] for line in said.splitlines()[-EVIDENCE_LINES:])
-    return Facts(tuple(tracks), has_picture, start_s, duration_s, evidence)
+    return Facts(tuple(tracks), is_film if with_picture else None, start_s, duration_s, evidence)
 
 
 def _opened(evidence: str) -> bool:
     return "Error opening input" not in evidence and "Invalid data found" not in evidence
 
 
-def _failure(fd: int, facts: Facts) -> JobError:
+def nothing_to_decode(fd: int, facts: Facts) -> JobError:
     """Return why there is nothing to decode."""
     if any(words in facts.evidence for words in _NO_AUDIO) or facts.has_picture:
         return NoAudioError(evidence=facts.evidence)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LOST_S = 0.3  # a hole of that length is a word; shorter ones are ffmpeg's to bridge
 _BLOCK_BYTES = 1 << 22
-_MOST_HOLES = 64  # a file with more is no recording with holes
+MOST_HOLES = 64  # a file with more is no recording with holes
 _LEAST_FRAME_BYTES = 20
 _HEAD_BYTES = 4
 _SHORT_TAG_BYTES = 1000  # ffmpeg passes over it
@@ -61,7 +61,7 @@ class _Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class Stretch:
     """Frames one behind the other."""
 
     begin: int
@@ -77,20 +77,38 @@ def frame_parts(fd: int, size: int) -> list[Part]:
     if kind is None:
         return []
     stretches = _stretches(fd, begin, size, kind)
-    if len(stretches) < 2 or len(stretches) > _MOST_HOLES:  # noqa: PLR2004 (a hole has two sides)
+    if len(stretches) < 2 or len(stretches) > MOST_HOLES:  # noqa: PLR2004 (a hole has two sides)
         return []
     lost_s, missing_s, is_exact = _lost_s(fd, stretches, kind)
+    return parts_between(stretches, lost_s, missing_s, kind.frame_s, size, is_exact=is_exact)
+
+
+def parts_between(
+    stretches: list[Stretch],
+    lost_s: list[float],
+    missing_s: float,
+    frame_s: float,
+    size: int,
+    options: tuple[str, ...] = (),
+    *,
+    is_exact: bool,
+    least_s: float = LOST_S,
+) -> list[Part]:
+    """Return what lies between holes; none where there is no hole of ``least_s``.
+
+    ``lost_s`` is what each gap between two stretches lost, ``missing_s`` what is missing at the end.
+    """
     parts: list[Part] = []
     first, frames, gap_s = stretches[0].begin, stretches[0].frames, 0.0
     for (before, after), lost in zip(pairwise(stretches), lost_s, strict=True):
-        if lost >= LOST_S or after.is_joined:
-            parts.append(Part(first, before.end, (), frames * kind.frame_s, lost_s=gap_s, is_exact=is_exact))
+        if lost >= least_s or after.is_joined:
+            parts.append(Part(first, before.end, options, frames * frame_s, lost_s=gap_s, is_exact=is_exact))
             first, frames, gap_s = after.begin, 0, lost
         frames += after.frames
     if not parts:
         return []
-    announced_s = frames * kind.frame_s + missing_s
-    return [*parts, Part(first, size, (), announced_s, lost_s=gap_s, is_exact=is_exact)]
+    announced_s = frames * frame_s + missing_s
+    return [*parts, Part(first, size, options, announced_s, lost_s=gap_s, is_exact=is_exact)]
 
 
 def _kind(head: bytes) -> _Kind | None:
@@ -120,9 +138,9 @@ def _kind(head: bytes) -> _Kind | None:
     return _Kind(samples, rate_hz, fixed, lengths)
 
 
-def _stretches(fd: int, begin: int, size: int, kind: _Kind) -> list[_Stretch]:
+def _stretches(fd: int, begin: int, size: int, kind: _Kind) -> list[Stretch]:
     """Return where frames follow each other; what lies between two stretches is no frame and no tag."""
-    found: list[_Stretch] = []
+    found: list[Stretch] = []
     at = begin
     while at + _HEAD_BYTES < size:
         block = os.pread(fd, _BLOCK_BYTES, at)
@@ -133,15 +151,15 @@ def _stretches(fd: int, begin: int, size: int, kind: _Kind) -> list[_Stretch]:
             breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
             edges = [0, *breaks.tolist(), len(starts)]
             for low, high in pairwise(edges):
-                _join(fd, kind, found, _Stretch(at + int(starts[low]), at + int(ends[high - 1]), high - low))
-                if len(found) > _MOST_HOLES:
+                _join(fd, kind, found, Stretch(at + int(starts[low]), at + int(ends[high - 1]), high - low))
+                if len(found) > MOST_HOLES:
                     return found
         step = int(ends[-1]) if len(starts) else len(block)
         at += step if step > len(block) // 2 else len(block)
     return found
 
 
-def _join(fd: int, kind: _Kind, found: list[_Stretch], stretch: _Stretch) -> None:
+def _join(fd: int, kind: _Kind, found: list[Stretch], stretch: Stretch) -> None:
     """Add a stretch, to the last one where nothing but a last frame and a tag lies between them."""
     if not found:
         found.append(stretch)
@@ -149,13 +167,13 @@ def _join(fd: int, kind: _Kind, found: list[_Stretch], stretch: _Stretch) -> Non
     last = found[-1]
     end = last.end + _frame_bytes(np.frombuffer(os.pread(fd, 7, last.end), np.uint8), kind)
     if stretch.begin == last.end:  # the next block
-        found[-1] = _Stretch(last.begin, stretch.end, last.frames + stretch.frames, last.is_joined)
+        found[-1] = Stretch(last.begin, stretch.end, last.frames + stretch.frames, last.is_joined)
     elif end > last.end and _behind_tags(fd, end, stretch.begin) == stretch.begin:
-        found[-1] = _Stretch(last.begin, end, last.frames + 1, last.is_joined)
+        found[-1] = Stretch(last.begin, end, last.frames + 1, last.is_joined)
         if stretch.begin - end > _SHORT_TAG_BYTES:
-            found.append(_Stretch(stretch.begin, stretch.end, stretch.frames, is_joined=True))
+            found.append(Stretch(stretch.begin, stretch.end, stretch.frames, is_joined=True))
         else:
-            found[-1] = _Stretch(last.begin, stretch.end, last.frames + 1 + stretch.frames, last.is_joined)
+            found[-1] = Stretch(last.begin, stretch.end, last.frames + 1 + stretch.frames, last.is_joined)
     elif stretch.begin > last.end:
         found.append(stretch)
 
@@ -194,7 +212,7 @@ def _frame_bytes(head: NDArray[np.uint8], kind: _Kind) -> int:
     return (int(head[3]) & 3) << 11 | int(head[4]) << 3 | int(head[5]) >> 5
 
 
-def _lost_s(fd: int, stretches: list[_Stretch], kind: _Kind) -> tuple[list[float], float, bool]:
+def _lost_s(fd: int, stretches: list[Stretch], kind: _Kind) -> tuple[list[float], float, bool]:
     """Return how much time was lost between stretches, and at the end, and whether the former is exact."""
     counted, announced_bytes = _xing(fd, stretches[0].begin, kind)
     if any(stretch.is_joined for stretch in stretches):  # it speaks of the first of several

@@ -6,7 +6,7 @@ Enters: an open file. Leaves: its parts in order, most often one. Reads headers 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_daemon.files.formats import format_of
 
@@ -28,16 +28,24 @@ class Part:
     unread_s: float = 0.0  # sound that is there and left out
     lost_s: float = 0.0  # that passed before it, and cannot be read
     is_exact: bool = True  # how much that was
+    is_chain: bool = False  # all frames are there: what ffmpeg cannot read among them is silence
+    probing: tuple[str, ...] = ()  # options with which ffmpeg finds out sooner what it is
 
     @property
     def span(self) -> tuple[int, int] | None:
         """The stretch, unless it is the whole file."""
         return None if self.end is None else (self.begin, self.end)
 
+    @property
+    def input_options(self) -> tuple[str, ...]:
+        """All options of ffmpeg's input."""
+        return (*self.options, *self.probing)
+
 
 def find_parts(fd: int, max_duration_s: float) -> list[Part]:
     """Return the parts of an open recording."""
-    from asr_daemon.recogniser.sound.frames import frame_parts  # noqa: PLC0415 (they need Part)
+    from asr_daemon.recogniser.sound.amr import amr_parts  # noqa: PLC0415 (they need Part)
+    from asr_daemon.recogniser.sound.frames import frame_parts  # noqa: PLC0415
     from asr_daemon.recogniser.sound.wave import wave_parts  # noqa: PLC0415
 
     size = os.fstat(fd).st_size
@@ -51,8 +59,10 @@ def find_parts(fd: int, max_duration_s: float) -> list[Part]:
         parts = _spans(_mp4_files(fd, size), size)
     elif format_of(head) in ("MPEG audio", "AAC"):
         parts = frame_parts(fd, size)
+    elif head.startswith(b"#!AMR"):
+        parts = amr_parts(fd, size)
     if len(parts) == 1 and parts[0].begin == 0 and parts[0].end == size:
-        return [Part(0, None, parts[0].options, parts[0].announced_s, parts[0].is_cut, parts[0].unread_s)]
+        return [replace(parts[0], end=None)]
     return parts or [Part()]
 
 

@@ -1,7 +1,7 @@
 """Plain 16 kHz WAVE files, read as they are: no other program is needed where there is nothing to decode.
 
 What voice recorders, telephone systems and other recognisers write most: PCM of 16 bits, one channel or two.
-Starting ffmpeg twice costs more than recognising five seconds of it. Only a header of a few numbers is looked
+Starting ffmpeg costs more than recognising five seconds of it. Only a header of a few numbers is looked
 at, by the same reader that tells ffmpeg where such a file ends (wave.py); whatever is not exactly this is
 left to ffmpeg, and so is a file whose sound is in several pieces.
 

@@ -4,28 +4,22 @@ Enters: an open recording, the part of it and the track. Leaves: :class:`Block` 
 16 kHz with all channels, in the order of time, where the container's clock says that it belongs: a late start
 and gaps leave room, a clock that starts anew goes on counting.
 
-ffmpeg's ``asetpts`` filter prints where a frame's time stamp departs from the number of samples before it,
-and it does so before any of that frame's sound is written; so nothing needs to be read twice.
+A filter prints the container's clock before the sound that it belongs to (clock.py).
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
-import fcntl
-import os
 import re
-import secrets
-import select
-import subprocess
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr_daemon.ffmpeg import FFMPEG_ENVIRONMENT, bind_ffmpeg, open_arguments
+from asr_daemon.ffmpeg import open_arguments
+from asr_daemon.recogniser.sound.clock import Readings
 from asr_daemon.recogniser.sound.layouts import LAYOUTS
+from asr_daemon.recogniser.sound.process import FfmpegProcess
 from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -34,22 +28,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from asr_daemon.recogniser.sound.at_once import Begun
     from asr_daemon.recogniser.sound.facts import Facts, Track
     from asr_daemon.recogniser.sound.parts import Part
 
 BYTES_PER_SAMPLE = 4
-_READ_BYTES = 1 << 20
-_MOST_LINE_BYTES = 1 << 16
 KEPT_LINES = 200
-# Prints the number of samples so far and how far the clock is ahead of them, wherever that changes by more
-# than 50 ms (what containers with milliseconds, and clocks that drift, need by way of room). Before each pair
-# stands a number that nobody else knows: ffmpeg's warnings quote what the recording's author wrote.
-_CLOCK = (
-    r"asetpts=st(0\,PTS*TB-N/SR)\;"
-    r"if(eq(N\,0)+gt(abs(ld(0)-ld(1))\,0.05)\,print({nonce}\,24)+print(N/SR\,24)+print(ld(0)\,24)+st(1\,if(isnan(ld(0))\,0\,ld(0))))\;"
-    r"N/SR/TB"
-)
-_PRINTED = re.compile(r"\[Eval @ 0x[0-9a-f]+\] (-?(?:\d+\.\d+|nan|inf))$")
+LOGLEVEL = "repeat+level+"
+# Of "[mov @ 0x5581] [error] stream 0: partial file" what is complained of. What is told without need, such as
+# a title, has another level.
+_COMPLAINT = re.compile(r"(?:\[[^\]]+ @ 0x[0-9a-f]+\] )*\[(?:warning|error|fatal|panic)\] (.*)")
 BACKWARDS_S = -0.5  # a clock that falls back by more has started anew
 _DECODER_ERRORS = re.compile(
     r"Error submitting packet to decoder|Error while decoding stream|Decoding error|CRC mismatch"
@@ -92,12 +80,25 @@ class Trouble:
     is_cut: bool = False
 
 
+def cpu_limit_s(most_samples: int) -> int:
+    """Return the seconds of processor time that decoding may take."""
+    return int(120 + most_samples / SAMPLE_RATE_HZ / 5)
+
+
 class TrackStream:
     """One track's decoding; iterate once. :meth:`close` may be called from another thread."""
 
     def __init__(
-        self, fd: int, ffmpeg: Path, part: Part, facts: Facts, track: Track, most_samples: int
+        self,
+        fd: int,
+        ffmpeg: Path,
+        part: Part,
+        facts: Facts,
+        track: Track,
+        most_samples: int,
+        begun: Begun | None = None,
     ) -> None:
+        """Decode from the start, or go on with what ``begun`` has begun."""
         self.track = track
         self.layout = track.layout  # "" once ffmpeg says that it only guessed
         self.trouble = Trouble()
@@ -105,7 +106,9 @@ class TrackStream:
         self.words: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._fd, self._ffmpeg, self._part = fd, ffmpeg, part
         self._start_s = facts.start_s
-        self._nonce = secrets.randbelow(10**12) + 10**12
+        self._readings = Readings() if begun is None else begun.readings
+        self._process = FfmpegProcess(self._hear) if begun is None else begun.process
+        self._begun = begun
         self._most_samples = most_samples
         announced_s = facts.duration_s
         self._latest_samples = (
@@ -117,117 +120,67 @@ class TrackStream:
         self._shift = 0  # samples of gaps before what is received next
         self._ahead_s: float | None = None  # how far the clock was ahead of them, at the last reading
         self._offset_s = 0.0  # from the clock to ours, since it started anew
-        self._printed: list[float] = []
         self._changes: collections.deque[_Change] = collections.deque()
         self._is_in_error = False  # something could not be read, and the clock has not changed since
         self._rest = b""  # less than a sample
-        self._line = b""
-        self._process: subprocess.Popen[bytes] | None = None
-        self._closed = threading.Event()
-        self._listening = threading.Lock()
-        self._starting = threading.Lock()  # close() never misses a process that is just being started
+        if begun is not None:
+            for line in begun.words:
+                self._hear(line)
+            begun.process.hear = self._hear
 
     @property
     def status(self) -> int | None:
         """How ffmpeg ended."""
-        return None if self._process is None else self._process.returncode
+        return self._process.status
 
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks, of some seconds at most."""
-        process = self._start()
-        if process is None:
-            return
-        assert process.stdout is not None  # noqa: S101 (PIPE)
-        assert process.stderr is not None  # noqa: S101
-        os.set_blocking(process.stderr.fileno(), False)
-        listener = threading.Thread(target=self._keep_listening, args=(process.stderr.fileno(),), daemon=True)
-        listener.start()
         is_over = False
         try:
-            while raw := process.stdout.read(_READ_BYTES):
-                self._listen(process.stderr.fileno())  # what was said before this was written
+            if self._begun is None and not self._process.start(
+                self._command, self._fd, cpu_limit_s(self._most_samples)
+            ):
+                return
+            self._process.listen()
+            if self._begun is not None:
+                yield from self._placed(self._begun.sound)
+            while raw := self._process.read():
                 yield from self._placed(raw)
             is_over = True
         finally:
-            if process.poll() is None and not is_over:
-                process.kill()
-            process.stdout.close()
-            process.wait()
-            listener.join()
-            process.stderr.close()
+            if not is_over:
+                self._process.close()
+            self._process.end()
 
     def close(self) -> None:
         """End ffmpeg; safe from any thread, and more than once."""
-        with self._starting:
-            self._closed.set()
-            if self._process is not None and self._process.poll() is None:
-                self._process.kill()
+        self._process.close()
 
-    def _start(self) -> subprocess.Popen[bytes] | None:
+    def _command(self, _aside: int) -> list[str]:
         shape = ("aformat=channel_layouts=" + self.track.layout,) if self.track.layout in LAYOUTS else ()
         zero = ("-start_at_zero",) if self._start_s is None else ()
-        clock = _CLOCK.format(nonce=self._nonce)
-        options = ("-copyts", *zero, *self._part.options)
-        command = [
-            *open_arguments(self._ffmpeg, self._fd, self._part.span, options, "repeat+warning"),
+        options = ("-copyts", *zero, *self._part.input_options)
+        return [
+            *open_arguments(self._ffmpeg, self._fd, self._part.span, options, LOGLEVEL + "warning"),
             "-map", f"0:a:{self.track.number}", "-vn", "-sn", "-dn", "-map_metadata", "-1",
-            "-af", ",".join((clock, *shape)),  # the shape changes nothing, unless the track changes midway
+            "-af", ",".join((self._readings.filter, *shape)),  # else another layout than announced may come
             "-ar", str(SAMPLE_RATE_HZ), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
         ]  # fmt: skip
-        with self._starting:
-            if self._closed.is_set():
-                return None
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(self._fd,),
-                env=FFMPEG_ENVIRONMENT,
-            )
-        bind_ffmpeg(self._process.pid, cpu_s=int(120 + self._most_samples / SAMPLE_RATE_HZ / 5))
-        with contextlib.suppress(OSError, AttributeError):  # it may decode on while we compute
-            assert self._process.stdout is not None  # noqa: S101 (PIPE)
-            fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _READ_BYTES)
-        return self._process
-
-    def _keep_listening(self, said: int) -> None:
-        """Take in what ffmpeg says while nobody reads what it decodes."""
-        poll = select.poll()
-        poll.register(said, select.POLLIN)
-        while poll.poll() and self._listen(said):
-            pass
-
-    def _listen(self, said: int) -> bool:
-        """Take in all that ffmpeg has said; return False at its end."""
-        with self._listening:
-            while True:
-                try:
-                    heard = os.read(said, _MOST_LINE_BYTES)
-                except BlockingIOError:
-                    return True
-                if not heard:
-                    return False
-                *lines, self._line = (self._line[-_MOST_LINE_BYTES:] + heard).split(b"\n")
-                for raw in lines:
-                    self._hear(raw.decode(errors="replace").rstrip()[:500])
 
     def _hear(self, line: str) -> None:
-        if printed := _PRINTED.match(line):
-            number = float(printed.group(1))
-            if number == self._nonce or self._printed:
-                self._printed.append(number)
-            if len(self._printed) == 3:  # noqa: PLR2004 (the nonce and a pair)
-                self._clock_changed(*self._printed[1:])
-                self._printed.clear()
+        complaint = _COMPLAINT.match(line)
+        words = complaint.group(1) if complaint else ""
+        if self._readings.is_print(words):
+            if (pair := self._readings.hear(words)) is not None:
+                self._clock_changed(*pair)
             return
         self.words.append(line)
-        if _DECODER_ERRORS.search(line):
+        if _DECODER_ERRORS.search(words):
             self.trouble.errors += 1
             self._is_in_error = True
-        if _CUT.search(line):
+        if _CUT.search(words):
             self.trouble.is_cut = True
-        if _GUESSED_LAYOUT in line:
+        if _GUESSED_LAYOUT in words:
             self.layout = ""
 
     def _clock_changed(self, sent_s: float, ahead_s: float) -> None:

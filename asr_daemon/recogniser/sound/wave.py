@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr_daemon.recogniser.sound.parts import Part
 
@@ -31,6 +31,10 @@ _PLACEHOLDERS = (  # sox, arecord, ffmpeg, mplayer and recorders that died leave
 )
 _FORMAT = struct.Struct("<HHIIHH")  # tag, channels, rate, bytes a second, bytes a frame, bits
 _IN_DS64 = 0xFFFF_FFFF
+_PCM_TAGS = (0x0001, 0xFFFE)  # the latter with more words behind
+# ffmpeg tries every format that hides in PCM (DTS, S/PDIF) on more and more of it, which costs more than
+# decoding minutes of sound; those are found in that much.
+_BRIEFLY = ("-probesize", "65536")
 LEAST_MORE_S = 0.25  # more than that behind the announced end is sound, less is some program's mark
 
 
@@ -58,7 +62,7 @@ def wave_parts(fd: int, size: int, max_duration_s: float) -> list[Part]:
         if header is None:
             break
         part, at = _part(fd, at, size, header, max_duration_s)
-        parts.append(part)
+        parts.append(replace(part, probing=_BRIEFLY) if header.tag in _PCM_TAGS else part)
     return parts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -217,3 +219,27 @@ def test_every_final_version_is_taken_exactly_once(steps: list[tuple[str, str]])
     assert known == share.files
     assert len({(candidate.path, candidate.size_bytes) for candidate in taken}) == len(taken)
     assert len(settler) == 0
+
+
+def test_whoever_asks_how_much_waits_is_answered_while_more_comes() -> None:
+    """``status`` asks from another thread while a scan goes on."""
+    share = Share()
+    settler = share.settler()
+    candidates = [share.write(f"{number}.wav", 1) for number in range(3000)]
+
+    def come_and_go() -> None:
+        for candidate in candidates:
+            settler.observe(candidate, SETTLE_S)
+        for candidate in candidates:
+            settler.forget(candidate.path)
+
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        scan = threading.Thread(target=lambda: [come_and_go() for _ in range(3)])
+        scan.start()
+        while scan.is_alive():
+            assert len(settler.paths_below(Path("/in"))) <= len(candidates)
+        scan.join()
+    finally:
+        sys.setswitchinterval(before_s)

@@ -21,7 +21,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
-from asr_daemon.recogniser.sound.facts import Facts, _failure
+from asr_daemon.recogniser.sound.facts import Facts, nothing_to_decode
 
 DEMO = Path(__file__).resolve().parents[4] / "asr_daemon" / "demo" / "audio"
 FFMPEG = find_ffmpeg()
@@ -141,7 +141,7 @@ def test_a_disk_error_is_no_fault_of_the_recording() -> None:
     fd = os.open("/proc/self/mem", os.O_RDONLY)  # reading at 0 gives EIO
     try:
         assert isinstance(
-            _failure(fd, Facts((), has_picture=False, start_s=0, duration_s=None, evidence="")),
+            nothing_to_decode(fd, Facts((), has_picture=False, start_s=0, duration_s=None, evidence="")),
             ReadFailedError,
         )
     finally:
