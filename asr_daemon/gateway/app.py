@@ -12,6 +12,7 @@ from asr_daemon import __version__
 from asr_daemon.gateway import entering
 from asr_daemon.gateway.api import events, recordings, session, uploads
 from asr_daemon.gateway.daemon_client import DaemonClient
+from asr_daemon.gateway.description import describe
 from asr_daemon.gateway.openai import routes as openai
 from asr_daemon.gateway.problems import RESPONSES, add_handlers
 from asr_daemon.gateway.spool import Spool
@@ -59,6 +60,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(openai.router, prefix="/v1")
     app.include_router(entering.router)
+    describe(app)
 
     @app.middleware("http")
     async def with_headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
