@@ -30,7 +30,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 15  # of each operation
+EXAMPLES = 8  # of each operation
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 

@@ -283,7 +283,7 @@ OF_NOBODY = ("/api/v1/session", "/api/v1/uploads", "/v1/audio/transcriptions")  
 def test_every_route_is_closed_to_the_other_departments_token(
     site: Gatewayed, mine: httpx.Client, theirs: httpx.Client
 ) -> None:
-    """Also those to come: what names a recording, an upload or an inbox of another department is not there."""
+    """Also those to come: a recording, an upload or an inbox of another department is not there."""
     document = mine.get("/api/openapi.json").json()
     number = mine.get(f"{API}/recordings").json()["recordings"][-1]["id"]
     upload = begin(mine, "offen.wav", b"12345").rpartition("/")[2]
