@@ -33,15 +33,16 @@ def run(context: Context) -> int:
 @click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder and keep it."
 )
+@click.option("--console", "opens_console", is_flag=True, help="Then open it to a browser, until Ctrl-C.")
 @click.pass_obj
-def demo(_context: Context, keep: Path | None) -> int:
+def demo(_context: Context, keep: Path | None, opens_console: bool) -> int:
     """Show the whole way on sample recordings with the built-in model, offline, in a throw-away folder.
 
     Ends with 1 when anything on the way failed or a transcript is not what it should be.
     """
     from asr_daemon.demo import run_demo  # noqa: PLC0415
 
-    return run_demo(keep)
+    return run_demo(keep, opens_console=opens_console)
 
 
 @click.command()

@@ -110,7 +110,9 @@ class KeptUploads:
         section = self._parts.config.gateway
         kept_s = section.keep_uploads_h * HOUR_S if section is not None else 0.0
         ended_s = _ended_s(filed, path)
-        return ended_s is not None and self._parts.clock.now().timestamp() - ended_s >= kept_s
+        if ended_s is None or not kept_s:
+            return ended_s is not None
+        return self._parts.clock.now().timestamp() - ended_s >= kept_s
 
 
 def _ended_s(filed: Filed, path: Path) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -124,14 +125,31 @@ class Stage:
         config_path = self.folder / "config.toml"
         config_path.write_text(text, encoding="utf-8")
         self.config: Config = load_config(config_path)
-        with (self.folder / "daemon.log").open("wb") as daemon_log:
+        self._start()
+        return self
+
+    @contextlib.contextmanager
+    def open_again(self, further: str) -> Iterator[Config]:
+        """Run the daemon once more, with further lines in its configuration."""
+        config_path = self.folder / "config.toml"
+        with config_path.open("a", encoding="utf-8") as config:
+            config.write(further)
+        self.config = load_config(config_path)
+        self._start()
+        try:
+            next(self._statuses())
+            yield self.config
+        finally:
+            self.__exit__()
+
+    def _start(self) -> None:
+        with (self.folder / "daemon.log").open("ab") as daemon_log:
             self._daemon = subprocess.Popen(
-                [sys.executable, "-m", "asr_daemon", "run", "-c", os.fspath(config_path)],
+                [sys.executable, "-m", "asr_daemon", "run", "-c", os.fspath(self.folder / "config.toml")],
                 stdin=subprocess.DEVNULL,
                 stdout=daemon_log,
                 stderr=daemon_log,
             )
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._daemon.send_signal(signal.SIGTERM)

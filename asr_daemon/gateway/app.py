@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from asr_daemon import __version__
+from asr_daemon.gateway import entering
 from asr_daemon.gateway.api import corrections, events, export, hotwords, recordings, session, uploads
 from asr_daemon.gateway.daemon_client import DaemonClient
+from asr_daemon.gateway.description import describe
 from asr_daemon.gateway.openai import routes as openai
 from asr_daemon.gateway.pages import add_pages
 from asr_daemon.gateway.problems import RESPONSES, add_handlers
@@ -53,11 +55,14 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     app.state.patience = session.Patience()
     app.state.spool = Spool(section.spool or _own_folder(config) / "uploads")
     app.state.most_upload_bytes = int(section.most_upload_gb * GB)
+    app.state.entrance = entering.Entrance()
     add_handlers(app)
     for module in (session, recordings, corrections, export, hotwords, uploads, events):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(openai.router, prefix="/v1")
     add_pages(app, section)
+    app.include_router(entering.router)
+    describe(app)
 
     @app.middleware("http")
     async def with_headers(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:

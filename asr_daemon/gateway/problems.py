@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from asr_daemon.control.messages import Refusal
 from asr_daemon.gateway.daemon_client import AnsweredError
@@ -27,6 +28,7 @@ STATUS = {
     "internal": 500,
 }
 RETRY_AFTER_S = 5
+GONE = 499  # nginx's word for a client that went in the middle; nobody reads it
 
 
 class ProblemDetail(BaseModel):
@@ -67,6 +69,10 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(AnsweredError)
     def of_daemon(_request: Request, error: AnsweredError) -> JSONResponse:
         return problem_response(error.refusal)
+
+    @app.exception_handler(ClientDisconnect)
+    def of_client(_request: Request, _error: ClientDisconnect) -> Response:
+        return Response(status_code=GONE)
 
     @app.exception_handler(RequestValidationError)
     def of_request(_request: Request, error: RequestValidationError) -> JSONResponse:

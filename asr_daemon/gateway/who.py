@@ -6,7 +6,7 @@ counts, a request that changes something has to come from a page of ours (``Orig
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
@@ -14,6 +14,11 @@ from fastapi import Depends, Request
 from asr_daemon.control.messages import Refusal
 from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient, TrustedName
 from asr_daemon.gateway.proxies import TRUSTED_USER
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from asr_daemon.control.messages import LoggedIn
 
 COOKIE = "asr_session"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,6 +38,19 @@ def secret_of(request: Request) -> str:
     if request.method not in READING:
         require_own_page(request)
     return secret
+
+
+def set_cookie(request: Request, response: Response, begun: LoggedIn) -> None:
+    """Give a browser the session that was begun for it."""
+    response.set_cookie(
+        COOKIE,
+        begun.secret,
+        max_age=begun.lasts_s,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+        path="/",
+    )
 
 
 def require_own_page(request: Request) -> None:

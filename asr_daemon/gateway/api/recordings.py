@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -21,6 +21,12 @@ MEDIA = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
     "json": "application/json",
+}
+
+
+_PARTS: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The range that was asked for", "content": {"application/octet-stream": {}}},
+    416: {"description": "There is no such range"},
 }
 
 
@@ -70,7 +76,7 @@ def get_transcript(
     return Response(rendered.text.encode("utf-8", "replace"), media_type=MEDIA[format])
 
 
-@router.get("/recordings/{recording}/audio", response_class=StreamingResponse)
+@router.get("/recordings/{recording}/audio", response_class=StreamingResponse, responses=_PARTS)
 def get_audio(request: Request, daemon: Daemon, secret: Secret, recording: Number) -> Response:
     """Return the recording's own file; ranges are served."""
     opened, descriptor = daemon.ask_for_descriptor(m.Opened, m.OpenRecording(recording), secret)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, StringConstraints
 
 from asr_daemon.control import messages as m
 from asr_daemon.gateway.daemon_client import AnsweredError
-from asr_daemon.gateway.who import COOKIE, Daemon, Secret, require_own_page
+from asr_daemon.gateway.who import COOKIE, Daemon, Secret, require_own_page, set_cookie
 
 log = structlog.get_logger()
 router = APIRouter(tags=["session"])
@@ -69,15 +69,7 @@ async def log_in(request: Request, response: Response, daemon: Daemon, given: To
             log.warning("log_in_failed", address=address, times=patience.failed(address))
         raise
     patience.succeeded(address)
-    response.set_cookie(
-        COOKIE,
-        begun.secret,
-        max_age=begun.lasts_s,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-        path="/",
-    )
+    set_cookie(request, response, begun)
     return begun.person
 
 

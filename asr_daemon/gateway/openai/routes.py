@@ -25,6 +25,7 @@ from asr_daemon.gateway.openai.errors import (
 )
 from asr_daemon.gateway.openai.form import read_form
 from asr_daemon.gateway.openai.wanted import FORMATS, GRANULARITIES, Wanted, read_wanted
+from asr_daemon.gateway.problems import GONE
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ router = APIRouter(tags=["openai"], route_class=OpenAIRoute, responses=RESPONSES
 CREATED = 1_700_000_000  # what the client wants as a number
 USUAL = "whisper-1"
 ENDS = m.Refusal("unavailable", "the daemon ended; send it again", "转写服务已停止，请稍后重试。")
-GONE = 499  # nginx's word for a client that went; nobody reads it
 
 
 class Model(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import json
 import urllib.parse
 from pathlib import Path
@@ -84,9 +85,9 @@ def described_paths(site: Gatewayed) -> list[str]:
     """Return an address of every route that OpenAPI describes."""
     with site.client() as client:
         document = client.get("/api/openapi.json").json()
-    given = {"recording": "1", "format": "txt", "number": "x" * 32}
+    given = collections.defaultdict(lambda: "1", format="txt", number="x" * 32)
     return [
-        path.format(**given) + ("?q=a" if path.endswith("/search") else "")
+        path.format_map(given) + ("?q=a" if path.endswith("/search") else "")
         for path in document["paths"]
         if path != f"{API}/session"
     ]
@@ -274,3 +275,38 @@ def test_gateway_opens_nothing_of_the_share_or_the_history(site: Gatewayed) -> N
         assert "history.db" not in path.name
         assert site.inbox not in (path, *path.parents)
     assert "torch" not in (process / "maps").read_text(encoding="utf-8")
+
+
+OF_NOBODY = ("/api/v1/session", "/api/v1/uploads", "/v1/audio/transcriptions")  # sent to, not read from
+
+
+def test_every_route_is_closed_to_the_other_departments_token(
+    site: Gatewayed, mine: httpx.Client, theirs: httpx.Client
+) -> None:
+    """Also those to come: a recording, an upload or an inbox of another department is not there."""
+    document = mine.get("/api/openapi.json").json()
+    number = mine.get(f"{API}/recordings").json()["recordings"][-1]["id"]
+    upload = begin(mine, "offen.wav", b"12345").rpartition("/")[2]
+    given = {"recording": str(number), "format": "txt", "number": upload}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if path in OF_NOBODY or path.endswith("/events"):
+                continue
+            names = {each["name"]: each["in"] for each in operation.get("parameters", [])}
+            values = {name: given.get(name, "1") for name, place in names.items() if place == "path"}
+            query = {"inbox": "inbox"} if "inbox" in names else {}
+            query |= {"q": "段"} if "q" in names else {}
+            headers = {"Upload-Offset": "0", "Content-Type": PIECE["Content-Type"]}
+            answer = theirs.request(
+                method, path.format(**values), params=query, headers=headers if method == "patch" else {}
+            )
+            told = f"{method} {path}: {answer.status_code} {answer.text}"
+            assert "第0段" not in answer.text, told
+            assert "会议" not in answer.text, told
+            assert answer.status_code < 500, told
+            if values.keys() & given.keys() or query:
+                assert answer.status_code in (400, 403, 404), told
+    assert mine.delete(f"{API}/uploads/{upload}").status_code == 204
+    files = {"file": ("a.wav", recording("fremd"))}
+    assert theirs.post("/v1/audio/transcriptions", files=files, data={"inbox": "inbox"}).status_code == 404
+    assert site.port
