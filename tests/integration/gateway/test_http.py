@@ -84,7 +84,7 @@ def described_paths(site: Gatewayed) -> list[str]:
     """Return an address of every route that OpenAPI describes."""
     with site.client() as client:
         document = client.get("/api/openapi.json").json()
-    given = {"recording": "1", "format": "txt", "number": "x" * 32}
+    given = {"recording": "1", "format": "txt", "number": "x" * 32, "inbox": "inbox"}
     return [
         path.format(**given) + ("?q=a" if path.endswith("/search") else "")
         for path in document["paths"]
