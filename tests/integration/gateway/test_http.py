@@ -85,8 +85,9 @@ def described_paths(site: Gatewayed) -> list[str]:
     with site.client() as client:
         document = client.get("/api/openapi.json").json()
     given = {"recording": "1", "format": "txt", "number": "x" * 32, "inbox": "inbox"}
+    asked = {f"{API}/search": "?q=a", f"{API}/export": "?id=1"}
     return [
-        path.format(**given) + ("?q=a" if path.endswith("/search") else "")
+        path.format(**given) + asked.get(path, "")
         for path in document["paths"]
         if path != f"{API}/session"
     ]
