@@ -87,9 +87,7 @@ def described_paths(site: Gatewayed) -> list[str]:
     given = {"recording": "1", "format": "txt", "number": "x" * 32, "inbox": "inbox"}
     asked = {f"{API}/search": "?q=a", f"{API}/export": "?id=1"}
     return [
-        path.format(**given) + asked.get(path, "")
-        for path in document["paths"]
-        if path != f"{API}/session"
+        path.format(**given) + asked.get(path, "") for path in document["paths"] if path != f"{API}/session"
     ]
 
 

@@ -186,7 +186,7 @@ def listen(page: Page) -> None:
     assert marked in passage["text"]
     expect(page.locator(".segment.current")).to_have_attribute("data-index", "1")
     expect(page.locator("#transcript mark.number").first).to_have_attribute(
-        "title", "原话：二零二五年三月十五日"
+        "title", "原话：二零二五年三月十五号"
     )
     page.keyboard.press("ArrowUp")
     expect(page.locator(".segment.current")).to_have_attribute("data-index", "0")

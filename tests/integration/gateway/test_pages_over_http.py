@@ -113,6 +113,15 @@ def test_address_that_makes_no_sense_is_answered_by_a_page(mine: httpx.Client, p
     assert answer.headers["content-type"].startswith("text/html")
 
 
+def test_address_that_leads_nowhere_is_answered_as_it_was_asked(mine: httpx.Client) -> None:
+    """A browser gets a page, a program data."""
+    page = mine.get("/nowhere", headers={"Accept": "text/html,*/*"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    for path, accepts in (("/nowhere", "*/*"), (f"{API}/nowhere", "text/html")):
+        answer = mine.get(path, headers={"Accept": accepts})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
 def test_no_folder_of_any_kind_is_served(mine: httpx.Client) -> None:
     """Files are served by their names, and those of the package alone."""
     assert mine.get("/static/page.js").headers["content-type"].startswith("text/javascript")
