@@ -150,9 +150,12 @@ class ConsoleDesk:
             sentence = f"search for one to {MOST_TERMS} words"
             raise RefusedError("refused", sentence, f"请输入要查找的字词（最多 {MOST_TERMS} 个）。")
         with self._readers.reader() as history:
-            page = find_recordings(
-                history, terms, inboxes, limit=FOUND_IN_PAGE, mark=request.mark, within_s=FIND_WITHIN_S
-            )
+            try:
+                page = find_recordings(
+                    history, terms, inboxes, limit=FOUND_IN_PAGE, mark=request.mark, within_s=FIND_WITHIN_S
+                )
+            except ValueError as error:
+                raise RefusedError("refused", str(error), "请重新搜索。") from None
         found = tuple(
             ca.FoundIn(
                 each.id,

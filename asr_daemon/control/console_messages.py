@@ -31,7 +31,7 @@ class Find:
 
     words: Annotated[str, Field(max_length=1000)]
     inbox: str | None = None
-    mark: Annotated[str, Field(pattern=r"^([sr]\d{1,18})?$")] = ""
+    mark: Annotated[str, Field(pattern=r"^(s\d{1,2}\.\d{1,18}|r\d{1,18})?$")] = ""
     command: Literal["find"] = "find"
 
 

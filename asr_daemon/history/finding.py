@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_daemon.history.term_stream import FIRST_CORRECTED, NO_LIMIT, JobRange, Said, TermStream
+from asr_daemon.history.term_stream import NO_LIMIT, JobRange, Said, TermStream
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.history.connection import History
 
+MARK = r"s(?P<term>\d{1,2})\.(?P<segment>\d{1,18})|r(?P<recording>\d{1,18})"
 FEW_RECORDINGS = 3000  # of inboxes: these are asked one by one for a word that is common elsewhere
 
 
@@ -73,6 +75,26 @@ def find_recordings(
     return FoundPage(tuple(found), "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a search goes on: below a place of a term, or (no term) below a recording."""
+
+    term: int | None
+    before: int
+
+    @classmethod
+    def read(cls, text: str, terms: int) -> _Mark | None:
+        """Return it, None for a search that begins; raises ``ValueError`` where it is none."""
+        if not text:
+            return None
+        match = re.fullmatch(MARK, text)
+        if match is None or (match["term"] and int(match["term"]) >= terms):
+            raise ValueError(f"no mark of a search: {text}")
+        if match["recording"]:
+            return cls(None, int(match["recording"]))
+        return cls(int(match["term"]), int(match["segment"]))
+
+
 class _Search:
     """One search; yields what it found behind a mark, step by step."""
 
@@ -82,53 +104,52 @@ class _Search:
 
     def walk(self, mark: str) -> Iterator[tuple[str, list[FoundRecording]]]:
         """Yield, step by step, from where it would go on, and the recordings that were found."""
-        kind, before = (mark[0], int(mark[1:])) if mark else ("", NO_LIMIT)
-        if kind not in ("", "c", "s", "r"):
-            raise ValueError(f"no mark of a search: {mark}")
+        at = _Mark.read(mark, len(self._streams))
         row = self._history.one("newest_segment")
         newest = (row["id"] if row else None) or 0
-        from_here = min(newest + 1, before) if kind == "s" else newest + 1
+        from_here = newest + 1 if at is None or at.term is None else min(newest + 1, at.before)
         for stream in self._streams:
             stream.begin(from_here)
-        leading = min(self._streams, key=lambda stream: stream.commonness)
-        if kind == "r" or (kind == "" and leading.is_common and self._are_few()):
-            yield from self._by_recordings(before)
-            return
-        if kind != "s":
-            yield from self._by_corrections(leading, before)
-        yield from self._by_index(leading, from_here)
+        leading = min(range(len(self._streams)), key=lambda place: self._streams[place].commonness)
+        if at is not None and at.term is not None:
+            leading = at.term  # the order is that of its places: another would show some twice
+        if at is not None and at.term is None:
+            yield from self._by_recordings(at.before)
+        elif at is None and self._streams[leading].is_common and self._are_few():
+            yield from self._by_recordings(NO_LIMIT)
+        else:
+            yield from self._by_corrections(leading, NO_LIMIT if at is None else at.before)
+            yield from self._by_index(leading, from_here)
 
     # ------------------------------------------------------------------ by what people corrected
 
-    def _by_corrections(self, leading: TermStream, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
+    def _by_corrections(self, place: int, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
         seen: set[int] = set()
-        at = min(began, NO_LIMIT - FIRST_CORRECTED)
+        leading, at = self._streams[place], began
         while hits := leading.corrected_before(at):
             for at, recording in hits:
                 if recording not in seen:
                     seen.add(recording)
-                    yield f"c{at}", self._of_corrected(recording, leading, began)
+                    yield f"s{place}.{at}", self._of_corrected(recording, leading, began)
 
     def _of_corrected(self, recording: int, leading: TermStream, began: int) -> list[FoundRecording]:
         row = self._history.one("job_of_corrected", id=recording)
-        if row is None:
-            return []
-        if any(said.segment - FIRST_CORRECTED >= began for said in leading.corrected(recording)):
-            return []  # it was on an earlier page
+        if row is None or any(said.segment >= began for said in leading.corrected(recording)):
+            return []  # gone, or on an earlier page
         files = self._history.all("files_of_job", job=row["job"], inboxes=self._inboxes)
         lies = self._range(row["job"])
         return [found for each in files if each["id"] == recording for found in self._in_force(each, lies)]
 
     # ------------------------------------------------------------------ by the index, backwards
 
-    def _by_index(self, leading: TermStream, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
+    def _by_index(self, place: int, began: int) -> Iterator[tuple[str, list[FoundRecording]]]:
         seen: set[int] = set()
+        leading = self._streams[place]
         for hits in leading.rows():
             for hit in hits:
                 if hit.job not in seen:
                     seen.add(hit.job)
-                    yield f"s{hit.segment}", self._of_job(hit.job, leading, began)
-            yield f"s{leading.low}", []
+                    yield f"s{place}.{hit.segment}", self._of_job(hit.job, leading, began)
 
     def _of_job(self, job: int, leading: TermStream, began: int) -> list[FoundRecording]:
         files = self._history.all("files_of_job", job=job, inboxes=self._inboxes)

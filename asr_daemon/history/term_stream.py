@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 BATCH = 100  # places that are read at a time
 NO_LIMIT = (1 << 63) - 1
-FIRST_CORRECTED = 1 << 40  # numbers in the index from here on are those of corrected passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,9 @@ class TermStream:
         return list(map(_said, rows))
 
     def corrected_before(self, before: int) -> list[tuple[int, int]]:
-        """Return the next places in what people corrected: numbers of a passage and of its recording."""
+        """Return the next places in what people corrected: a number in the index, and its recording's."""
         rows = self._history.all("corrected_before", term=self._term, before=before, limit=BATCH)
-        return [(row["id"], row["recording"]) for row in rows]
+        return [(row["number"], row["recording"]) for row in rows]
 
     def corrected(self, recording: int) -> list[Said]:
         """Return where the term stands in what people corrected in a recording."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.control.messages import Refusal
 from asr_daemon.gateway.pages import (
     assets,
     hotwords,
@@ -19,13 +20,15 @@ from asr_daemon.gateway.pages import (
     search,
     upload,
 )
-from asr_daemon.gateway.pages.shell import Rendering
+from asr_daemon.gateway.pages.shell import Rendering, refusal_page
+from asr_daemon.gateway.problems import problem_response
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Request, Response
 
     from asr_daemon.config import GatewaySection
 
+PROGRAMS = ("/api/", "/v1/")  # below these, no answer is a page
 PARTS = (assets, login, overview, recordings, recording, search, upload, hotwords, models)
 
 
@@ -34,3 +37,13 @@ def add_pages(app: FastAPI, section: GatewaySection) -> None:
     app.state.rendering = Rendering(section.language)
     for part in PARTS:
         app.include_router(part.router, include_in_schema=False)
+    app.add_exception_handler(404, _nowhere)
+
+
+def _nowhere(request: Request, error: Exception) -> Response:
+    """Answer for an address that leads nowhere: by a page where a browser asks for one."""
+    refusal = Refusal("not_found", str(getattr(error, "detail", error)), "没有这个地址。")
+    wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
+        PROGRAMS
+    )
+    return refusal_page(request, refusal) if wants_page else problem_response(refusal)

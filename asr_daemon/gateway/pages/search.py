@@ -51,7 +51,7 @@ def search(
     who: Looking,
     q: Annotated[str, Query(max_length=1000)] = "",
     inbox: Annotated[str, Query(max_length=64)] = "",
-    mark: Annotated[str, Query(max_length=20, pattern=r"^([sr]\d{1,18})?$")] = "",
+    mark: Annotated[str, Query(max_length=30, pattern=r"^(s\d{1,2}\.\d{1,18}|r\d{1,18})?$")] = "",
 ) -> Response:
     """Show the page, and what was found where something is asked for."""
     found, problem, older = None, "", ""

@@ -15,11 +15,11 @@ FROM segments_fts CROSS JOIN segments ON segments.id = segments_fts.rowid
 WHERE segments_fts MATCH :term AND segments_fts.rowid BETWEEN :first AND :last AND segments.job_id = :job
 
 -- corrected_before: where a term stands in what people corrected, the latest first
-SELECT passages.id, corrected.recording_id AS recording
+SELECT segments_fts.rowid AS number, corrected.recording_id AS recording
 FROM segments_fts CROSS JOIN passages ON passages.id = segments_fts.rowid - 1099511627776
 JOIN corrected ON corrected.id = passages.corrected_id AND corrected.first IS NOT NULL
 WHERE segments_fts MATCH :term AND segments_fts.rowid > 1099511627776
-  AND segments_fts.rowid < 1099511627776 + :before
+  AND segments_fts.rowid < :before
 ORDER BY segments_fts.rowid DESC LIMIT :limit
 
 -- said_in_corrected: where a term stands in what people corrected in a recording

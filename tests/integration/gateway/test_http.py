@@ -85,11 +85,10 @@ def described_paths(site: Gatewayed) -> list[str]:
     """Return an address of every route that OpenAPI describes."""
     with site.client() as client:
         document = client.get("/api/openapi.json").json()
-    given = collections.defaultdict(lambda: "1", format="txt", number="x" * 32)
+    given = collections.defaultdict(lambda: "1", format="txt", number="x" * 32, inbox="inbox")
+    asked = {f"{API}/search": "?q=a", f"{API}/export": "?id=1"}
     return [
-        path.format_map(given) + ("?q=a" if path.endswith("/search") else "")
-        for path in document["paths"]
-        if path != f"{API}/session"
+        path.format_map(given) + asked.get(path, "") for path in document["paths"] if path != f"{API}/session"
     ]
 
 

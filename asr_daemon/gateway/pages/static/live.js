@@ -34,13 +34,22 @@ function replace(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fresh.getElementById(part.id);
-    if (!other || other.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue;
+    if (!other || other.innerHTML === part.innerHTML) continue;
+    const held = document.activeElement;
+    const back = held && part.contains(held) ? keyOf(held) : "";
     const chosen = new Set([...part.querySelectorAll("input:checked")].map((box) => box.getAttribute("value")));
     part.replaceChildren(...[...other.childNodes].map((node) => document.adoptNode(node)));
     for (const box of part.querySelectorAll("input[type=checkbox]"))
       if (box instanceof HTMLInputElement && chosen.has(box.getAttribute("value"))) box.checked = true;
+    if (back) for (const each of part.querySelectorAll("a, button, input")) if (each instanceof HTMLElement && keyOf(each) === back) each.focus();
   }
 }
+
+/**
+ * What an element is known by in the page that is fetched: who uses the keyboard stays where they are.
+ * @param {Element} element
+ */
+const keyOf = (element) => ["data-post", "href", "value"].map((name) => element.getAttribute(name) ?? "").join(" ").trim();
 
 onChange((changed) => {
   for (const work of changed.in_work) {
