@@ -169,6 +169,7 @@ class GatewaySection(Section):
     user: str = ""  # that the gateway runs as; "": as the daemon itself
     spool: Path | None = None  # None: "uploads" in the gateway's own state folder
     most_upload_gb: Positive = 8.0
+    playback_cache_gb: Positive = 10.0
 
     @model_validator(mode="after")
     def _has_both_files_of_tls(self) -> GatewaySection:

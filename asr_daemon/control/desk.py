@@ -16,11 +16,13 @@ from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
+from asr_daemon.control import playback_messages as p
 from asr_daemon.control.correcting import CorrectingDesk
 from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.forgetting import ForgettingDesk
 from asr_daemon.control.learning import LearningDesk
 from asr_daemon.control.passages import passage_of
+from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asr_daemon.access import Access, Accesses
+    from asr_daemon.control.playbacks import Playbacks
     from asr_daemon.daemon import Parts
     from asr_daemon.history import History
     from asr_daemon.history.readers import Readers
@@ -59,10 +62,13 @@ def _not_there() -> RefusedError:
 class Desk:
     """Serves one request after the other, from any thread."""
 
-    def __init__(self, parts: Parts, accesses: Accesses, readers: Readers) -> None:
+    def __init__(
+        self, parts: Parts, accesses: Accesses, readers: Readers, playbacks: Playbacks | None = None
+    ) -> None:
         self._parts = parts
         self._accesses = accesses
         self._readers = readers
+        self._playing = PlayingDesk(parts, readers, self, playbacks)
         self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
             m.WhoAmI: lambda person, _: self._told(person),
             m.GetOverview: lambda person, _: self._overview(person),
@@ -74,6 +80,7 @@ class Desk:
             m.Retry: self._retry,
             m.Cancel: self._cancel,
             m.SetPaused: self._set_paused,
+            p.GetPlayback: self._playing.playback,
             **CorrectingDesk(parts, readers, self).requests,
             **LearningDesk(parts, readers, self).requests,
             **ForgettingDesk(parts, readers, self).requests,
@@ -96,6 +103,8 @@ class Desk:
                 return self._put(person, request, descriptor), None
             case m.OpenRecording():
                 return self._open(person, request.recording)
+            case p.OpenPlayback():
+                return self._playing.open(person, request)
         carry_out = self._plain.get(type(request))
         if carry_out is None:
             raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")

@@ -34,6 +34,7 @@ from asr_daemon.control.answers import (
     Word,
 )
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
+from asr_daemon.control.playback_messages import Playback, PlaybackRequest
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -234,6 +235,7 @@ Request = (
     | SetPaused
     | Watch
     | CorrectingRequest
+    | PlaybackRequest
 )
 
 
@@ -261,6 +263,7 @@ Told = (
     | Put
     | Changed
     | CorrectingTold
+    | Playback
 )
 
 _ASK = TypeAdapter(Ask)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from asr_daemon import __version__
-from asr_daemon.gateway.api import corrections, events, recordings, session, uploads
+from asr_daemon.gateway.api import corrections, events, playback, recordings, session, uploads
 from asr_daemon.gateway.daemon_client import DaemonClient
 from asr_daemon.gateway.problems import RESPONSES, add_handlers
 from asr_daemon.gateway.spool import Spool
@@ -52,7 +52,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     app.state.spool = Spool(section.spool or _own_folder(config) / "uploads")
     app.state.most_upload_bytes = int(section.most_upload_gb * GB)
     add_handlers(app)
-    for module in (session, recordings, uploads, events, corrections):
+    for module in (session, recordings, uploads, events, corrections, playback):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
 
     @app.middleware("http")
