@@ -216,10 +216,10 @@ def _say_corrections(steps: list[Step], stored: list[Stored], *, every: bool) ->
         who = ", ".join(dict.fromkeys(step.who for step in by_people))
         last = f"{from_stamp(by_people[0].made_at).astimezone():%Y-%m-%d %H:%M}"
         click.echo(printable(f"corrected: {len(by_people)} times by {who}, last at {last}"), err=True)
-    for each in stored:
-        if not each.is_placed:
-            at, text = clock_time(each.block.stretches[0].start_ms), each.block.stretches[0].text
-            click.echo(printable(f"not placed: {at} {text} (over: {each.block.said})"), err=True)
+    for kept in stored:
+        if not kept.is_placed:
+            at, text = clock_time(kept.block.stretches[0].start_ms), kept.block.stretches[0].text
+            click.echo(printable(f"not placed: {at} {text} (over: {kept.block.said})"), err=True)
     for step in reversed(steps) if every else ():
         when = f"{from_stamp(step.made_at).astimezone():%Y-%m-%d %H:%M}"
         taken_back = " (undone)" if step.is_undone else ""
