@@ -33,6 +33,7 @@ MODULE = "asr_daemon.playback"
 COPY, PEAKS, HALF = "flac", "peaks", "part"
 PEAKS_PER_S = 20  # as playback/copying.py makes them
 MOST_WAITING = 100
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FAILED_FOR_S = 60.0  # before another try
 STUCK_S = 120.0  # without a word of the child
 LEAST_ROOM_BYTES = 1 << 30  # that much of the disk stays free
@@ -194,6 +195,7 @@ class Playbacks:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             pass_fds=(sound, copy, peaks),
+            env={**os.environ, **dict.fromkeys(_THREADS, "1")},
         )
         with self._lock:
             self._child = process
