@@ -122,7 +122,8 @@ class AttackedDaemon(DaemonUnderTest):
         with contextlib.suppress(sqlite3.OperationalError):  # the tables come with the first start
             told = (
                 "SELECT id FROM segments WHERE raw_text IS NOT NULL"
-                " UNION ALL SELECT 1099511627776 + passages.id FROM passages JOIN corrected ON corrected.id = corrected_id WHERE first IS NOT NULL"
+                " UNION ALL SELECT 1099511627776 + passages.id FROM passages"
+                " JOIN corrected ON corrected.id = passages.corrected_id WHERE corrected.first IS NOT NULL"
             )
             # One statement, one look: the daemon may be at work.
             indexed = "SELECT rowid FROM segments_fts"
