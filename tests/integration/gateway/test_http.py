@@ -84,7 +84,8 @@ def described_paths(site: Gatewayed) -> list[str]:
     """Return an address of every route that OpenAPI describes."""
     with site.client() as client:
         document = client.get("/api/openapi.json").json()
-    given = {"recording": "1", "format": "txt", "number": "x" * 32}
+    given = {"recording": "1", "format": "txt", "number": "x" * 32, "segment": "0", "unplaced": "1"}
+    given["inbox"] = "inbox"
     return [
         path.format(**given) + ("?q=a" if path.endswith("/search") else "")
         for path in document["paths"]
@@ -104,6 +105,12 @@ def test_one_departments_token_opens_nothing_of_the_others(
         ("GET", f"{API}/recordings/{number}/audio"),
         ("POST", f"{API}/recordings/{number}/retry"),
         ("POST", f"{API}/recordings/{number}/cancel"),
+        ("GET", f"{API}/recordings/{number}/corrections"),
+        ("GET", f"{API}/recordings/{number}/playback"),
+        ("GET", f"{API}/recordings/{number}/playback.flac"),
+        ("GET", f"{API}/recordings/{number}/peaks"),
+        ("DELETE", f"{API}/recordings/{number}/transcript"),
+        ("GET", f"{API}/inboxes/inbox/hotwords/suggestions"),
         ("GET", f"{API}/recordings?inbox=inbox"),
         ("GET", f"{API}/search?q=段&inbox=inbox"),
     ):
