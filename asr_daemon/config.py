@@ -173,6 +173,7 @@ class GatewaySection(Section):
     keep_uploads_h: NotNegative = 24.0  # of what is sent to be transcribed; 0: until its text is there
     trusted_user_header: str = ""  # in which a proxy says who is logged in; "": none is believed
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()  # beside the Unix socket
+    playback_cache_gb: Positive = 10.0
 
     @model_validator(mode="after")
     def _has_both_files_of_tls(self) -> GatewaySection:

@@ -120,12 +120,16 @@ class AttackedDaemon(DaemonUnderTest):
         assert self.query("PRAGMA integrity_check") == [("ok",)]
         assert self.query("PRAGMA foreign_key_check") == []
         with contextlib.suppress(sqlite3.OperationalError):  # the tables come with the first start
-            told = "SELECT id FROM segments WHERE raw_text IS NOT NULL"
-            # One statement, one look: the daemon may be at work.
-            astray = self.query(
-                f"SELECT * FROM (SELECT rowid FROM segments_fts EXCEPT {told})"  # noqa: S608 (no input)
-                f" UNION ALL SELECT * FROM ({told} EXCEPT SELECT rowid FROM segments_fts)"
+            told = (
+                "SELECT id FROM segments WHERE raw_text IS NOT NULL"
+                " UNION ALL SELECT 1099511627776 + passages.id FROM passages"
+                " JOIN corrected ON corrected.id = passages.corrected_id WHERE corrected.first IS NOT NULL"
             )
+            # One statement, one look: the daemon may be at work.
+            indexed = "SELECT rowid FROM segments_fts"
+            more = f"{indexed} EXCEPT SELECT * FROM ({told})"  # noqa: S608
+            less = f"SELECT * FROM ({told}) EXCEPT {indexed}"  # noqa: S608
+            astray = self.query(f"SELECT * FROM ({more}) UNION ALL SELECT * FROM ({less})")  # noqa: S608
             assert astray == []
 
     def check_nothing_half(self, wanted: dict[str, bytes]) -> None:

@@ -14,12 +14,14 @@ import click
 from rich.live import Live
 
 from asr_daemon.cli.context import Context, with_config
-from asr_daemon.clock import Clock, to_stamp
+from asr_daemon.clock import Clock, from_stamp, to_stamp
 from asr_daemon.config import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history import open_history_read_only
+from asr_daemon.history.corrections import UNDO, Step, steps_of
+from asr_daemon.history.in_force import Stored, stored_of
 from asr_daemon.history.reading import Which, attempts_of, each, newest, places
 from asr_daemon.history.recordings import Recordings, inbox_label
 from asr_daemon.history.search import MOST_TERMS, match_terms
@@ -172,9 +174,13 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
 @click.command()
 @click.argument("recording", metavar="ID", type=int)
 @click.option("--format", "kind", type=click.Choice(TRANSCRIPT_FORMATS), default="txt", help="What to print.")
+@click.option("--corrections", is_flag=True, help="List every correction: when, who, before and after.")
 @with_config
-def show(context: Context, recording: int, kind: str) -> int:
-    """Print a recording's transcript, or what was tried and why it failed."""
+def show(context: Context, recording: int, kind: str, corrections: bool) -> int:
+    """Print a recording's transcript as people corrected it, or what was tried and why it failed.
+
+    On stderr: which hotwords were heard, who corrected it, and what of that found its words no more.
+    """
     config = context.config_in_force()
     past, lie = open_history_read_only(config.history_path), Places(config)
     filed = Recordings(past, Clock()).get(recording)
@@ -187,6 +193,7 @@ def show(context: Context, recording: int, kind: str) -> int:
             hits = listed_hits(hotwords_of(past, work.id))
             hits = printable(hits or "none of it was said")
             click.echo(f"hotwords: list {digest[:12]}, {hits}", err=True)
+        _say_corrections(steps_of(past, recording), stored_of(past, recording), every=corrections)
         return 0
     shown = lie.shown(filed.recording.inbox, filed.recording.path)
     click.echo(printable(f"{inbox_label(filed.recording.inbox)}/{shown}: {filed.state}"), err=True)
@@ -200,6 +207,24 @@ def show(context: Context, recording: int, kind: str) -> int:
             evidence = printable(attempt.evidence.strip(), lines=True)
             click.echo("    " + evidence.replace("\n", "\n    "), err=True)
     return 1
+
+
+def _say_corrections(steps: list[Step], stored: list[Stored], *, every: bool) -> None:
+    """Say on stderr what people corrected."""
+    by_people = [step for step in steps if step.who and not step.is_undone and step.kind != UNDO]
+    if by_people:
+        who = ", ".join(dict.fromkeys(step.who for step in by_people))
+        last = f"{from_stamp(by_people[0].made_at).astimezone():%Y-%m-%d %H:%M}"
+        click.echo(printable(f"corrected: {len(by_people)} times by {who}, last at {last}"), err=True)
+    for kept in stored:
+        if not kept.is_placed:
+            at, text = clock_time(kept.block.stretches[0].start_ms), kept.block.stretches[0].text
+            click.echo(printable(f"not placed: {at} {text} (over: {kept.block.said})"), err=True)
+    for step in reversed(steps) if every else ():
+        when = f"{from_stamp(step.made_at).astimezone():%Y-%m-%d %H:%M}"
+        taken_back = " (undone)" if step.is_undone else ""
+        told = f"{when}  {clock_time(step.start_ms)}  {step.kind}{taken_back} by {step.who or 'the daemon'}: "
+        click.echo(printable(f"{told}{step.before} -> {step.after}"), err=True)
 
 
 def _moment(since: str | None) -> str | None:

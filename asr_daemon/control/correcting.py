@@ -22,7 +22,8 @@ from asr_daemon.history.corrections import (
     OutdatedError,
     steps_of,
 )
-from asr_daemon.history.in_force import stored_of, transcript_in_force, version_of
+from asr_daemon.history.in_force import some_in_force, stored_of, transcript_in_force, version_of
+from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState
 from asr_daemon.transcripts.correcting import CorrectionError
 
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asr_daemon.access import Access
-    from asr_daemon.control.answers import Passage
     from asr_daemon.control.messages import Told
     from asr_daemon.daemon import Parts
     from asr_daemon.history import History
+    from asr_daemon.history.corrections import Changed
     from asr_daemon.history.readers import Readers
     from asr_daemon.history.recordings import Filed
 
@@ -74,58 +75,65 @@ class CorrectingDesk:
         if request.text is None and request.speaker is None:
             raise RefusedError("refused", "give a text, a speaker, or both", "请填写文字或说话人。")
 
-        def carry_out() -> None:
-            self._corrections.correct(
+        return self._step(
+            person,
+            request,
+            lambda: self._corrections.correct(
                 request.recording,
                 request.version,
                 request.segment,
                 text=request.text,
                 speaker=request.speaker,
                 who=person.name,
-            )
-
-        return self._step(person, request, carry_out, request.segment, 1, 0)
+            ),
+        )
 
     def _split(self, person: Access, request: c.Split) -> Told:
-        def carry_out() -> None:
-            self._corrections.split(
+        return self._step(
+            person,
+            request,
+            lambda: self._corrections.split(
                 request.recording, request.version, request.segment, request.at, person.name
-            )
-
-        return self._step(person, request, carry_out, request.segment, 2, 1)
+            ),
+        )
 
     def _join(self, person: Access, request: c.Join) -> Told:
-        def carry_out() -> None:
-            self._corrections.join(request.recording, request.version, request.segment, person.name)
-
-        return self._step(person, request, carry_out, request.segment, 1, -1)
+        return self._step(
+            person,
+            request,
+            lambda: self._corrections.join(request.recording, request.version, request.segment, person.name),
+        )
 
     def _undo(self, person: Access, request: c.Undo) -> Told:
-        def carry_out() -> None:
-            self._corrections.undo(request.recording, request.version, person.name)
-
-        return self._step(person, request, carry_out)
+        return self._step(
+            person,
+            request,
+            lambda: self._corrections.undo(request.recording, request.version, person.name),
+        )
 
     def _discard(self, person: Access, request: c.Discard) -> Told:
-        def carry_out() -> None:
-            self._corrections.discard(request.recording, request.version, request.unplaced, person.name)
-
-        return self._step(person, request, carry_out)
+        return self._step(
+            person,
+            request,
+            lambda: self._corrections.discard(
+                request.recording, request.version, request.unplaced, person.name
+            ),
+        )
 
     def _step(
         self,
         person: Access,
         request: c.Correct | c.Split | c.Join | c.Undo | c.Discard,
-        carry_out: Callable[[], None],
-        first: int = 0,
-        count: int | None = None,
-        moved: int = 0,
+        carry_out: Callable[[], Changed],
     ) -> c.Corrected | c.Outdated:
-        """Carry a step out; ``count`` segments from ``first`` on may be others then (None: all of them)."""
         with self._readers.reader() as history:
             filed = self._keeper.filed(history, person, request.recording, Right.EDIT)
         try:
-            carry_out()
+            with self._parts.history.transaction() as history:  # what is told is of the moment of the step
+                changed = carry_out()
+                filed = self._corrections.filed(request.recording)
+                version = version_of(history, filed)
+                now = some_in_force(history, filed, changed.first, changed.count)
         except OutdatedError as error:
             return self._outdated(request.recording, error.since)
         except NotTranscribedError:
@@ -142,23 +150,17 @@ class CorrectingDesk:
             what=request.command,
             access=person.name,
         )
-        version, passages = self._now(request.recording)
-        wanted = passages if count is None else passages[first : first + count]
-        return c.Corrected(version, first, wanted, moved)
+        return c.Corrected(version, changed.first, tuple(map(passage_of, now)), changed.moved)
 
     def _outdated(self, recording: int, since: int) -> c.Outdated:
-        version, passages = self._now(recording)
         with self._readers.reader() as history:
+            filed = Recordings(history, self._parts.clock).get(recording)
+            if filed is None or filed.work is None:
+                raise RefusedError("not_found", "there is no such recording", "没有这个录音。")
+            version = version_of(history, filed)  # first: what is changed after it is asked for again
+            passages = tuple(map(passage_of, transcript_in_force(history, filed).segments))
             steps = tuple(c.Step(*astuple(each)) for each in steps_of(history, recording, since))
         return c.Outdated(version, steps, passages)
-
-    def _now(self, recording: int) -> tuple[str, tuple[Passage, ...]]:
-        history = self._parts.history
-        with history.transaction():  # of one moment
-            filed = self._corrections.filed(recording)
-            return version_of(history, filed), tuple(
-                map(passage_of, transcript_in_force(history, filed).segments)
-            )
 
     # ------------------------------------------------------------------ looking
 

@@ -16,6 +16,7 @@ from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.access.store import lasts_s
 from asr_daemon.control import messages as m
+from asr_daemon.control import playback_messages as p
 from asr_daemon.control.console_desk import ConsoleDesk
 from asr_daemon.control.correcting import CorrectingDesk
 from asr_daemon.control.estimate import remaining_s
@@ -23,6 +24,7 @@ from asr_daemon.control.forgetting import ForgettingDesk
 from asr_daemon.control.hotword_desk import HotwordDesk
 from asr_daemon.control.learning import LearningDesk
 from asr_daemon.control.passages import passage_of
+from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import Sight
 from asr_daemon.control.status import live_status
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asr_daemon.access import Access, Accesses
+    from asr_daemon.control.playbacks import Playbacks
     from asr_daemon.daemon import Parts
     from asr_daemon.history import History
     from asr_daemon.history.readers import Readers
@@ -57,11 +60,14 @@ def _log_in_first() -> RefusedError:
 class Desk:
     """Serves one request after the other, from any thread."""
 
-    def __init__(self, parts: Parts, accesses: Accesses, readers: Readers) -> None:
+    def __init__(
+        self, parts: Parts, accesses: Accesses, readers: Readers, playbacks: Playbacks | None = None
+    ) -> None:
         self._parts = parts
         self._accesses = accesses
         self._readers = readers
         self._sight = sight = Sight(parts)
+        self._playing = PlayingDesk(parts, readers, self, playbacks)
         self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
             m.WhoAmI: lambda person, _: self._told(person),
             m.GetOverview: lambda person, _: self._overview(person),
@@ -76,6 +82,7 @@ class Desk:
             m.ListModels: lambda _, __: self._models(),
             **ConsoleDesk(parts, readers, sight, self.in_work).requests,
             **HotwordDesk(parts, sight).requests,
+            p.GetPlayback: self._playing.playback,
             **CorrectingDesk(parts, readers, self).requests,
             **LearningDesk(parts, readers, self).requests,
             **ForgettingDesk(parts, readers, self).requests,
@@ -98,6 +105,8 @@ class Desk:
                 return self._put(person, request, descriptor), None
             case m.OpenRecording():
                 return self._open(person, request.recording)
+            case p.OpenPlayback():
+                return self._playing.open(person, request)
         carry_out = self._plain.get(type(request))
         if carry_out is None:
             raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")

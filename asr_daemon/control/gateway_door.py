@@ -10,13 +10,17 @@ from asr_daemon.access import Accesses
 from asr_daemon.control import messages as m
 from asr_daemon.control.desk import Desk
 from asr_daemon.control.gateway_socket import GatewaySocket
+from asr_daemon.control.playbacks import Playbacks
 from asr_daemon.control.transcribing import Transcribing
+from asr_daemon.delivery.forgetting import PLAYBACK_FOLDER
 from asr_daemon.errors import OperatorError
 from asr_daemon.history.readers import Readers
 
 if TYPE_CHECKING:
     from asr_daemon.config import GatewaySection
     from asr_daemon.daemon import Parts
+
+GB = 10**9
 
 
 def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
@@ -37,7 +41,15 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
     with contextlib.ExitStack() as stack:
         readers = Readers(parts.config.history_path)
         stack.callback(readers.close)
-        desk = Desk(parts, Accesses(parts.history, parts.clock), readers)
+        playbacks = Playbacks(
+            parts.config.state_dir / PLAYBACK_FOLDER,
+            int(section.playback_cache_gb * GB),
+            ffmpeg=parts.config.engine.ffmpeg,
+            most_s=parts.config.engine.max_duration_h * 3600,
+            on_change=parts.changes.happened,
+        )
+        stack.callback(playbacks.close)
+        desk = Desk(parts, Accesses(parts.history, parts.clock), readers, playbacks)
         transcribing = Transcribing(parts, desk, readers)
         path = parts.config.gateway_socket_path
         try:

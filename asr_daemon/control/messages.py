@@ -39,6 +39,7 @@ from asr_daemon.control.answers import (
 from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
+from asr_daemon.control.playback_messages import Playback, PlaybackRequest
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -289,6 +290,7 @@ Request = (
     | Watch
     | ConsoleRequest
     | CorrectingRequest
+    | PlaybackRequest
 )
 
 
@@ -324,6 +326,7 @@ Told = (
     | Changed
     | ConsoleTold
     | CorrectingTold
+    | Playback
 )
 
 _ASK = TypeAdapter(Ask)

@@ -9,6 +9,7 @@ but what the history raises.
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+REST_FACTOR = 5.0  # who edits hours of a meeting must not have all of it written anew with every word
+
 
 class Rewriter:
     """Writes what is corrected; runs in a thread of the schedule, and never beside a delivery."""
@@ -53,7 +56,9 @@ class Rewriter:
         self._lock = lock
         self._recordings = Recordings(history, clock)
         self._outputs = Outputs(history, clock)
+        self._clock = clock
         self._problems: dict[str, str] = {}  # what was said of an inbox last
+        self._not_before_s: dict[int, float] = {}  # recordings that were written a moment ago
 
     def revision(self, recording: int) -> int:
         """Return how often a recording's text was corrected."""
@@ -70,7 +75,12 @@ class Rewriter:
         """Write anew what is due; return of how many recordings."""
         count = 0
         closed: set[str] = set()  # an inbox that cannot be written is asked once a round
+        now_s = self._clock.monotonic_s()
+        self._not_before_s = {key: at_s for key, at_s in self._not_before_s.items() if at_s > now_s}
         for row in self._history.all("to_rewrite"):
+            if row["id"] in self._not_before_s:
+                continue
+            began_s = time.monotonic()
             with self._lock:
                 filed = self._recordings.get(row["id"])
                 if filed is None or filed.recording.inbox in closed:
@@ -84,6 +94,8 @@ class Rewriter:
                     self._complain(filed, error)
                 else:
                     self._problems.pop(filed.recording.inbox, None)
+            rest_s = REST_FACTOR * (time.monotonic() - began_s)
+            self._not_before_s[row["id"]] = self._clock.monotonic_s() + rest_s
         return count
 
     def _rewrite(self, filed: Filed) -> bool:

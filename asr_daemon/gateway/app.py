@@ -10,7 +10,16 @@ from fastapi import FastAPI
 
 from asr_daemon import __version__
 from asr_daemon.gateway import entering
-from asr_daemon.gateway.api import corrections, events, export, hotwords, recordings, session, uploads
+from asr_daemon.gateway.api import (
+    corrections,
+    events,
+    export,
+    hotwords,
+    playback,
+    recordings,
+    session,
+    uploads,
+)
 from asr_daemon.gateway.daemon_client import DaemonClient
 from asr_daemon.gateway.description import describe
 from asr_daemon.gateway.openai import routes as openai
@@ -57,7 +66,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     app.state.most_upload_bytes = int(section.most_upload_gb * GB)
     app.state.entrance = entering.Entrance()
     add_handlers(app)
-    for module in (session, recordings, corrections, export, hotwords, uploads, events):
+    for module in (session, recordings, corrections, playback, export, hotwords, uploads, events):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(openai.router, prefix="/v1")
     add_pages(app, section)

@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from asr_daemon.errors import OperatorError
-from asr_daemon.history.in_force import Stored, stored_of, version_of
+from asr_daemon.history.in_force import Stored, blocks_of, stored_of, version_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import index_body
-from asr_daemon.history.segments import transcript_of
+from asr_daemon.history.segments import recognised_of, transcript_of
 from asr_daemon.history.states import JobState
-from asr_daemon.transcripts import correcting
-from asr_daemon.transcripts.correcting import Block, CorrectionError, Place, in_force, placed_anew
+from asr_daemon.transcripts.correcting import (
+    Block,
+    CorrectionError,
+    Place,
+    place_at,
+    spots,
+    with_join,
+    with_speaker,
+    with_split,
+    with_text,
+)
+from asr_daemon.transcripts.placing import placed_anew
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.history.connection import History
     from asr_daemon.history.recordings import Filed, Work
+    from asr_daemon.history.segments import Recognised
     from asr_daemon.transcripts.transcript import Segment
 
 TEXT, SPEAKER, SPLIT, JOIN, UNDO, DISCARD, PLACED = (
@@ -71,6 +82,15 @@ class Step:
     is_undone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Segments in force that may be others now; those behind them have numbers that are ``moved`` larger."""
+
+    first: int
+    count: int
+    moved: int
+
+
 class Corrections:
     """The tables of corrections; any thread."""
 
@@ -83,64 +103,54 @@ class Corrections:
 
     def correct(
         self, recording: int, seen: str, number: int, *, text: str | None, speaker: str | None, who: str
-    ) -> None:
-        """Give a segment another text, another speaker (None: as it is), or both at once."""
+    ) -> Changed:
+        """Give a segment another text, another speaker (None: as it is), or both at once.
+
+        ``seen``: the version that the writer saw. An empty speaker is the one that was recognised.
+        """
         with self._history.transaction() as history:
             if text is not None:
-                self.write(recording, seen, number, text, who)
+                self._step(recording, seen, number, TEXT, who, lambda t, p: with_text(t.recognised, p, text))
                 seen = version_of(history, self.filed(recording))
             if speaker is not None:
-                self.attribute(recording, seen, number, speaker, who)
+                self._step(
+                    recording, seen, number, SPEAKER, who, lambda t, p: with_speaker(t.recognised, p, speaker)
+                )
+        return Changed(number, 1, 0)
 
-    def write(self, recording: int, seen: str, number: int, text: str, who: str) -> None:
-        """Give a segment another text. ``seen``: the version that the writer saw."""
-
-        def change(recognised: Sequence[Segment], places: list[Place]) -> Block:
-            return correcting.with_text(recognised, _at(places, number), text)
-
-        self._step(recording, seen, number, TEXT, who, change)
-
-    def attribute(self, recording: int, seen: str, number: int, speaker: str, who: str) -> None:
-        """Give a segment another speaker; "": the one that was recognised."""
-
-        def change(recognised: Sequence[Segment], places: list[Place]) -> Block:
-            return correcting.with_speaker(recognised, _at(places, number), speaker)
-
-        self._step(recording, seen, number, SPEAKER, who, change)
-
-    def split(self, recording: int, seen: str, number: int, at: int, who: str) -> None:
+    def split(self, recording: int, seen: str, number: int, at: int, who: str) -> Changed:
         """Begin another segment at a character of one."""
+        self._step(recording, seen, number, SPLIT, who, lambda t, p: with_split(t.recognised, p, at))
+        return Changed(number, 2, 1)
 
-        def change(recognised: Sequence[Segment], places: list[Place]) -> Block:
-            return correcting.with_split(recognised, _at(places, number), at)
-
-        self._step(recording, seen, number, SPLIT, who, change)
-
-    def join(self, recording: int, seen: str, number: int, who: str) -> None:
+    def join(self, recording: int, seen: str, number: int, who: str) -> Changed:
         """Make a segment one with that behind it."""
 
-        def change(recognised: Sequence[Segment], places: list[Place]) -> Block:
-            one = _at(places, number)
-            if number + 1 >= len(places):
+        def change(text: _Text, place: Place) -> Block:
+            if number + 1 >= len(text.spots):
                 raise CorrectionError("there is no segment behind it", "后面没有可以合并的段落。")
-            return correcting.with_join(recognised, one, places[number + 1])
+            return with_join(text.recognised, place, text.place(number + 1))
 
         self._step(recording, seen, number, JOIN, who, change)
+        return Changed(number, 1, -1)
 
-    def undo(self, recording: int, seen: str, who: str) -> None:
+    def undo(self, recording: int, seen: str, who: str) -> Changed:
         """Take back the newest step that stands; raises :class:`CorrectionError` where there is none."""
         with self._history.transaction() as history:
-            self._require(recording, seen)
+            filed = self._require(recording, seen)
             row = history.one("last_to_undo", recording=recording)
             if row is None or row["kind"] not in UNDOABLE:
                 raise CorrectionError("there is nothing to undo", "没有可以撤销的修改。")
             before, after = _BLOCKS.validate_json(row["before"]), _BLOCKS.validate_json(row["after"])
+            there = self._text(filed).over(after)
             self._replace(recording, after, before)
             told = (row["after_text"], row["before_text"])
             done = self._note(recording, UNDO, who, after, before, row["start_ms"], told)
             history.run("mark_undone", correction=row["id"], by=done)
+            back = self._text(filed).over(after)
+        return Changed(back.start, len(back), len(back) - len(there))
 
-    def discard(self, recording: int, seen: str, corrected: int, who: str) -> None:
+    def discard(self, recording: int, seen: str, corrected: int, who: str) -> Changed:
         """Forget a correction that is not placed."""
         with self._history.transaction() as history:
             self._require(recording, seen)
@@ -153,6 +163,7 @@ class Corrections:
             block = found[0].block
             told = (" ".join(each.text for each in block.stretches), "")
             self._note(recording, DISCARD, who, (block,), (), block.stretches[0].start_ms, told)
+        return Changed(0, 0, 0)
 
     def _step(
         self,
@@ -161,24 +172,25 @@ class Corrections:
         number: int,
         kind: str,
         who: str,
-        change: Callable[[Sequence[Segment], list[Place]], Block],
+        change: Callable[[_Text, Place], Block],
     ) -> None:
-        with self._history.transaction() as history:
-            filed = self._require(recording, seen)
-            recognised = transcript_of(history, _work(filed)).segments
-            blocks = [each.block for each in stored_of(history, recording) if each.is_placed]
-            places = in_force(recognised, blocks)
-            made = change(recognised, places)
-            before = tuple(each for each in blocks if each.first <= made.last and each.last >= made.first)
+        with self._history.transaction():
+            text = self._text(self._require(recording, seen))
+            place = text.place(number)
+            made = change(text, place)
+            before = tuple(
+                each for each in text.blocks if each.first <= made.last and each.last >= made.first
+            )
             if before == (made,):
                 return
             self._replace(recording, before, (made,))
-            others = [each for each in blocks if each not in before]
-            told = (
-                _told(places[number : number + 1 + (kind == JOIN)], kind),
-                _told(in_force(recognised, [*others, made])[number : number + 1 + (kind == SPLIT)], kind),
-            )
-            self._note(recording, kind, who, before, (made,), places[number].segment.start_ms, told)
+            now = _Text(text.recognised, [*(each for each in text.blocks if each not in before), made])
+            told = (text.told(number, 1 + (kind == JOIN), kind), now.told(number, 1 + (kind == SPLIT), kind))
+            self._note(recording, kind, who, before, (made,), place.segment.start_ms, told)
+
+    def _text(self, filed: Filed) -> _Text:
+        recognised = recognised_of(self._history, _work(filed).id)
+        return _Text(recognised, blocks_of(self._history, filed.recording.id))
 
     def filed(self, recording: int) -> Filed:
         """Return a recording whose text is there; raises :class:`NotTranscribedError`."""
@@ -331,12 +343,27 @@ def _work(filed: Filed) -> Work:
     return filed.work
 
 
-def _at(places: list[Place], number: int) -> Place:
-    if not 0 <= number < len(places):
-        raise CorrectionError(f"there is no segment {number}", "没有这一段。")
-    return places[number]
+class _Text:
+    """A recording's text in force; of its segments, those that are looked at."""
 
+    def __init__(self, recognised: Recognised, blocks: list[Block]) -> None:
+        self.recognised = recognised
+        self.blocks = blocks
+        self.spots = spots(recognised.raw_texts, blocks)
 
-def _told(places: Sequence[Place], kind: str) -> str:
-    """Return what a step's story says of segments: their texts, or who speaks there."""
-    return " / ".join(place.segment.speaker if kind == SPEAKER else place.segment.text for place in places)
+    def place(self, number: int) -> Place:
+        """Return a segment in force; raises :class:`CorrectionError` where there is none of that number."""
+        if not 0 <= number < len(self.spots):
+            raise CorrectionError(f"there is no segment {number}", "没有这一段。")
+        return place_at(self.recognised, self.spots[number], number)
+
+    def over(self, blocks: Sequence[Block]) -> range:
+        """Return the numbers of the segments in force that have words of these blocks."""
+        first, last = min(each.first for each in blocks), max(each.last for each in blocks)
+        found = [number for number, spot in enumerate(self.spots) if first <= spot.at <= last]
+        return range(found[0], found[-1] + 1) if found else range(0)
+
+    def told(self, number: int, count: int, kind: str) -> str:
+        """Return what a step's story says of segments: their texts, or who speaks there."""
+        found = [self.place(each).segment for each in range(number, min(number + count, len(self.spots)))]
+        return " / ".join(each.speaker if kind == SPEAKER else each.text for each in found)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asr_daemon.history.segments import transcript_of
-from asr_daemon.transcripts.correcting import Block, Stretch, in_force
+from asr_daemon.history.segments import recognised_of, transcript_of
+from asr_daemon.transcripts.correcting import Block, Stretch, in_force, place_at, spots
 
 if TYPE_CHECKING:
     import sqlite3
 
     from asr_daemon.history.connection import History
     from asr_daemon.history.recordings import Filed
-    from asr_daemon.transcripts.transcript import Transcript
+    from asr_daemon.transcripts.transcript import Segment, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,25 @@ def transcript_in_force(history: History, filed: Filed) -> Transcript:
     """Return the finished text of a recording, as people corrected it."""
     assert filed.work is not None  # noqa: S101 (it is done)
     recognised = transcript_of(history, filed.work)
-    blocks = [each.block for each in stored_of(history, filed.recording.id) if each.is_placed]
+    blocks = blocks_of(history, filed.recording.id)
     if not blocks:
         return recognised
     places = in_force(recognised.segments, blocks)
     return replace(recognised, segments=tuple(place.segment for place in places))
+
+
+def some_in_force(history: History, filed: Filed, first: int, count: int) -> tuple[Segment, ...]:
+    """Return some of its segments: others, of which there may be thousands, are not looked at."""
+    assert filed.work is not None  # noqa: S101 (it is done)
+    recognised = recognised_of(history, filed.work.id)
+    found = spots(recognised.raw_texts, blocks_of(history, filed.recording.id))
+    wanted = list(enumerate(found))[first : first + count]
+    return tuple(place_at(recognised, spot, index).segment for index, spot in wanted)
+
+
+def blocks_of(history: History, recording: int) -> list[Block]:
+    """Return what was corrected of a recording, in the order of time, but for what is not placed."""
+    return [each.block for each in stored_of(history, recording) if each.is_placed]
 
 
 def stored_of(history: History, recording: int) -> list[Stored]:

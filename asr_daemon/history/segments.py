@@ -7,7 +7,8 @@ the history does.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
 
 from pydantic import TypeAdapter
 
@@ -83,11 +84,38 @@ class Segments:
             history.run("delete_segments", job=job)
 
 
+class Recognised(Sequence[Segment]):
+    """The segments of a job in the order of time; each is read when it is looked at."""
+
+    def __init__(self, rows: list[sqlite3.Row]) -> None:
+        self._rows = rows
+        self.raw_texts: list[str] = [row["raw_text"] for row in rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Segment: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Segment]: ...
+
+    def __getitem__(self, at: int | slice) -> Segment | list[Segment]:
+        if isinstance(at, slice):
+            return [_segment(row) for row in self._rows[at]]
+        return _segment(self._rows[at])
+
+
+def recognised_of(history: History, job: int) -> Recognised:
+    """Return what was recognised of a job."""
+    return Recognised(history.all("job_segments", job=job))
+
+
 def transcript_of(history: History, work: Work) -> Transcript:
-    """Return the finished text of a job."""
+    """Return the finished text of a job, as it was recognised."""
     return Transcript(
         duration_ms=work.duration_ms,
-        segments=tuple(_segment(row) for row in history.all("job_segments", job=work.id)),
+        segments=tuple(recognised_of(history, work.id)),
         model=work.model,
         model_is_builtin=work.model_is_builtin,
         flags=work.flags,

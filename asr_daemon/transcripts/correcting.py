@@ -26,7 +26,6 @@ CORRECTED = "corrected"  # a flag: a person wrote the text
 DOUBTS = ("hallucination_suspected", "empty", "failed")  # that a person settled who wrote the text
 MOST_CHARS = 10_000  # of a segment's text
 MOST_SPEAKER_CHARS = 100
-NEAR_MS = 1500  # how far another recognition may have moved words that are the same
 
 
 class CorrectionError(OperatorError):
@@ -75,30 +74,54 @@ def said_in(segments: Sequence[Segment]) -> str:
     return " ".join(segment.raw_text for segment in segments)
 
 
-def fits(block: Block, recognised: Sequence[Segment]) -> bool:
-    """Whether the words are still there that the block was made over."""
-    inside = 0 <= block.first <= block.last < len(recognised)
-    return inside and said_in(recognised[block.first : block.last + 1]) == block.said
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a segment in force comes from: of a block, or the recognised one at that place."""
+
+    at: int
+    block: Block | None = None
+    within: int = 0
+
+
+def spots(raw_texts: Sequence[str], blocks: Sequence[Block]) -> list[Spot]:
+    """Return where the segments in force come from, in order; blocks that do not fit are passed over.
+
+    ``raw_texts`` are the words of the recognised segments.
+    """
+    by_first = {
+        block.first: block
+        for block in blocks
+        if 0 <= block.first <= block.last < len(raw_texts)
+        and " ".join(raw_texts[block.first : block.last + 1]) == block.said
+    }
+    found: list[Spot] = []
+    at = 0
+    while at < len(raw_texts):
+        block = by_first.get(at)
+        if block is None:
+            found.append(Spot(at))
+            at += 1
+        else:
+            found += [Spot(at, block, number) for number in range(len(block.stretches))]
+            at = block.last + 1
+    return found
+
+
+def place_at(recognised: Sequence[Segment], spot: Spot, index: int) -> Place:
+    """Return a segment in force; ``index`` is its number."""
+    block = spot.block
+    if block is None:
+        return Place(replace(recognised[spot.at], index=index), spot.at)
+    under = recognised[spot.at : block.last + 1]
+    stretch = block.stretches[spot.within]
+    segment = _segment(_together(under), _words_under(under, stretch), stretch, index)
+    return Place(segment, spot.at, block, spot.within)
 
 
 def in_force(recognised: Sequence[Segment], blocks: Sequence[Block]) -> list[Place]:
     """Return the segments in force, in order; blocks that do not fit are passed over."""
-    by_first = {block.first: block for block in blocks if fits(block, recognised)}
-    places: list[Place] = []
-    at = 0
-    while at < len(recognised):
-        block = by_first.get(at)
-        if block is None:
-            places.append(Place(replace(recognised[at], index=len(places)), at))
-            at += 1
-            continue
-        under = recognised[at : block.last + 1]
-        whole = _together(under)
-        for number, stretch in enumerate(block.stretches):
-            segment = _segment(whole, _words_under(under, stretch), stretch, len(places))
-            places.append(Place(segment, at, block, number))
-        at = block.last + 1
-    return places
+    found = spots([segment.raw_text for segment in recognised], blocks)
+    return [place_at(recognised, spot, index) for index, spot in enumerate(found)]
 
 
 # ---------------------------------------------------------------------- changing
@@ -297,61 +320,3 @@ def _times_at(whole: Segment, stretch: Stretch, border: int) -> tuple[int, int]:
     spoken_ms = stretch.end_ms - stretch.start_ms
     at_ms = stretch.start_ms + spoken_ms * (border - stretch.raw_start) // length
     return at_ms, at_ms
-
-
-# ---------------------------------------------------------------------- after another recognition
-
-
-def placed_anew(block: Block, recognised: Sequence[Segment]) -> Block | None:
-    """Return the block over the same words of another recognition; None where they are not there.
-
-    Of several places the one that is nearest in time is taken, none that is far off.
-    """
-    wanted = _bare(block.said)
-    start_ms, end_ms = block.stretches[0].start_ms, block.stretches[-1].end_ms
-    best: tuple[int, int, int] | None = None
-    for first, segment in enumerate(recognised):
-        if segment.start_ms > end_ms + NEAR_MS or not wanted:
-            break
-        if segment.end_ms < start_ms - NEAR_MS:
-            continue
-        words, last = "", first - 1
-        while len(words) < len(wanted) and last + 1 < len(recognised):
-            last += 1
-            words += _bare(recognised[last].raw_text)
-        if words == wanted:
-            off_ms = abs(segment.start_ms - start_ms)
-            best = min(best or (off_ms, first, last), (off_ms, first, last))
-    if best is None:
-        return None
-    _, first, last = best
-    return _moved(block, first, last, recognised)
-
-
-def _bare(words: str) -> str:
-    return "".join(words.split())
-
-
-def _moved(block: Block, first: int, last: int, recognised: Sequence[Segment]) -> Block:
-    """Return the block over other segments with the same words; blanks between these may be others."""
-    said = said_in(recognised[first : last + 1])
-    at = [place for place, character in enumerate(said) if not character.isspace()]
-
-    def moved(offset: int) -> int:
-        if said == block.said:
-            return offset
-        count = len(_bare(block.said[:offset]))
-        return at[count] if count < len(at) else len(said)
-
-    stretches = [
-        replace(each, raw_start=moved(each.raw_start), raw_end=moved(each.raw_end))
-        for each in block.stretches
-    ]
-    stretches[0] = replace(stretches[0], raw_start=0, start_ms=recognised[first].start_ms)
-    stretches[-1] = replace(stretches[-1], raw_end=len(said), end_ms=recognised[last].end_ms)
-    floor_ms, fixed = recognised[first].start_ms, []
-    for each in stretches:
-        start_ms = max(floor_ms, each.start_ms)
-        floor_ms = max(start_ms, min(each.end_ms, recognised[last].end_ms))
-        fixed.append(replace(each, start_ms=start_ms, end_ms=floor_ms))
-    return Block(first, last, said, tuple(fixed))

@@ -104,6 +104,12 @@ def test_one_departments_token_opens_nothing_of_the_others(
         ("GET", f"{API}/recordings/{number}/audio"),
         ("POST", f"{API}/recordings/{number}/retry"),
         ("POST", f"{API}/recordings/{number}/cancel"),
+        ("GET", f"{API}/recordings/{number}/corrections"),
+        ("GET", f"{API}/recordings/{number}/playback"),
+        ("GET", f"{API}/recordings/{number}/playback.flac"),
+        ("GET", f"{API}/recordings/{number}/peaks"),
+        ("DELETE", f"{API}/recordings/{number}/transcript"),
+        ("GET", f"{API}/inboxes/inbox/hotwords/suggestions"),
         ("GET", f"{API}/recordings?inbox=inbox"),
         ("GET", f"{API}/search?q=段&inbox=inbox"),
     ):

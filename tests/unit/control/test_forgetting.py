@@ -1,4 +1,4 @@
-"""Forgetting: nothing of what was said is left, in the history's bytes and in the share but the sound."""
+"""Forgetting: nothing of what was said is left in the history's bytes and in the share."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from asr_daemon.transcripts.correcting import (
     CorrectionError,
     Place,
     in_force,
-    placed_anew,
     with_join,
     with_speaker,
     with_split,
     with_text,
 )
+from asr_daemon.transcripts.placing import placed_anew
 from asr_daemon.transcripts.transcript import Segment, Token
 from asr_daemon.transcripts.writers.pieces import pieces
 
