@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.history import History
+    from asr_daemon.history.outputs import Output
 
 log = structlog.get_logger()
 
@@ -95,6 +96,19 @@ class Outputs:
                     size_bytes=sizes[kind],
                 )
         return {kind: Planned(target, there[target] is not None) for kind, target in targets.items()}
+
+    def plan_again(self, recording: int, output: Output, data: bytes) -> None:
+        """Remember that a file of ours is about to be written anew where it lies."""
+        with self._history.transaction() as history:
+            history.run(
+                "plan_output",
+                path=os.fsencode(output.path),
+                same_name=same_name(output.path),
+                recording=recording,
+                format=output.format,
+                sha256=hashlib.sha256(data).hexdigest(),
+                size_bytes=len(data),
+            )
 
     def confirm(self, history: History, written: Iterable[Path]) -> None:
         """Remember, within a transaction, that these planned files lie there."""

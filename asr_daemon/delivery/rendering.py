@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr_daemon.clock import from_stamp
-from asr_daemon.history.segments import transcript_of
+from asr_daemon.history.said import said_transcript_of
 from asr_daemon.transcripts.writers import RENDERERS, Document
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def document_of(history: History, filed: Filed) -> Document:
     work = filed.work
     assert work is not None  # noqa: S101 (it is done)
     return Document(
-        transcript=transcript_of(history, work),
+        transcript=said_transcript_of(history, work, filed.recording.inbox),
         name=filed.recording.name,
         sha256=work.sha256,
         profile=work.profile,

@@ -304,3 +304,83 @@ def accesses(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations(name="0013_speakers")
+def speakers(db: Database) -> None:
+    """Create the tables of voices, of who speaks when, and of the voices that inboxes know."""
+    for statement in _SPEAKER_TABLES:
+        db.execute(statement)
+
+
+_SPEAKER_TABLES = (
+    # NULL: nobody asked; 'due', then 'done', or 'failed': it was written without.
+    "ALTER TABLE jobs ADD COLUMN speakers TEXT",
+    "ALTER TABLE jobs ADD COLUMN speakers_wanted INTEGER",  # by a person, once; NULL: what the profile says
+    "CREATE INDEX jobs_speakers_due ON jobs (id) WHERE speakers = 'due'",
+    # Biometric: windows of speech with their embeddings (speakers/window.py), committed with their segment.
+    """
+    CREATE TABLE voices (
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,        -- the segment's
+        model TEXT NOT NULL,            -- whose embeddings these are; another model's are not compared
+        windows BLOB NOT NULL,
+        PRIMARY KEY (job_id, number)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE turns (
+        id INTEGER PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        start_ms INTEGER NOT NULL,
+        end_ms INTEGER NOT NULL,
+        speaker INTEGER NOT NULL,
+        is_overlapped INTEGER NOT NULL  -- 1: another speaks as well, less loud
+    ) STRICT
+    """,
+    "CREATE INDEX turns_by_job ON turns (job_id, start_ms)",
+    """
+    CREATE TABLE speakers (
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        speaker INTEGER NOT NULL,       -- as in turns
+        number INTEGER NOT NULL,        -- 1, 2, 3 ... in order of first word
+        speech_ms INTEGER NOT NULL,     -- of the words attributed to them
+        voice_ms INTEGER NOT NULL,      -- that the voice was heard
+        model TEXT NOT NULL,
+        voice BLOB,                     -- the mean embedding; NULL: forgotten
+        PRIMARY KEY (job_id, speaker)
+    ) STRICT
+    """,
+    # A content may lie in several inboxes, and each knows its own people.
+    """
+    CREATE TABLE speaker_names (
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        inbox TEXT NOT NULL,
+        speaker INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        is_by_hand INTEGER NOT NULL,    -- 1: a person said so; 0: an enrolled voice
+        PRIMARY KEY (job_id, inbox, speaker)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE named_inboxes (
+        job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+        inbox TEXT NOT NULL,
+        PRIMARY KEY (job_id, inbox)     -- its people were looked for
+    ) STRICT
+    """,
+    # Biometric: whom an inbox knows by voice, up to five embeddings each.
+    """
+    CREATE TABLE enrolments (
+        id INTEGER PRIMARY KEY,
+        inbox TEXT NOT NULL,
+        name TEXT NOT NULL,
+        model TEXT NOT NULL,
+        voice BLOB NOT NULL,
+        source TEXT NOT NULL,           -- a file's name, or a recording and its speaker, for people
+        sample TEXT NOT NULL DEFAULT '',  -- of a sample in the inbox's folder: its name and look
+        created_at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX enrolments_by_inbox ON enrolments (inbox, name)",
+)

@@ -6,6 +6,7 @@ Enters: segments as they are found, ``float32 [n_samples], -1..1, 16 kHz mono`` 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ STEP_ON_CARD_MS = 750
 STEP_ON_PROCESSOR_MS = 2250
 _BATCH_ON_CARD = 128
 _BATCH_ON_PROCESSOR = 8  # activations of so many windows stay near the core
+MOST_WORKERS = 4  # as recognition's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,17 +46,23 @@ class Spoken:
 
 
 class Embedder:
-    """The network with its windows; used by one thread. ``step_ms`` 0: what suits the device."""
+    """The network with its windows; used by one thread. ``step_ms`` 0: what suits the device.
 
-    def __init__(self, network: SpeakerNetwork, step_ms: int = 0) -> None:
+    On a processor each of ``threads`` workers takes a batch through the whole network: threads inside an
+    operation would wait for one another some hundred times a batch.
+    """
+
+    def __init__(self, network: SpeakerNetwork, step_ms: int = 0, threads: int = 1) -> None:
         self._network = network
         is_processor = network.device.type == "cpu"
         usual_ms = STEP_ON_PROCESSOR_MS if is_processor else STEP_ON_CARD_MS
         self.step_ms = step_ms or usual_ms
         self._step_samples = self.step_ms * SAMPLE_RATE_HZ // 1000
         self._batch = _BATCH_ON_PROCESSOR if is_processor else _BATCH_ON_CARD
+        workers = min(threads, MOST_WORKERS) if is_processor else 1
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="voices") if workers > 1 else None
 
-    def embed(self, segments: Sequence[Spoken]) -> list[tuple[Window, ...]]:
+    def embed(self, segments: Sequence[Spoken], windows_at_once: int = 0) -> list[tuple[Window, ...]]:
         """Return each segment's windows, in order of time; none where it is too short to be a voice."""
         found: list[list[Window]] = [[] for _ in segments]
         todo = [
@@ -62,15 +70,25 @@ class Embedder:
             for number, one in enumerate(segments)
             for place in places(len(one.samples), self._step_samples)
         ]
-        for low in range(0, len(todo), self._batch):
-            batch = todo[low : low + self._batch]
-            windows = np.stack([sound(segments[number].samples, place) for number, place in batch])
-            voices = self._network.embed(voice_features(torch.from_numpy(windows).to(self._network.device)))
-            rows = voices.numpy().astype("<f2")
+        size = windows_at_once or self._batch
+        batches = [todo[low : low + size] for low in range(0, len(todo), size)]
+
+        def embedded(batch: Sequence[tuple[int, tuple[int, int]]]) -> NDArray[np.float16]:
+            return self._rows([sound(segments[number].samples, place) for number, place in batch])
+
+        every = map(embedded, batches) if self._pool is None else self._pool.map(embedded, batches)
+        for batch, rows in zip(batches, every, strict=True):
             for (number, place), row in zip(batch, rows, strict=True):
                 if np.isfinite(row).all() and row.any():
                     found[number].append(_window(segments[number], place, row.tobytes()))
         return [tuple(windows) for windows in found]
+
+    def _rows(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float16]:
+        """Return ``float16 [n, 192]``, little-endian."""
+        if self._pool is not None:
+            torch.set_num_threads(1)
+        samples = torch.from_numpy(np.stack(windows)).to(self._network.device)
+        return self._network.embed(voice_features(samples)).numpy().astype("<f2")
 
 
 def _window(one: Spoken, place: tuple[int, int], embedding: bytes) -> Window:

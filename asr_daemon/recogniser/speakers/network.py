@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import importlib
 import pickle
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.models.speakers import BUILTIN_SPEAKERS_FOLDER, SPEAKER_WEIGHTS
 from asr_daemon.speakers.window import EMBEDDING_SIZE
 
-BUILTIN_FOLDER = Path(__file__).resolve().parents[2] / "models" / "campplus-zh-en"
-_WEIGHTS = ("model.pt", "campplus_cn_common.bin")  # the second: as FunASR's cam++ is published
+BUILTIN_FOLDER = BUILTIN_SPEAKERS_FOLDER
 _MEL_BINS = 80
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class SpeakerNetwork:
@@ -41,9 +43,10 @@ class SpeakerNetwork:
 
 
 def _read(folder: Path) -> dict[str, torch.Tensor]:
-    path = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    path = next((folder / name for name in SPEAKER_WEIGHTS if (folder / name).is_file()), None)
     if path is None:
-        raise ModelMissingError(f"The speaker model in {folder} has no weights ({' or '.join(_WEIGHTS)}).")
+        wanted = " or ".join(SPEAKER_WEIGHTS)
+        raise ModelMissingError(f"The speaker model in {folder} has no weights ({wanted}).")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
