@@ -23,8 +23,8 @@ from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, OperatorError, RecordingGoneError
 from asr_daemon.history.reading import Which, newest, places
 from asr_daemon.history.recordings import Recordings
+from asr_daemon.history.said import said_transcript_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
-from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
 from asr_daemon.inboxes.fingerprint import open_recording
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from asr_daemon.history.readers import Readers
     from asr_daemon.history.reading import Entry
     from asr_daemon.history.recordings import Filed
-    from asr_daemon.transcripts.transcript import Segment
+    from asr_daemon.transcripts.transcript import Segment, Transcript
 
 log = structlog.get_logger()
 
@@ -207,6 +207,7 @@ class Desk:
                 place.start_ms,
                 place.end_ms,
                 place.text,
+                place.speaker,
             )
             for place in found[: request.limit]
         )
@@ -217,7 +218,7 @@ class Desk:
             filed = self._filed(history, person, request.recording)
             passages: tuple[m.Passage, ...] = ()
             if filed.work is not None and filed.work.state is JobState.DONE:
-                passages = tuple(map(_passage, transcript_of(history, filed.work).segments))
+                passages = tuple(map(_passage, _transcript(history, filed).segments))
         work = filed.work
         return m.RecordingDetail(
             self._listed(filed),
@@ -352,4 +353,10 @@ def _passage(segment: Segment) -> m.Passage:
         tuple(m.Word(token.text, token.start_ms, token.end_ms) for token in segment.tokens),
         segment.flags,
         segment.hotwords_hit,
+        segment.speaker,
     )
+
+
+def _transcript(history: History, filed: Filed) -> Transcript:
+    assert filed.work is not None  # noqa: S101 (it is done)
+    return said_transcript_of(history, filed.work, filed.recording.inbox)

@@ -124,7 +124,7 @@ class SpeakerCommands:
         name = check_name(name) if name else ""
         if remember and name:
             self.learn(self._parts.config.require_inbox(inbox), name, one, filed)
-        self._parts.speakers.attributor.rename(work.id, inbox, one.speaker, name)
+        self._parts.speakers.attributor.rename(work.id, inbox, one, name)
         log.info("speaker_renamed", recording=recording, speaker=one.number, by="command line")
         return {**_files(self._parts.speakers.rewriter.rewrite(work.id, inbox)), "number": one.number}
 

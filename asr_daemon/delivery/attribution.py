@@ -15,7 +15,7 @@ import structlog
 
 from asr_daemon.errors import HistoryUnavailableError, WorkError
 from asr_daemon.history.segments import segments_of
-from asr_daemon.history.voices import FAILED, Voices, speakers_of, turns_of
+from asr_daemon.history.voices import FAILED, HandName, Name, Voices, speakers_of, turns_of
 from asr_daemon.speakers.child import ask_about
 from asr_daemon.speakers.enrolment import Person, best_match, of_model
 from asr_daemon.speakers.naming import ranked
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from asr_daemon.history import History
-    from asr_daemon.history.voices import HandName, Known
+    from asr_daemon.history.voices import Known
     from asr_daemon.speakers.grouped import Grouped
 
 log = structlog.get_logger()
@@ -125,26 +125,40 @@ class Attributor:
             with self._history.transaction():
                 self._name(job, inbox, ())
 
-    def rename(self, job: int, inbox: str, speaker: int, name: str) -> None:
+    def rename(self, job: int, inbox: str, one: Known, name: str) -> None:
         """Call a speaker so ("": as their voice, or their number, says)."""
+        voice = one.voice.embedding if one.voice else None
         with self._history.transaction():
-            self._voices.rename(job, inbox, speaker, name)
+            self._voices.rename(job, inbox, Name(one.speaker, name, HandName(inbox, name, one.model, voice)))
             if not name:
                 self._name(job, inbox, ())
 
     def _name(self, job: int, inbox: str, by_hand: Sequence[HandName]) -> None:
-        known = speakers_of(self._history, job, inbox)
+        """Look for an inbox's people; what a person called a speaker goes to the one voice most like it."""
+        known = [one for one in speakers_of(self._history, job, inbox) if one.voice and not one.is_by_hand]
         people = self._people_of(inbox)
-        names: list[tuple[int, str, bool]] = []
+        names: dict[int, Name] = {}
         for one in known:
-            if one.voice is None or one.is_by_hand:
-                continue
-            before = [Person(each.name, each.model, (each.voice,)) for each in by_hand if each.inbox == inbox]
-            if match := best_match(one.voice, of_model(before, one.model)):
-                names.append((one.speaker, match.name, True))
-            elif match := best_match(one.voice, of_model(people, one.model)):
-                names.append((one.speaker, match.name, False))
-        self._voices.save_names(job, inbox, names)
+            assert one.voice is not None  # noqa: S101 (see above)
+            if match := best_match(one.voice, of_model(people, one.model)):
+                names[one.speaker] = Name(one.speaker, match.name)
+        for each in by_hand:
+            if each.inbox == inbox and (speaker := _most_alike(known, each)) is not None:
+                names[speaker] = Name(speaker, each.name, each)
+        self._voices.save_names(job, inbox, names.values())
+
+
+def _most_alike(known: Sequence[Known], named: HandName) -> int | None:
+    """Return the speaker who sounds like one that was named before; None where nobody does."""
+    if named.voice is None:
+        return None
+    person = [Person(named.name, named.model, (named.voice,))]
+    found = [
+        (match.likeness, -one.number, one.speaker)
+        for one in known
+        if one.voice and one.model == named.model and (match := best_match(one.voice, person))
+    ]
+    return max(found)[2] if found else None
 
 
 def find_speaker(known: Sequence[Known], called: str) -> Known | None:

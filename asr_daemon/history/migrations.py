@@ -359,6 +359,8 @@ _SPEAKER_TABLES = (
         speaker INTEGER NOT NULL,
         name TEXT NOT NULL,
         is_by_hand INTEGER NOT NULL,    -- 1: a person said so; 0: an enrolled voice
+        model TEXT NOT NULL DEFAULT '',
+        voice BLOB,                     -- by hand: as it was when they said so, to be found again
         PRIMARY KEY (job_id, inbox, speaker)
     ) STRICT
     """,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.history.said import segments_near
+from asr_daemon.history.search import mentions
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState, RecordingState
 
@@ -63,6 +65,7 @@ class Place:
     end_ms: int
     text: str
     path: Path
+    speaker: str = ""  # who says it, several with "、" between; "" where nobody asked
 
 
 def newest(history: History, which: Which, *, limit: int, before: int | None = None) -> list[Entry]:
@@ -89,25 +92,48 @@ def each(history: History, which: Which, limit: int | None = None) -> Iterator[E
 
 
 def places(
-    history: History, terms: Sequence[str], inboxes: Collection[str] | None, *, limit: int
+    history: History,
+    terms: Sequence[str],
+    inboxes: Collection[str] | None,
+    *,
+    limit: int,
+    speaker: str | None = None,
 ) -> list[Place]:
     """Return where terms (see :func:`~asr_daemon.history.search.match_terms`) stand, newest recordings first.
 
     A recording holds all of them: its passages that hold all are returned, or the best one for each term.
+    ``speaker``: only what somebody of that name says.
     """
-    rows = history.all("search", terms=json.dumps(terms), inboxes=_names(inboxes), limit=limit)
-    return [
-        Place(
-            row["recording"],
-            row["inbox"],
-            row["name"],
-            row["start_ms"],
-            row["end_ms"],
-            row["text"],
-            Path(os.fsdecode(row["path"])),
-        )
-        for row in rows
-    ]
+    rows = history.all(
+        "search", terms=json.dumps(terms), inboxes=_names(inboxes), limit=limit, speaker=speaker
+    )
+    return [place for row in rows if (place := _place(history, row, terms, speaker)) is not None]
+
+
+def _place(history: History, row: sqlite3.Row, terms: Sequence[str], speaker: str | None) -> Place | None:
+    """Return a passage with who says its words; None where those are not the speaker's who is asked for."""
+    place = Place(
+        row["recording"],
+        row["inbox"],
+        row["name"],
+        row["start_ms"],
+        row["end_ms"],
+        row["text"],
+        Path(os.fsdecode(row["path"])),
+    )
+    if not row["is_attributed"]:
+        return place
+    parts = segments_near(history, row["job"], place.start_ms, place.end_ms, place.inbox)
+    said = [part for part in parts if mentions(part.text, terms)] or list(parts)
+    if speaker is not None:
+        said = [part for part in said if part.speaker == speaker]
+    if not said:
+        return None
+    names = "、".join(dict.fromkeys(part.speaker for part in said if part.speaker))
+    if speaker is None:
+        return replace(place, speaker=names)
+    text = " ".join(part.text for part in said)
+    return replace(place, start_ms=said[0].start_ms, end_ms=said[-1].end_ms, text=text, speaker=names)
 
 
 def _names(inboxes: Collection[str] | None) -> str | None:

@@ -50,12 +50,21 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class HandName:
-    """What a person called a speaker."""
+    """What a person called a speaker, and how that one sounded."""
 
     inbox: str
     name: str
     model: str
-    voice: bytes = field(repr=False)
+    voice: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a speaker is called; ``by_hand``: because a person said so."""
+
+    speaker: int
+    name: str
+    by_hand: HandName | None = None
 
 
 class Voices:
@@ -83,6 +92,7 @@ class Voices:
         with self._history.transaction() as history:
             history.run("delete_voices", job=job)
             history.run("forget_job_voices", job=job)
+            history.run("forget_named_voices", job=job)
 
     # ------------------------------------------------------------------ who speaks when
 
@@ -153,23 +163,33 @@ class Voices:
             for row in self._history.all("names_by_hand", job=job)
         ]
 
-    def save_names(self, job: int, inbox: str, names: Iterable[tuple[int, str, bool]]) -> None:
-        """Remember an inbox's (speaker, name, whether a person gave it); those that people gave stay."""
+    def save_names(self, job: int, inbox: str, names: Iterable[Name]) -> None:
+        """Remember what an inbox calls a job's speakers; what people called them stays."""
         with self._history.transaction() as history:
             history.run("delete_names_in", job=job, inbox=inbox)
-            for speaker, name, is_by_hand in names:
-                history.run(
-                    "set_name", job=job, inbox=inbox, speaker=speaker, name=name, is_by_hand=int(is_by_hand)
-                )
+            for name in names:
+                self._set(job, inbox, name)
             history.run("mark_named", job=job, inbox=inbox)
 
-    def rename(self, job: int, inbox: str, speaker: int, name: str) -> None:
-        """Call a speaker so ("": by its number again)."""
+    def rename(self, job: int, inbox: str, name: Name) -> None:
+        """Call a speaker so; "" takes the name back."""
         with self._history.transaction() as history:
-            if name:
-                history.run("set_name", job=job, inbox=inbox, speaker=speaker, name=name, is_by_hand=1)
+            if name.name:
+                self._set(job, inbox, name)
             else:
-                history.run("delete_name", job=job, inbox=inbox, speaker=speaker)
+                history.run("delete_name", job=job, inbox=inbox, speaker=name.speaker)
+
+    def _set(self, job: int, inbox: str, name: Name) -> None:
+        self._history.run(
+            "set_name",
+            job=job,
+            inbox=inbox,
+            speaker=name.speaker,
+            name=name.name,
+            is_by_hand=int(name.by_hand is not None),
+            model=name.by_hand.model if name.by_hand else "",
+            voice=name.by_hand.voice if name.by_hand else None,
+        )
 
 
 def turns_of(history: History, job: int) -> tuple[Turn, ...]:

@@ -63,10 +63,17 @@ WITH said AS (
     WHERE said.job_id IN (SELECT job_id FROM whole)
 )
 SELECT recordings.id AS recording, recordings.inbox, recordings.name, segments.start_ms, segments.end_ms, segments.text,
-    recordings.path
+    recordings.path, segments.job_id AS job,
+    EXISTS (SELECT 1 FROM turns WHERE turns.job_id = segments.job_id) AS is_attributed
 FROM segments JOIN recordings ON recordings.job_id = segments.job_id AND recordings.state IN ('done', 'waiting')
 WHERE segments.id IN (
     SELECT id FROM passages
     WHERE words = json_array_length(:terms) OR (place = 1 AND most < json_array_length(:terms))
 ) AND (:inboxes IS NULL OR recordings.inbox IN (SELECT value FROM json_each(:inboxes)))
+  AND (:speaker IS NULL OR EXISTS (
+    SELECT 1 FROM turns JOIN speakers ON speakers.job_id = turns.job_id AND speakers.speaker = turns.speaker
+    LEFT JOIN speaker_names ON speaker_names.job_id = turns.job_id AND speaker_names.speaker = turns.speaker
+        AND speaker_names.inbox = recordings.inbox
+    WHERE turns.job_id = segments.job_id AND turns.start_ms < segments.end_ms AND turns.end_ms > segments.start_ms
+      AND coalesce(speaker_names.name, '发言人' || speakers.number) = :speaker))
 ORDER BY recordings.id DESC, segments.start_ms LIMIT :limit

@@ -49,7 +49,7 @@ INSERT INTO speakers (job_id, speaker, number, speech_ms, voice_ms, model, voice
 VALUES (:job, :speaker, :number, :speech_ms, :voice_ms, :model, :voice)
 
 -- job_speakers: who says something, in order of first word, by the names of an inbox
-SELECT speakers.speaker, number, speech_ms, voice_ms, model, voice, speaker_names.name, speaker_names.is_by_hand
+SELECT speakers.speaker, number, speech_ms, voice_ms, speakers.model, speakers.voice, speaker_names.name, speaker_names.is_by_hand
 FROM speakers LEFT JOIN speaker_names ON speaker_names.job_id = speakers.job_id
     AND speaker_names.speaker = speakers.speaker AND speaker_names.inbox = :inbox
 WHERE speakers.job_id = :job ORDER BY number
@@ -58,9 +58,8 @@ WHERE speakers.job_id = :job ORDER BY number
 UPDATE speakers SET voice = NULL WHERE job_id = :job
 
 -- names_by_hand: what people called a job's speakers
-SELECT speaker_names.inbox, speaker_names.name, speakers.model, speakers.voice FROM speaker_names
-JOIN speakers ON speakers.job_id = speaker_names.job_id AND speakers.speaker = speaker_names.speaker
-WHERE speaker_names.job_id = :job AND is_by_hand = 1 AND speakers.voice IS NOT NULL
+SELECT inbox, name, model, voice FROM speaker_names
+WHERE job_id = :job AND is_by_hand = 1 AND voice IS NOT NULL ORDER BY inbox, speaker
 
 -- delete_names: a job's names, to be found anew
 DELETE FROM speaker_names WHERE job_id = :job
@@ -69,9 +68,13 @@ DELETE FROM speaker_names WHERE job_id = :job
 DELETE FROM speaker_names WHERE job_id = :job AND inbox = :inbox AND is_by_hand = 0
 
 -- set_name: whom an inbox calls so
-INSERT INTO speaker_names (job_id, inbox, speaker, name, is_by_hand)
-VALUES (:job, :inbox, :speaker, :name, :is_by_hand)
-ON CONFLICT (job_id, inbox, speaker) DO UPDATE SET name = excluded.name, is_by_hand = excluded.is_by_hand
+INSERT INTO speaker_names (job_id, inbox, speaker, name, is_by_hand, model, voice)
+VALUES (:job, :inbox, :speaker, :name, :is_by_hand, :model, :voice)
+ON CONFLICT (job_id, inbox, speaker) DO UPDATE SET name = excluded.name, is_by_hand = excluded.is_by_hand,
+    model = excluded.model, voice = excluded.voice
+
+-- forget_named_voices: the voices of those whom a person named
+UPDATE speaker_names SET voice = NULL WHERE job_id = :job
 
 -- delete_name: nobody knows who it is
 DELETE FROM speaker_names WHERE job_id = :job AND inbox = :inbox AND speaker = :speaker

@@ -15,6 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.speakers import BUILTIN_SPEAKERS_FOLDER, SPEAKER_WEIGHTS
+from asr_daemon.recogniser.speakers.dense import DenseLayers
 from asr_daemon.speakers.window import EMBEDDING_SIZE
 
 BUILTIN_FOLDER = BUILTIN_SPEAKERS_FOLDER
@@ -34,11 +35,15 @@ class SpeakerNetwork:
         # What follows is two-dimensional convolutions over few channels: a third faster laid out this way.
         model.head.to(memory_format=torch.channels_last)
         self._model = model.to(self.device)
+        self._dense = DenseLayers(model.xvector) if self.device.type == "cpu" else None
 
     @torch.inference_mode()
     def embed(self, features: torch.Tensor) -> torch.Tensor:
         """Return ``float32 [n, 192]`` on the processor, of length 1, of ``float32 [n, n_frames, 80]``."""
-        found: torch.Tensor = self._model(features.to(self.device))
+        if self._dense is not None:
+            found = self._dense(self._model.head(features.transpose(1, 2)))
+        else:
+            found = self._model(features.to(self.device))
         return torch.nn.functional.normalize(found.float(), dim=1).cpu()
 
 

@@ -167,7 +167,9 @@ def test_unused_space_goes_back_to_the_disk(way: Old) -> None:
     assert compacted(way) >= unused > 0
     assert way.config.history_path.stat().st_size < before
     assert sizes_bytes(way.history)[1] == 0
-    assert way.history.one("search", terms='["\\"old wav\\""]', inboxes=None, limit=1) is not None
+    assert (
+        way.history.one("search", terms='["\\"old wav\\""]', inboxes=None, limit=1, speaker=None) is not None
+    )
 
 
 @pytest.mark.parametrize("reason", ["percent 0", "too little of it", "not worth it"])

@@ -1,0 +1,250 @@
+"""Between the text and the files: who speaks, asked of a child that answers as it is told here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from way import PROFILE, OpenDaemon
+
+from asr_daemon.control.speakers import SpeakerError
+from asr_daemon.errors import InternalError, UsageError
+from asr_daemon.history import open_history_read_only
+from asr_daemon.history.reading import places
+from asr_daemon.history.search import match_terms
+from asr_daemon.history.voices import speakers_of
+from asr_daemon.speakers.grouped import Grouped, Turn, Voice
+from asr_daemon.speakers.window import Window, encoded, windows_to_bytes
+from asr_daemon.transcripts.transcript import Segment, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+ASKS = replace(PROFILE, speaker_model="campplus@1", max_speakers=5)
+MODEL = "campplus@1"
+TEXTS = ("今天讨论预算", "我同意", "散会")
+
+
+def voice(axis: int) -> bytes:
+    return encoded([float(k == axis) for k in range(192)])
+
+
+class Child:
+    """Answers in place of the grouping child."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, int]] = []  # windows, expected, most
+        self.fails = False
+
+    def __call__(self, rows: Iterable[bytes], windows: int, expected: int, most: int) -> Grouped:
+        """Answer: two voices in turn, or the one that is asked for."""
+        self.asked.append((sum(map(len, rows)) // 396, expected, most))
+        if self.fails:
+            raise InternalError("the speakers could not be told apart", evidence="Traceback")
+        speakers = (0, 0, 0) if expected == 1 else (4, 7, 4)
+        turns = [Turn(at * 2000, at * 2000 + 2000, who, at == 1) for at, who in enumerate(speakers)]
+        return Grouped(tuple(turns), tuple(Voice(who, 9000, voice(who)) for who in sorted({*speakers})))
+
+
+class Office(OpenDaemon):
+    """A daemon with recordings whose speakers are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.child = Child()
+        self.attributor = self.parts.speakers.attributor
+        self.attributor._ask = self.child
+
+    def recognise(self, name: str = "会议.wav", content: bytes = b"sound") -> int:
+        """Recognise a recording of three segments by two voices; return its number."""
+        recording = self.put(name, content, ASKS)
+        job = self.claim()
+        segments = [
+            Segment(k, k * 2000, k * 2000 + 2000, text, text, (Token(text, k * 2000, k * 2000 + 2000),))
+            for k, text in enumerate(TEXTS)
+        ]
+        windows = [
+            (k, windows_to_bytes([Window(k, k * 2000, k * 2000 + 1500, voice(7 if k == 1 else 4))]))
+            for k in range(3)
+        ]
+        self.segments.save(job.id, tuple(segments), windows, MODEL)
+        self.end(job.id, 3)
+        self.parts.deliverer.deliver_job(job.id)
+        return recording
+
+    def command(self, name: str, /, **arguments: Any) -> dict[str, Any]:
+        """Carry a command out."""
+        answer: dict[str, Any] = self.daemon.commands.answer({"command": name, **arguments})
+        return answer
+
+    def text(self, name: str = "会议") -> str:
+        """Return a transcript."""
+        return (self.inbox / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.close()
+
+
+def test_nothing_is_written_before_it_is_known_who_speaks(office: Office) -> None:
+    """Also by those who look for what waits; then everything is, with what was asked for."""
+    office.recognise()
+    office.parts.deliverer.deliver_all()
+    assert not (office.inbox / "会议.txt").exists()
+    assert office.attributor.attribute_all() == 1
+    assert office.child.asked == [(3, 0, 5)]
+    assert "发言人1 00:00:00\n今天讨论预算" in office.text()
+    assert "发言人2 00:00:02\n我同意" in office.text()
+    assert "几个人同时说话，文字和发言人可能不准：00:00:02。" in office.text()
+
+
+def test_a_daemon_killed_before_that_begins_with_it(tmp_path: Path) -> None:
+    """Nothing is recognised again: the voices lie beside the text."""
+    office = Office(tmp_path)
+    office.recognise()
+    office.close()
+    again = OpenDaemon.__new__(Office)
+    (tmp_path / "inbox").rename(tmp_path / "kept")
+    Office.__init__(again, tmp_path)
+    (tmp_path / "inbox").rmdir()
+    (tmp_path / "kept").rename(tmp_path / "inbox")
+    assert again.jobs.recover() == []
+    assert again.attributor.attribute_all() == 1
+    assert "发言人2" in again.text()
+    again.close()
+
+
+def test_the_text_does_not_depend_on_it(office: Office) -> None:
+    """Where the child fails the transcript is written without speakers."""
+    office.child.fails = True
+    office.recognise()
+    office.attributor.attribute_all()
+    assert "[00:00:00] 今天讨论预算" in office.text()
+    assert office.attributor.attribute_all() == 0
+
+
+def test_a_known_voice_gives_its_name_in_its_own_inbox_alone(office: Office) -> None:
+    """Its numbers go on counting; another inbox, and what is asked without one, know nobody."""
+    office.parts.speakers.enrolments.add("inbox", "顾清源", MODEL, voice(7), "样本.wav")
+    office.parts.speakers.enrolments.add("other", "林夏", MODEL, voice(4), "样本.wav")
+    office.parts.speakers.enrolments.add("inbox", "何敏", "another model", voice(4), "样本.wav")
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    assert "发言人1 00:00:00" in office.text()
+    assert "顾清源 00:00:02\n我同意" in office.text()
+    job = office.recording(recording)["job_id"]
+    assert [one.name for one in speakers_of(office.history, int(str(job)), "other")] == ["发言人1", "发言人2"]
+
+
+def test_renaming_rewrites_what_nobody_edited(office: Office) -> None:
+    """An edited transcript stays, and nothing is written beside it; the history has the name."""
+    first = office.recognise()
+    office.attributor.attribute_all()
+    answer = office.command("speakers_rename", recording=first, speaker="2", name="林夏")
+    assert answer["written"] == ["会议.txt"]
+    assert "林夏 00:00:02" in office.text()
+    (office.inbox / "会议.txt").write_text("改过了", encoding="utf-8")
+    answer = office.command("speakers_rename", recording=first, speaker="林夏", name="")
+    assert (answer["written"], answer["edited"]) == ([], ["会议.txt"])
+    assert office.text() == "改过了"
+    assert sorted(path.name for path in office.inbox.iterdir()) == ["会议.txt", "会议.wav"]
+    told = office.command("speakers_of_recording", recording=first)
+    assert [one["name"] for one in told["speakers"]] == ["发言人1", "发言人2"]
+
+
+def test_a_name_by_hand_stays_with_its_voice(office: Office) -> None:
+    """Told apart as one and then as two again: the same two names."""
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    office.command("speakers_rename", recording=recording, speaker="2", name="林夏")
+    told = office.command("speakers_regroup", recording=recording, speakers=1)
+    assert len(told["speakers"]) == 1
+    assert office.child.asked[-1] == (3, 1, 0)
+    told = office.command("speakers_regroup", recording=recording, speakers=0)
+    assert told["speakers"][0]["name"] == "发言人1"
+    assert office.text().count("发言人：") == 1
+
+
+def test_a_voice_is_remembered_from_a_recording_and_forgotten(office: Office) -> None:
+    """At most five embeddings, none twice; forgetting leaves none."""
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    for axis in range(20, 27):
+        office.parts.speakers.enrolments.add("inbox", "林夏", MODEL, voice(axis), "样本.wav")
+    for _ in range(2):
+        office.command("speakers_enrol", inbox="inbox", name="林夏", recording=recording, speaker="2")
+    assert len(office.command("speakers_enrolled")["voices"]) == 5
+    office.recognise("下一次.wav", b"another")
+    office.attributor.attribute_all()
+    assert "林夏 00:00:02" in office.text("下一次")
+    assert office.command("speakers_forget", inbox="inbox", name="林夏") == {"count": 5}
+    assert office.history.one("enrolments", inbox=None) is None
+    with pytest.raises(UsageError, match="nobody is called"):
+        office.command("speakers_forget", inbox="inbox", name="林夏")
+
+
+def test_answers_and_transcripts_hold_no_embedding(office: Office) -> None:
+    """They are biometric: nothing that people or programs are told is one."""
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    office.command("speakers_enrol", inbox="inbox", name="林夏", recording=recording, speaker="2")
+    told = json.dumps(
+        [office.command("speakers_enrolled"), office.command("speakers_of_recording", recording=recording)]
+    )
+    assert 'voice":' not in told
+    assert "embedding" not in told
+    assert "\\x00" not in repr(speakers_of(office.history, 1, "inbox"))
+
+
+def test_forgotten_voices_leave_the_turns(office: Office) -> None:
+    """Who spoke when stays; what is asked of the voices is refused, and says how to have them again."""
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    office.parts.speakers.voices.forget(1)
+    with pytest.raises(SpeakerError, match="asr-daemon retry"):
+        office.command("speakers_regroup", recording=recording)
+    with pytest.raises(SpeakerError, match="asr-daemon retry"):
+        office.command("speakers_enrol", inbox="inbox", name="林夏", recording=recording, speaker="2")
+    assert len(office.command("speakers_of_recording", recording=recording)["speakers"]) == 2
+
+
+@pytest.mark.parametrize("name", ["", " ", "发言人3", "7", "a<b", "a\nb -->", "x" * 41, "顾：", "\u202e顾"])
+def test_what_is_no_name_is_refused(office: Office, name: str) -> None:
+    """It would be taken for a number, or break a subtitle."""
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    with pytest.raises(UsageError, match="姓名须为"):
+        office.command("speakers_enrol", inbox="inbox", name=name, recording=recording, speaker="2")
+
+
+def test_search_by_speaker(office: Office, tmp_path: Path) -> None:
+    """What one of them says; without asking for anybody each passage says whose it is."""
+    office.recognise()
+    office.attributor.attribute_all()
+    history = open_history_read_only(tmp_path / "state" / "history.db")
+
+    def found(words: str, speaker: str | None) -> list[tuple[str, str]]:
+        terms = match_terms(words)
+        return [(one.speaker, one.text) for one in places(history, terms, None, limit=9, speaker=speaker)]
+
+    assert found("同意", "发言人2") == [("发言人2", "我同意")]
+    assert found("同意", "发言人1") == []
+    assert found("预算", None) == [("发言人1", "今天讨论预算")]
+    history.close()
+
+
+def test_a_recording_whose_speakers_nobody_asked_for(office: Office) -> None:
+    """As ever; the commands say what to set."""
+    recording = office.put("普通.wav", b"plain")
+    job = office.claim()
+    office.finish(job.id, "你好")
+    office.parts.deliverer.deliver_job(job.id)
+    assert "[00:00:00] 你好" in office.text("普通")
+    with pytest.raises(SpeakerError, match="speakers = true"):
+        office.command("speakers_of_recording", recording=recording)
