@@ -250,6 +250,7 @@ class Config(Section):
             "backup.second_dir": self.backup.second_dir,
             "daemon.fallback_dir": self.fallback_dir,
             "models.dir": self.models_dir,
+            **{f"speakers of inbox {each.name!r}": each.voices_dir for each in self.inbox},
         }
         return list(overlaps(departments, {key: real(path) for key, path in own.items() if path}))
 

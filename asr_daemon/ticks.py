@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.control.voice_samples import VoiceSamples
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,6 +18,7 @@ DELIVER_AGAIN_S = 15.0
 ARCHIVE_S = 2.0
 UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
 METRICS_S = 15.0
+VOICES_S = 5.0
 
 
 def schedule_ticks(
@@ -31,6 +34,7 @@ def schedule_ticks(
         ("retention", parts.upkeep.look_after_history),
     ):
         schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
+    schedule.every(VOICES_S, "voice samples", VoiceSamples(parts).look)
     schedule.every(TICK_S, "state folder", parts.upkeep.look_after_state_folder)
     schedule.every(METRICS_S, "metrics", exposition.show)
     schedule.every(METRICS_S, "configuration", parts.configuration.look)

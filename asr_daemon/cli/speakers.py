@@ -128,6 +128,11 @@ def forget(context: Context, inbox: str, name: str) -> None:
     """Forget NAME's voice in an inbox: all embeddings of it are deleted. Names already written stay."""
     answer = context.steer("speakers_forget", inbox=inbox, name=name)
     click.echo(printable(f"{name} is forgotten in {inbox} ({answer['count']} embeddings)."))
+    for sample in answer["samples"]:
+        click.echo(
+            printable(f"Take {sample} out of the inbox's folder of voices, too, or it is learnt anew."),
+            err=True,
+        )
 
 
 @speakers.command()

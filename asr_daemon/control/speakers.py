@@ -60,7 +60,9 @@ class SpeakerCommands:
             ]
         }
 
-    def enrol(self, inbox: str, name: str, recording: int, speaker: str | None = None) -> Answer:
+    def enrol(
+        self, inbox: str, name: str, recording: int, speaker: str | None = None, sample: str = ""
+    ) -> Answer:
         """Remember the voice of a recording's speaker (None: of the one who says most) as somebody's.
 
         A sample that was named on the command line is forgotten as a recording's voices.
@@ -78,7 +80,7 @@ class SpeakerCommands:
                 )
         else:
             one = self._speaker(known, speaker)
-        self.learn(section, name, one, filed)
+        self.learn(section, name, one, filed, sample)
         if filed.recording.inbox == COMMAND_LINE:
             self._parts.speakers.voices.forget(work.id)
         return {"name": name, "inbox": inbox}
@@ -101,13 +103,14 @@ class SpeakerCommands:
     def forget(self, inbox: str, name: str) -> Answer:
         """Forget somebody's voice: every embedding that the inbox has of it."""
         self._parts.config.require_inbox(inbox)
+        known = [one for one in self._parts.speakers.enrolments.all(inbox) if one.name == name]
         count = self._parts.speakers.enrolments.forget(inbox, name)
         if not count:
             raise UsageError(
                 f"nobody is called {name!r} in {inbox}; `asr-daemon speakers list` says who is known"
             )
         log.info("speaker_forgotten", inbox=inbox, voices=count)
-        return {"count": count}
+        return {"count": count, "samples": [one.source for one in known if one.sample]}
 
     # ------------------------------------------------------------------ one recording
 

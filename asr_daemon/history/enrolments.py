@@ -62,10 +62,11 @@ class Enrolments:
         """Remember a voice; of a sixth, one of the two that are most alike goes."""
         with self._history.transaction() as history:
             mine = [one for one in self.all(inbox) if (one.name, one.model) == (name, model)]
-            others = tuple(one.voice for one in mine if one.voice != voice)
+            again = [one for one in mine if (one.voice, one.sample) == (voice, sample)]
+            others = tuple(one.voice for one in mine if one not in again)
             kept = with_one_more(Person(name, model, others), voice).embeddings
             for one in mine:
-                if one.voice == voice or one.voice not in kept:
+                if one in again or one.voice not in kept:
                     history.run("delete_enrolment", id=one.id)
             history.run(
                 "insert_enrolment",
