@@ -46,6 +46,7 @@ def run_demo(keep: Path | None) -> int:
 
 def _play(console: Console, folder: Path) -> int:
     with Stage(folder) as stage:
+        stage.wait_for_voice()
         stage.drop_recordings()
         with Live(console=console, transient=not console.is_terminal, refresh_per_second=4) as live:
             stage.wait(lambda status: live.update(status_view(status)))
