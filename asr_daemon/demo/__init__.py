@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTRODUCTION = """\
-[bold]asr-daemon demo[/bold]: three inboxes, the real daemon, everything on this machine.
+[bold]asr-daemon demo[/bold]: four inboxes, the real daemon, everything on this machine.
 The [bold]built-in model[/bold] is small and was trained on synthetic voices only: it is for trying out.
 On real people it does badly; for work, put paraformer-zh into the models folder.
 """

@@ -95,7 +95,7 @@ def _writable(config: Config) -> list[Path]:
     """Return what the service writes, outside its StateDirectory=."""
     folders: list[Path | None] = []
     for inbox in config.inbox:
-        folders += [inbox.path, inbox.archive]
+        folders += [inbox.path, inbox.archive, inbox.voices_dir]  # there lies what is wrong with a sample
     folders += [
         config.daemon.state_dir,
         config.backup.dir,
@@ -111,7 +111,6 @@ def _writable(config: Config) -> list[Path]:
 def _readable(config: Config, environment: Environment, config_path: Path) -> list[Path]:
     files: list[Path | None] = [config_path.parent, config.models.dir, config.hotwords.common_dir]
     files += [inbox.hotwords.parent for inbox in config.inbox if inbox.hotwords]
-    files += [inbox.voices_dir for inbox in config.inbox]
     for name in (config.engine.ffmpeg, config.engine.model):
         files.append(Path(name).parent if name.startswith("/") else None)
     return _without_inner([*environment.folders, *(path for path in files if path)])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from office import MODEL, Office, voice
 from way import OpenDaemon
 
+from asr_daemon.config import RetentionSection
 from asr_daemon.control.speakers import SpeakerError
 from asr_daemon.errors import UsageError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.reading import places
+from asr_daemon.history.retention import expire
 from asr_daemon.history.search import match_terms
 from asr_daemon.history.voices import speakers_of
 
@@ -136,6 +139,23 @@ def test_answers_and_transcripts_hold_no_embedding(office: Office) -> None:
     assert 'voice":' not in told
     assert "embedding" not in told
     assert "\\x00" not in repr(speakers_of(office.history, 1, "inbox"))
+
+
+def test_retention_forgets_the_voices_of_old_recordings(office: Office) -> None:
+    """After so many days; who spoke when stays, and so do people whom the inbox knows."""
+    recording = office.recognise()
+    office.attributor.attribute_all()
+    office.command("speakers_enrol", inbox="inbox", name="林夏", recording=recording, speaker="2")
+    limits = RetentionSection(voices_days=30)
+    for days, kept in ((29, 1), (31, 0)):
+        now = office.time.wall + timedelta(days=days)
+        expire(office.history, limits, since="", now=now)
+        assert len(office.parts.speakers.voices.models(1)) == kept
+    row = office.history.one("job_speakers", job=1, inbox="inbox")
+    assert row is not None
+    assert row["voice"] is None
+    assert len(office.command("speakers_enrolled")["voices"]) == 1
+    assert "发言人2" in office.text()
 
 
 def test_forgotten_voices_leave_the_turns(office: Office) -> None:
