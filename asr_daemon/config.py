@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyNetwork,
+    StrictBool,
     ValidationError,
     field_validator,
     model_validator,
@@ -40,6 +41,7 @@ else:
 RUNTIME_DIR = Path("/run/asr-daemon")  # of the service: systemd makes it
 SYSTEM_CONFIG = Path("/etc/asr-daemon/config.toml")
 TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "json")
+MOST_SPEAKERS = 100
 
 Format = Literal["txt", "srt", "vtt", "json"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
@@ -120,6 +122,12 @@ class HotwordsSection(Section):
     common_dir: Path | None = None  # None: a list includes what lies in its own folder only
 
 
+class SpeakersSection(Section):
+    """``[speakers]``: telling voices apart, where an inbox asks for it."""
+
+    model: str = "builtin"  # or a name in the models folder
+
+
 class BackupSection(Section):
     """``[backup]``: copies of the history."""
 
@@ -155,6 +163,7 @@ class RetentionSection(Section):
 
     tokens_days: Count = 0
     evidence_days: Count = 0
+    voices_days: Count = 0
     vacuum_percent: Annotated[int, Field(ge=0, le=100)] = 25
 
 
@@ -200,6 +209,14 @@ class InboxSection(Section):
     max_end_silence_ms: Annotated[SilenceMs | None, BeforeValidator(_none_for_0)] = None  # None: the model's
     phonetic_correction: bool = True
     archive: Path | None = None
+    speakers: StrictBool | Path = False  # a folder: yes, and whose voices lie there is known by name
+    max_speakers: Annotated[int, Field(ge=0, le=MOST_SPEAKERS)] = 0  # 0: no limit
+    speakers_expected: Annotated[int, Field(ge=0, le=MOST_SPEAKERS)] = 0  # 0: found out
+
+    @property
+    def voices_dir(self) -> Path | None:
+        """The folder of voice samples."""
+        return self.speakers if isinstance(self.speakers, Path) else None
 
 
 class Config(Section):
@@ -210,6 +227,7 @@ class Config(Section):
     models: ModelsSection = Field(default_factory=ModelsSection)
     itn: ItnSection = Field(default_factory=ItnSection)
     hotwords: HotwordsSection = Field(default_factory=HotwordsSection)
+    speakers: SpeakersSection = Field(default_factory=SpeakersSection)
     backup: BackupSection = Field(default_factory=BackupSection)
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
@@ -237,6 +255,7 @@ class Config(Section):
             "backup.second_dir": self.backup.second_dir,
             "daemon.fallback_dir": self.fallback_dir,
             "models.dir": self.models_dir,
+            **{f"speakers of inbox {each.name!r}": each.voices_dir for each in self.inbox},
         }
         return list(overlaps(departments, {key: real(path) for key, path in own.items() if path}))
 
@@ -370,7 +389,7 @@ _PATH_KEYS = {
     "backup": ("dir", "second_dir"),
     "metrics": ("textfile",),
     "gateway": ("tls_certificate", "tls_key", "spool"),
-    "inbox": ("path", "hotwords", "archive"),
+    "inbox": ("path", "hotwords", "archive", "speakers"),
 }
 
 

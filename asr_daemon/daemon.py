@@ -1,9 +1,9 @@
 """The way of a recording, read from top to bottom: its parts, how they are put together, and their life.
 
 Found, settled and hashed (:mod:`asr_daemon.inboxes`), queued and claimed (:mod:`asr_daemon.queue`), decoded,
-segmented and recognised (:mod:`asr_daemon.dispatch` and its children, :mod:`asr_daemon.recogniser`), written
-and archived (:mod:`asr_daemon.transcripts`, :mod:`asr_daemon.delivery`), recorded
-(:mod:`asr_daemon.history`), backed up (:mod:`asr_daemon.backup`).
+segmented and recognised (:mod:`asr_daemon.dispatch` and its children, :mod:`asr_daemon.recogniser`),
+attributed, written and archived (:mod:`asr_daemon.speakers`, :mod:`asr_daemon.transcripts`,
+:mod:`asr_daemon.delivery`), recorded (:mod:`asr_daemon.history`), backed up (:mod:`asr_daemon.backup`).
 
 Threads: *intake* finds and queues; one *recogniser* each claims, recognises and writes; the *schedule* wakes
 them, writes what had to wait, archives and backs up, each in a thread of its own; *control* answers commands;
@@ -32,17 +32,14 @@ from asr_daemon.control.status import status_line
 from asr_daemon.delivery.archiver import Archiver
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.delivery.following import Follower
+from asr_daemon.delivery.speaker_parts import SpeakerParts, speaker_parts
 from asr_daemon.dispatch.dispatcher import Dispatcher, start_local
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.local_process import PROGRAM
 from asr_daemon.dispatch.opening import Opener
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.dispatch.session import Surroundings
-from asr_daemon.errors import (
-    ConfigurationError,
-    HistoryUnavailableError,
-    OperatorError,
-)
+from asr_daemon.errors import ConfigurationError, HistoryUnavailableError, OperatorError
 from asr_daemon.ffmpeg import describe, find_ffmpeg
 from asr_daemon.history import open_history
 from asr_daemon.history.segments import Segments
@@ -98,6 +95,7 @@ class Parts:
     arrivals: Arrivals  # queued
     jobs: Jobs  # claimed
     dispatcher: Dispatcher  # recognised
+    speakers: SpeakerParts  # attributed
     deliverer: Deliverer  # written
     archiver: Archiver  # archived
     upkeep: Upkeep  # backed up
@@ -191,6 +189,7 @@ def assemble(
         arrivals,
         jobs,
         dispatcher,
+        speaker_parts(history, deliverer, clock, heartbeats.beat),
         deliverer,
         archiver,
         upkeep,
@@ -285,6 +284,7 @@ class Daemon:
         if watch:
             self._watch()
         self._run_thread("intake", parts.intake.run)
+        self._run_thread("attribution", parts.speakers.attributor.run)
         self._schedule()
         self._run_thread("schedule", self.schedule.run)
         log.info(
@@ -338,6 +338,7 @@ class Daemon:
             self._reloading.release()
         self.schedule.stop()
         self.parts.intake.stop()
+        self.parts.speakers.attributor.stop()
         self.parts.dispatcher.stop()
         self.parts.dispatcher.join(until_s)
         for thread in self._threads:

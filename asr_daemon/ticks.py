@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr_daemon.control.kept_uploads import KeptUploads
+from asr_daemon.control.voice_samples import VoiceSamples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
 METRICS_S = 15.0
 UPLOADS_S = 300.0
 REWRITE_S = 1.0
+VOICES_S = 5.0
 
 
 def schedule_ticks(
@@ -38,6 +40,7 @@ def schedule_ticks(
     ):
         schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
     schedule.every(UPLOADS_S, "uploads", KeptUploads(parts).sweep)
+    schedule.every(VOICES_S, "voice samples", VoiceSamples(parts).look)
     schedule.every(TICK_S, "state folder", parts.upkeep.look_after_state_folder)
     schedule.every(METRICS_S, "metrics", exposition.show)
     schedule.every(METRICS_S, "configuration", parts.configuration.look)

@@ -39,6 +39,8 @@ class Model:
     vad_folder: str = ""
     punctuation_folder: str = ""
     is_builtin: bool = False
+    speaker_model: str = "campplus@1"
+    speaker_folder: str = "/campplus"
 
 
 @dataclass

@@ -12,7 +12,20 @@ from pathlib import Path
 
 import click
 
-from asr_daemon.cli import access, check, forget, hotwords, itn, look, models, run, service, steer, transcribe
+from asr_daemon.cli import (
+    access,
+    check,
+    forget,
+    hotwords,
+    itn,
+    look,
+    models,
+    run,
+    service,
+    speakers,
+    steer,
+    transcribe,
+)
 from asr_daemon.cli.context import Context
 from asr_daemon.cli.utf8 import speak_utf8
 from asr_daemon.cli.versions import version_text
@@ -61,7 +74,20 @@ def cli(context: click.Context, config_path: Path | None, debug: bool) -> None:
     context.obj = Context(config_path=config_path, debug=debug)
 
 
-for module in (run, transcribe, look, steer, forget, hotwords, models, check, itn, access, service):
+for module in (
+    run,
+    transcribe,
+    look,
+    steer,
+    forget,
+    hotwords,
+    speakers,
+    models,
+    check,
+    itn,
+    access,
+    service,
+):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -130,9 +130,12 @@ def history(
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most that many places."
 )
+@click.option("--speaker", metavar="NAME", help="Only what that speaker says.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_config
-def search(context: Context, text: str, inbox: str | None, limit: int, as_json: bool) -> int:
+def search(
+    context: Context, text: str, inbox: str | None, limit: int, speaker: str | None, as_json: bool
+) -> int:
     """Find words in the transcripts, two-character Chinese words too. Ends with 1 when nothing is found.
 
     Words parted by blanks are all to be in one recording; the passages that hold them all are shown, or the
@@ -147,7 +150,8 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
         raise UsageError(f"search for at most {MOST_TERMS} words at once, these are {len(terms)}")
     config = context.config_in_force()
     past, lie = open_history_read_only(config.history_path), Places(config)
-    found = places(past, terms, None if inbox is None else [inbox], limit=limit + 1)
+    inboxes = None if inbox is None else [inbox]
+    found = places(past, terms, inboxes, limit=limit + 1, speaker=speaker)
     more, found = len(found) > limit, found[:limit]
     if as_json:
         listed = [
@@ -163,7 +167,8 @@ def search(context: Context, text: str, inbox: str | None, limit: int, as_json: 
     for place in () if as_json else found:
         at = clock_time(place.start_ms)  # as the transcript beside the recording has it
         shown = f"{inbox_label(place.inbox)}/{lie.shown(place.inbox, place.path)}"
-        click.echo(f"{place.recording:>6}  {at}  {printable(f'{shown}: {place.text}')}")
+        who = f"{place.speaker}：" if place.speaker else ""
+        click.echo(f"{place.recording:>6}  {at}  {printable(f'{shown}: {who}{place.text}')}")
     if more:
         click.echo(f"the newest {limit} places are shown, there are more: --limit says how many", err=True)
     if not found:

@@ -58,7 +58,7 @@ class OneOff:
         held: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._config = config
-        self._steer = steer
+        self.steer = steer
         self._held = held  # open already: by now this process may not open them itself
         self._hands_over = hands_over  # open files: the service may not reach what this user reaches
 
@@ -68,16 +68,22 @@ class OneOff:
         return open_history_read_only(self._config.history_path)
 
     def recognise(
-        self, files: Sequence[Path], *, inbox: str = "", hotwords: str | None = None
+        self,
+        files: Sequence[Path],
+        *,
+        inbox: str = "",
+        hotwords: str | None = None,
+        speakers: bool | None = None,
     ) -> Iterator[Outcome]:
         """Yield the outcome of each file, in order, with a progress bar where a person watches.
 
-        They are recognised under an inbox's profile, with another hotword file where one is given ("": none).
+        They are recognised under an inbox's profile, with another hotword file where one is given ("": none),
+        and with or without speakers (None: as the inbox).
         """
         results: list[dict[str, Any]] = []
         for begin in range(0, len(files), MOST_DESCRIPTORS):
             some = files[begin : begin + MOST_DESCRIPTORS]
-            results += self._submit(some, inbox=inbox, hotwords=hotwords)
+            results += self._submit(some, inbox=inbox, hotwords=hotwords, speakers=speakers)
         with _progress() as progress:
             for result in results:
                 if "error" in result:
@@ -92,7 +98,7 @@ class OneOff:
         """Queue some files; return what the daemon says of each, in order."""
         paths = [os.path.abspath(file) for file in files]
         if not self._hands_over:
-            return list(self._steer("submit", paths=paths, **profile)["results"])
+            return list(self.steer("submit", paths=paths, **profile)["results"])
         closed: dict[str, str] = {}
         opened: dict[str, int] = {}
         try:
@@ -102,7 +108,7 @@ class OneOff:
                 except OSError as error:
                     closed[path] = f"{Path(path).name}: {error.strerror}"
             asked = {"paths": list(opened), "descriptors": list(opened.values())}
-            answered = self._steer("submit", **asked, **profile)["results"] if opened else []
+            answered = self.steer("submit", **asked, **profile)["results"] if opened else []
         finally:
             for descriptor in opened.values():
                 os.close(descriptor)
@@ -123,7 +129,7 @@ class OneOff:
             history.close()
 
     def _show(self, job: int, progress: Progress, task: TaskID) -> None:
-        live = self._steer("status")
+        live = self.steer("status")
         recogniser = live["recogniser"]
         if recogniser["state"] in ("blocked", "paused"):
             why = recogniser["problem"] or "the queue is paused; `asr-daemon resume` goes on"
@@ -134,7 +140,7 @@ class OneOff:
 
 
 def _is_over(filed: Filed) -> bool:
-    return filed.recording.state in LEFT or (filed.work is not None and filed.work.state.is_over)
+    return filed.recording.state in LEFT or (filed.work is not None and filed.work.is_complete)
 
 
 def _outcome(filed: Filed) -> Outcome:

@@ -27,8 +27,15 @@ from asr_daemon.views.console import echo_transcript
     show_default=True,
     help="What to print.",
 )
+@click.option(
+    "--speakers/--no-speakers",
+    default=None,
+    help="Say who speaks.  [default: as the inbox; without one, no]",
+)
 @with_config
-def transcribe(context: Context, files: tuple[Path, ...], inbox: str, kind: str) -> int:
+def transcribe(
+    context: Context, files: tuple[Path, ...], inbox: str, kind: str, speakers: bool | None
+) -> int:
     """Transcribe recordings and print the transcripts.
 
     The same content under the same profile is not recognised twice. A running daemon does the work, before
@@ -42,7 +49,7 @@ def transcribe(context: Context, files: tuple[Path, ...], inbox: str, kind: str)
         return 1
     failures = len(files) - len(present)
     with one_off(context, present) as way:
-        for outcome in way.recognise(present, inbox=inbox):
+        for outcome in way.recognise(present, inbox=inbox, speakers=speakers):
             if outcome.filed is None:
                 click.echo(f"asr-daemon: {printable(outcome.problem)}", err=True)
                 failures += 1

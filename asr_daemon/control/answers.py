@@ -112,7 +112,7 @@ class Passage:
     words: tuple[Word, ...]
     flags: tuple[str, ...]
     hotwords: tuple[str, ...]
-    speaker: str = ""
+    speaker: str = ""  # who says it; "" where nobody asked. Several passages may share an index then
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,7 @@ class FoundPlace:
     start_ms: int
     end_ms: int
     text: str
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

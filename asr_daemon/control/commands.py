@@ -6,6 +6,7 @@ import contextlib
 import functools
 import inspect
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import structlog
 
 from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.clock import to_stamp
+from asr_daemon.control.speakers import SpeakerCommands
 from asr_daemon.control.status import live_status
 from asr_daemon.errors import (
     ConfigurationError,
@@ -45,6 +47,7 @@ class Commands:
         self._parts = parts
         self._reload = reload
         self._accesses = Accesses(parts.history, parts.clock)
+        speakers = SpeakerCommands(parts)
         self._commands: dict[str, Callable[..., Answer]] = {
             "status": self.status,
             "submit": self.submit,
@@ -60,6 +63,12 @@ class Commands:
             "access_add": self.access_add,
             "access_list": self.access_list,
             "access_remove": self.access_remove,
+            "speakers_enrolled": speakers.enrolled,
+            "speakers_enrol": speakers.enrol,
+            "speakers_forget": speakers.forget,
+            "speakers_of_recording": speakers.of_recording,
+            "speakers_rename": speakers.rename,
+            "speakers_regroup": speakers.regroup,
         }
 
     def answer(self, request: Answer) -> Answer:
@@ -87,11 +96,13 @@ class Commands:
         paths: list[str],
         inbox: str = COMMAND_LINE,
         hotwords: str | None = None,
+        speakers: bool | None = None,
         descriptors: Sequence[int] = (),
     ) -> Answer:
         """Queue files named on the command line; return their recordings' numbers, or why not, in order.
 
-        They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none).
+        They are recognised under an inbox's profile; ``hotwords`` names another list for it ("": none), and
+        ``speakers`` says whether their speakers are told apart.
         ``descriptors``: the same files, open, for those that the service itself cannot open.
         """
         parts = self._parts
@@ -100,6 +111,10 @@ class Commands:
         profile = parts.profiles.profile(inbox)
         if hotwords is not None:
             profile = with_hotwords(profile, self._read_hotwords(Path(hotwords)) if hotwords else None)
+        if speakers and not profile.speaker_model:
+            profile = parts.profiles.with_speakers(profile)
+        elif speakers is False:
+            profile = replace(profile, speaker_model="", max_speakers=0, speakers_expected=0)
         results: list[dict[str, Any]] = []
         for path, descriptor in itertools.zip_longest(paths, descriptors[: len(paths)]):
             try:

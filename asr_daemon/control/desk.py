@@ -230,6 +230,7 @@ class Desk:
                 place.start_ms,
                 place.end_ms,
                 place.text,
+                place.speaker,
             )
             for place in found[: request.limit]
         )

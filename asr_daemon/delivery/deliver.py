@@ -77,10 +77,12 @@ class Deliverer:
         self._outputs = Outputs(history, clock, self._keeps)
         self.held = HeldTranscripts(history, shares.ask)
         self._history_problem = ""  # the last that was said
-        self._lock = threading.Lock()  # two recordings must not choose the same name at once
+        self.on_finished: Callable[[], None] = lambda: None  # whose work comes before the writing
+        self.before_writing: Callable[[int, str], None] = lambda _job, _inbox: None
+        self._writing = threading.Lock()  # two recordings must not choose the same name at once
         self._corrections = Corrections(history, clock)
-        self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._lock)
-        self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._lock)
+        self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._writing)
+        self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._writing)
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
@@ -106,6 +108,7 @@ class Deliverer:
 
     def deliver_job(self, job: int) -> int:
         """Write the files of every recording that waits for that job."""
+        self.on_finished()
         return self._deliver_each(self._recordings.undelivered(job))
 
     def _deliver_each(self, recordings: Iterable[Recording]) -> int:
@@ -130,7 +133,7 @@ class Deliverer:
     def _deliver(self, recording: int) -> Exception | None:
         """Return why it has to wait."""
         try:
-            with self._lock:
+            with self._writing:
                 filed = self._recordings.get(recording)
                 if filed is None or filed.recording.state is not RecordingState.WAITING:
                     return None
@@ -173,7 +176,7 @@ class Deliverer:
     def _settle_command_line(self, filed: Filed) -> None:
         """Nothing is written beside a file that was named on the command line: its text is printed."""
         work = filed.work
-        if work is not None and work.state.is_over:
+        if work is not None and work.is_complete:
             state = RecordingState.DONE if work.state is JobState.DONE else RecordingState.FAILED
             self._settle(filed.recording, state, work.error_message)
 
@@ -188,7 +191,7 @@ class Deliverer:
             self._on_gone(inbox.name, recording.path)
             bound.info("recording_gone")
             return
-        if work is None or not work.state.is_over:
+        if work is None or not work.is_complete:
             return
         if work.state is not JobState.DONE:
             error = work_error(work.error_code, work.error_message)
@@ -196,6 +199,7 @@ class Deliverer:
             self._outputs.take_back(recording.id, self.config.fallback_dir)
             self._settle(recording, RecordingState.FAILED, work.error_message)
             return
+        self.before_writing(work.id, inbox.name)
         self._corrections.place(recording.id)
         revision = self.rewriter.revision(recording.id)
         document = document_of(self._history, filed)
@@ -220,7 +224,7 @@ class Deliverer:
         if filed is None or inbox is None:
             return
         try:
-            with self._lock:
+            with self._writing:
                 self._write_failure(inbox, filed, error)
         except WorkError as problem:
             log.warning("failure_file_not_written", file=self._shown(filed.recording), problem=str(problem))

@@ -1,15 +1,17 @@
-"""Files beside a recording whose text somebody corrected: written anew.
+"""Files beside a recording that say something else now: written anew, where nobody edited them.
 
-Enters: recordings whose corrections are later than their files. Leaves: the files with the text in force,
-each whole; one that a person edited, or took away, stays as it is. What cannot be written now (share gone,
-disk full, a kill in between) is due again: the row that says what the files hold comes last. Nothing raises
-but what the history raises.
+Enters: recordings whose corrections are later than their files, or whose speakers got other names. Leaves:
+the files with the text in force, each whole; one that a person edited, or took away, stays as it is. What
+cannot be written now (share gone, disk full, a kill in between) is due again: the row that says what the
+files hold comes last. Nothing raises but what the history raises.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,6 +28,7 @@ from asr_daemon.transcripts.writers import RENDERERS
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
@@ -37,6 +40,15 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REST_FACTOR = 5.0  # who edits hours of a meeting must not have all of it written anew with every word
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What became of the files of a job, by their names."""
+
+    written: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()  # by a person, or taken away: left alone
+    problems: tuple[str, ...] = ()
 
 
 class Rewriter:
@@ -86,7 +98,7 @@ class Rewriter:
                 if filed is None or filed.recording.inbox in closed:
                     continue
                 try:
-                    count += self._rewrite(filed)
+                    count += self._rewrite(filed) is not None
                 except HistoryUnavailableError:
                     raise
                 except WorkError as error:
@@ -98,17 +110,39 @@ class Rewriter:
             self._not_before_s[row["id"]] = self._clock.monotonic_s() + rest_s
         return count
 
-    def _rewrite(self, filed: Filed) -> bool:
+    def rewrite(self, job: int, inbox: str | None = None) -> Rewritten:
+        """Write the files of a job's recordings anew: of all inboxes, or of one."""
+        written: list[str] = []
+        edited: list[str] = []
+        problems: list[str] = []
+        for row in self._history.all("done_recordings_of_job", job=job):
+            with self._lock:
+                filed = self._recordings.get(row["id"])
+                if filed is None or inbox not in (None, filed.recording.inbox):
+                    continue
+                try:
+                    done = self._rewrite(filed)
+                except HistoryUnavailableError:
+                    raise
+                except WorkError as error:
+                    problems.append(f"{filed.recording.name}: {error}")
+                else:
+                    written += done.written if done else ()
+                    edited += done.edited if done else ()
+        return Rewritten(tuple(written), tuple(edited), tuple(problems))
+
+    def _rewrite(self, filed: Filed) -> Rewritten | None:
+        """Write a recording's files anew; None where that is not for now, or not for us."""
         recording, work = filed.recording, filed.work
         if recording.state is not RecordingState.DONE or recording.archived_at:
-            return False  # it is written, as it is in force, when it is delivered
+            return None  # it is written, as it is in force, when it is delivered
         if work is None or work.state is not JobState.DONE:
-            return False
+            return None
         revision = self.revision(recording.id)
         inbox = self._config().find_inbox(recording.inbox)
         outputs = [each for each in outputs_of(self._history, recording.id) if each.format in RENDERERS]
         if outputs and inbox is None:
-            return False  # it was taken out of the configuration, and may come back
+            return None  # it was taken out of the configuration, and may come back
         if inbox is not None:
             self._shares.require(inbox)
         document = document_of(self._history, filed)
@@ -116,7 +150,7 @@ class Rewriter:
         kept: list[str] = []
         for output in outputs:
             data = RENDERERS[output.format](document).encode("utf-8", "replace")
-            (written if self._write(recording.id, output, data) else kept).append(output.path.name)
+            (written if self._write(recording.id, output, data) else kept).append(_name(output.path))
         self.is_written(recording.id, revision)
         log.info(
             "transcript_rewritten",
@@ -127,7 +161,7 @@ class Rewriter:
             kept=kept,
             revision=revision,
         )
-        return True
+        return Rewritten(tuple(written), tuple(kept))
 
     def _write(self, recording: int, output: Output, data: bytes) -> bool:
         """Replace a file that is as we wrote it; False where it is somebody's now, or is gone."""
@@ -149,3 +183,8 @@ class Rewriter:
         if self._problems.get(inbox) != str(error):
             self._problems[inbox] = str(error)
             log.warning("correction_waits", inbox=inbox, error=error.code, problem=str(error))
+
+
+def _name(path: Path) -> str:
+    """Return what a file is called, as valid text."""
+    return os.fsencode(path.name).decode("utf-8", "replace")

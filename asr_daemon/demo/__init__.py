@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTRODUCTION = """\
-[bold]asr-daemon demo[/bold]: three inboxes, the real daemon, everything on this machine.
+[bold]asr-daemon demo[/bold]: four inboxes, the real daemon, everything on this machine.
 The [bold]built-in model[/bold] is small and was trained on synthetic voices only: it is for trying out.
 On real people it does badly; for work, put paraformer-zh into the models folder.
 """
@@ -50,6 +50,7 @@ def run_demo(keep: Path | None, *, opens_console: bool = False) -> int:
 
 def _play(console: Console, folder: Path, *, opens_console: bool) -> int:
     with Stage(folder) as stage:
+        stage.wait_for_voice()
         stage.drop_recordings()
         with Live(console=console, transient=not console.is_terminal, refresh_per_second=4) as live:
             stage.wait(lambda status: live.update(status_view(status)))

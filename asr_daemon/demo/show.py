@@ -6,7 +6,16 @@ import difflib
 from typing import TYPE_CHECKING
 
 from asr_daemon.config import load_config
-from asr_daemon.demo.stage import RUBBISH, SAMPLES, TWIN, WITH_HOTWORDS, sample_text
+from asr_daemon.demo.stage import (
+    DEPARTMENTS,
+    INTERVIEW,
+    RUBBISH,
+    SAMPLES,
+    SOMEBODY,
+    TWIN,
+    WITH_HOTWORDS,
+    sample_text,
+)
 from asr_daemon.views.places import Places
 from asr_daemon.views.recordings import history_table
 
@@ -21,11 +30,14 @@ def show_results(console: Console, results: Results) -> None:
     for sample in SAMPLES:
         console.rule(f"{sample.inbox}/{sample.name}")
         console.print(_read(results, sample.inbox, sample.name, ".txt"), markup=False)
+    console.rule(f"who says it: {INTERVIEW.inbox}/{INTERVIEW.name}")
+    console.print(f"voices/{SOMEBODY}.ogg is a sample of one of the two voices, from another recording.\n")
+    console.print(_read(results, INTERVIEW.inbox, INTERVIEW.name, ".txt"), markup=False)
     console.rule("what the hotword lists brought in")
     for key in WITH_HOTWORDS:
         _show_hotwords(console, results, key)
     console.rule("the share, as people see it")
-    for folder in ("finance", "support", "lectures"):
+    for folder in (*DEPARTMENTS, "voices"):
         for path in sorted((results.folder / folder).iterdir()):
             console.print(f"  {folder}/{path.name}", markup=False)
     console.print(f"\n{TWIN} is the same recording under another name: its transcript came at once.")

@@ -81,6 +81,10 @@ SAMPLES = (
     Sample("lecture.wav", "lectures", "公开课.wav"),
 )
 WITH_HOTWORDS = ("finance", "support")
+# Two voices, and a sample of one of them, from another recording, by which it is known.
+INTERVIEW = Sample("interview.ogg", "interviews", "采访.ogg")
+VOICE, SOMEBODY = "voice.ogg", "顾清源"
+DEPARTMENTS = ("finance", "support", "lectures", "interviews")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +117,10 @@ class Stage:
 
     def __enter__(self) -> Self:
         text = CONFIGURATION
-        for name in ("finance", "support", "lectures"):
+        self._drop(VOICE, self.folder / "voices" / f"{SOMEBODY}.ogg")
+        for name in DEPARTMENTS:
             (self.folder / name).mkdir()
-            hotwords = ""
+            hotwords = 'speakers = "voices"' if name == INTERVIEW.inbox else ""
             if name in WITH_HOTWORDS:
                 (self.folder / f"{name}.hotwords.txt").write_text(
                     sample_text(f"{name}.hotwords.txt"), encoding="utf-8"
@@ -160,16 +165,26 @@ class Stage:
             self._daemon.wait()
 
     def drop_recordings(self) -> None:
-        """Drop what an office drops: three recordings, one of them twice, and something that is none."""
-        for sample in SAMPLES:
-            with as_file(files("asr_daemon.demo").joinpath("audio", sample.source)) as source:
-                shutil.copyfile(source, self.folder / sample.inbox / sample.name)
+        """Drop what an office drops: four recordings, one of them twice, and something that is none."""
+        for sample in (*SAMPLES, INTERVIEW):
+            self._drop(sample.source, self.folder / sample.inbox / sample.name)
         shutil.copyfile(self.folder / "finance" / SAMPLES[0].name, self.folder / "finance" / TWIN)
         (self.folder / "finance" / RUBBISH).write_text(RUBBISH_TEXT, encoding="utf-8")
 
+    def _drop(self, source: str, target: Path) -> None:
+        target.parent.mkdir(exist_ok=True)
+        with as_file(files("asr_daemon.demo").joinpath("audio", source)) as lies_at:
+            shutil.copyfile(lies_at, target)
+
+    def wait_for_voice(self) -> None:
+        """Wait until the voice of the sample is known."""
+        for _ in self._statuses():
+            if ask(self.config.socket_path, "speakers_enrolled")["voices"]:
+                return
+
     def wait(self, show: Callable[[dict[str, Any]], None]) -> None:
         """Wait until every recording has its transcript or its failure file, showing how far it is."""
-        awaited = len(SAMPLES) + 2
+        awaited = len(SAMPLES) + 3
         for status in self._statuses():
             show(status)
             if sum(inbox["done"] + inbox["failed"] for inbox in status["inboxes"]) == awaited:
@@ -216,10 +231,10 @@ class Stage:
             filed = Recordings(history, Clock()).get(number)
             if filed is not None:
                 plain[key] = json.loads(render(history, filed, "json"))
-        entries = newest(history, Which(), limit=len(SAMPLES) * 4)
+        entries = newest(history, Which(), limit=len(SAMPLES) * 5)
         history.close()
         transcripts = {}
-        for sample in SAMPLES:
+        for sample in (*SAMPLES, INTERVIEW):
             beside = (self.folder / sample.inbox / sample.name).with_suffix(".json")
             if beside.exists():
                 transcripts[sample.key] = json.loads(beside.read_text(encoding="utf-8"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.demo.stage import RUBBISH, SAMPLES, TWIN, WITH_HOTWORDS
+from asr_daemon.demo.stage import INTERVIEW, RUBBISH, SAMPLES, SOMEBODY, TWIN, WITH_HOTWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr_daemon.demo.stage import Results
 
+SAID_BY = ((9_700, "发言人1"), (22_200, SOMEBODY), (99_000, "发言人1"))  # until so many ms, by whom
 NAMES = {"finance": "顾清源", "support": "岳明远"}  # what only the lists bring in
 
 
@@ -18,6 +19,7 @@ def verdict(results: Results) -> list[str]:
     """Return what is not as it should be."""
     return [
         *_transcripts(results),
+        *_speakers(results),
         *_hotwords(results),
         *_twin(results),
         *_rubbish(results),
@@ -36,6 +38,18 @@ def _transcripts(results: Results) -> Iterator[str]:
             path = (results.folder / sample.inbox / sample.name).with_suffix(suffix)
             if not path.exists() or not path.stat().st_size:
                 yield f"{path.name} is missing"
+
+
+def _speakers(results: Results) -> Iterator[str]:
+    """Each segment with its right voice: by its name where there is a sample of it, else by its number."""
+    segments = results.transcripts.get(INTERVIEW.key, {}).get("segments", [])
+    if len(segments) < len(SAID_BY):
+        yield f"{INTERVIEW.name}: {len(segments)} segments with a speaker"
+    for segment in segments:
+        middle_ms = (segment["start_ms"] + segment["end_ms"]) // 2
+        wanted = next(who for until_ms, who in SAID_BY if middle_ms < until_ms)
+        if segment["speaker"] != wanted:
+            yield f"{INTERVIEW.name} at {middle_ms} ms: {segment['speaker']} speaks instead of {wanted}"
 
 
 def _hotwords(results: Results) -> Iterator[str]:

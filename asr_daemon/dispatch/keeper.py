@@ -176,6 +176,8 @@ class RecogniserKeeper:
             half_precision=engine.half_precision,
             precision=engine.precision,
             sharers=wanted.sharers,
+            speaker_model=model.speaker_model,
+            speaker_folder=model.speaker_folder,
         )
 
     def _load(self, wanted: Wanted, setup: protocol.Setup) -> Recogniser:

@@ -49,6 +49,8 @@ class Setup:
     is_verified: bool = False  # the model's files were compared with their manifests a moment ago
     precision: PrecisionWanted = "float32"  # on a processor; "auto": what is remembered, else a self-check
     remembered: str = ""  # what a self-check took for this model, processor and torch; "" is nothing
+    speaker_model: str = ""  # identity of what tells voices apart, for profiles that ask for it
+    speaker_folder: str = ""  # absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,12 @@ class Segmented:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Finished segments of one order, to be committed together."""
+    """Finished segments of one order, to be committed together, with their voices where asked for."""
 
     order: int
     segments: tuple[Segment, ...]
+    voices: tuple[tuple[int, str], ...] = ()  # (segment, its windows: `speakers/window.py`, base64)
+    voice_model: str = ""  # whose embeddings these are
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ again; the recogniser is told that it is saved only when the next one is asked f
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import structlog
@@ -77,8 +78,9 @@ class Receiver:
                 self._state.device_busy_s += spent_ms / 1000
             case protocol.Segmented(order, found) if order in in_work:
                 self._segments.save_places(in_work[order].job.id, found)
-            case protocol.Recognised(order, segments) if order in in_work:
-                self._segments.save(in_work[order].job.id, segments)
+            case protocol.Recognised(order, segments, voices, voice_model) if order in in_work:
+                windows = [(number, base64.b64decode(text)) for number, text in voices]
+                self._segments.save(in_work[order].job.id, segments, windows, voice_model)
             case protocol.Progress(order, duration_ms, decoded_ms, recognised_ms) if order in in_work:
                 work = in_work[order]
                 work.duration_ms, work.decoded_ms, work.recognised_ms = duration_ms, decoded_ms, recognised_ms

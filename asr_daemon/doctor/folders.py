@@ -118,6 +118,8 @@ def _inbox(inbox: InboxSection, places: Places, user: ServiceUser) -> Iterator[F
             )
     if inbox.archive is not None:
         yield from _usable(key + "archive", inbox.archive, "write", user)
+    if inbox.voices_dir is not None:
+        yield from _usable(key + "speakers", inbox.voices_dir, "write", user)
     if inbox.hotwords is not None:
         yield from _hotwords(key + "hotwords", inbox.hotwords, places, user)
 

@@ -6,17 +6,20 @@ Everything that shows or writes a transcript reads it here. Enters: a recording 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from asr_daemon.history.said import speaking_in
 from asr_daemon.history.segments import recognised_of, transcript_of
-from asr_daemon.transcripts.correcting import Block, Stretch, in_force, place_at, spots
+from asr_daemon.transcripts.correcting import Block, Place, Stretch, in_force, place_at, spots
 
 if TYPE_CHECKING:
     import sqlite3
 
     from asr_daemon.history.connection import History
     from asr_daemon.history.recordings import Filed
+    from asr_daemon.history.said import Speaking
     from asr_daemon.transcripts.transcript import Segment, Transcript
 
 
@@ -34,14 +37,27 @@ class Stored:
 
 
 def transcript_in_force(history: History, filed: Filed) -> Transcript:
-    """Return the finished text of a recording, as people corrected it."""
+    """Return the finished text of a recording, by speakers, and as people corrected it.
+
+    The index of a segment is its number among those that can be corrected; parts of one whose speaker changes
+    share it.
+    """
     assert filed.work is not None  # noqa: S101 (it is done)
     recognised = transcript_of(history, filed.work)
-    blocks = blocks_of(history, filed.recording.id)
-    if not blocks:
-        return recognised
-    places = in_force(recognised.segments, blocks)
-    return replace(recognised, segments=tuple(place.segment for place in places))
+    speaking = speaking_in(history, filed.work.id, filed.recording.inbox)
+    places = in_force(recognised.segments, blocks_of(history, filed.recording.id))
+    segments = [segment for place in places for segment in _said(place, speaking)]
+    speakers = () if speaking is None else speaking.speakers
+    return replace(recognised, segments=tuple(segments), speakers=speakers)
+
+
+def _said(place: Place, speaking: Speaking | None) -> tuple[Segment, ...]:
+    segment = place.segment
+    if speaking is None or segment.speaker:
+        return (segment,)
+    if place.block is None:
+        return speaking.cut([segment])
+    return (replace(segment, speaker=speaking.name_at(segment.start_ms, segment.end_ms)),)
 
 
 def some_in_force(history: History, filed: Filed, first: int, count: int) -> tuple[Segment, ...]:
@@ -50,7 +66,10 @@ def some_in_force(history: History, filed: Filed, first: int, count: int) -> tup
     recognised = recognised_of(history, filed.work.id)
     found = spots(recognised.raw_texts, blocks_of(history, filed.recording.id))
     wanted = list(enumerate(found))[first : first + count]
-    return tuple(place_at(recognised, spot, index).segment for index, spot in wanted)
+    speaking = speaking_in(history, filed.work.id, filed.recording.inbox)
+    return tuple(
+        segment for index, spot in wanted for segment in _said(place_at(recognised, spot, index), speaking)
+    )
 
 
 def blocks_of(history: History, recording: int) -> list[Block]:
@@ -67,11 +86,16 @@ def stored_of(history: History, recording: int) -> list[Stored]:
 
 
 def version_of(history: History, filed: Filed) -> str:
-    """Return the version of a recording's text: another one with every recognition and every correction."""
+    """Return the version of a recording's text: another one with every recognition, correction and name."""
     row = history.one("revisions", recording=filed.recording.id)
     work = filed.work
-    recognised = "".join(filter(str.isdigit, work.finished_at)) if work else ""
-    return f"{work.id if work else 0}-{recognised}-{row['revision'] if row else 0}"
+    if work is None:
+        return f"0--{row['revision'] if row else 0}"
+    recognised = "".join(filter(str.isdigit, work.finished_at))
+    speaking = speaking_in(history, work.id, filed.recording.inbox)
+    called = repr(sorted(speaking.names.items())) if speaking else ""
+    names = hashlib.sha256(called.encode()).hexdigest()[:8] if called else ""
+    return f"{work.id}-{recognised}-{row['revision'] if row else 0}{names and '-'}{names}"
 
 
 def _block(row: sqlite3.Row, passages: list[sqlite3.Row]) -> Block:

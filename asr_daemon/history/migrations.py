@@ -12,6 +12,7 @@ from sqlite_utils import Database, Migrations
 
 from asr_daemon.history.folding import fold
 from asr_daemon.history.search import index_body
+from asr_daemon.history.tables import CORRECTIONS, SPEAKERS
 
 migrations = Migrations("asr_daemon")
 
@@ -306,65 +307,18 @@ def accesses(db: Database) -> None:
     )
 
 
-@migrations(name="0014_corrections")
-def corrections(db: Database) -> None:
-    """Create the tables of what people corrected; a recording says how often, and when it was forgotten."""
-    for statement in _CORRECTIONS:
+@migrations(name="0013_speakers")
+def speakers(db: Database) -> None:
+    """Create the tables of voices, of who speaks when, and of the voices that inboxes know."""
+    for statement in SPEAKERS:
         db.execute(statement)
 
 
-_CORRECTIONS = (
-    # Corrected stretches of a recording's text as they stand now: see transcripts/correcting.py.
-    """
-    CREATE TABLE corrected (
-        id INTEGER PRIMARY KEY,
-        recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,
-        first INTEGER,                  -- segments, counted in the order of time; NULL: not placed
-        last INTEGER,
-        said TEXT NOT NULL              -- what was recognised there
-    ) STRICT
-    """,
-    "CREATE INDEX corrected_by_recording ON corrected (recording_id)",
-    # The segments in force of each; the full-text index has them under numbers of their own.
-    """
-    CREATE TABLE passages (
-        id INTEGER PRIMARY KEY,
-        corrected_id INTEGER NOT NULL REFERENCES corrected(id) ON DELETE CASCADE,
-        start_ms INTEGER NOT NULL,
-        end_ms INTEGER NOT NULL,
-        raw_start INTEGER NOT NULL,
-        raw_end INTEGER NOT NULL,
-        text TEXT NOT NULL,
-        speaker TEXT,                   -- NULL: as recognised
-        is_by_hand INTEGER NOT NULL     -- 1: a person wrote the text
-    ) STRICT
-    """,
-    "CREATE INDEX passages_by_corrected ON passages (corrected_id)",
-    # What was done, by whom and when: only forgetting takes any of it away.
-    """
-    CREATE TABLE corrections (
-        id INTEGER PRIMARY KEY,
-        recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,
-        revision INTEGER NOT NULL,      -- of the recording's text, from 1
-        kind TEXT NOT NULL,             -- 'text', 'speaker', 'split', 'join', 'undo', 'discard', 'placed'
-        who TEXT NOT NULL,
-        made_at TEXT NOT NULL,
-        before TEXT NOT NULL,           -- JSON: what was corrected there before
-        after TEXT NOT NULL,            -- JSON: what is now
-        start_ms INTEGER NOT NULL,
-        before_text TEXT NOT NULL,
-        after_text TEXT NOT NULL,
-        undone_by INTEGER REFERENCES corrections(id),
-        UNIQUE (recording_id, revision)
-    ) STRICT
-    """,
-    "ALTER TABLE recordings ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE recordings ADD COLUMN written_revision INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT",
-    "CREATE INDEX recordings_to_rewrite ON recordings (id) WHERE revision <> written_revision",
-    "CREATE INDEX recordings_corrected ON recordings (job_id) WHERE revision > 0",
-    "CREATE INDEX recordings_forgotten ON recordings (id) WHERE forgotten_at IS NOT NULL",
-)
+@migrations(name="0014_corrections")
+def corrections(db: Database) -> None:
+    """Create the tables of what people corrected; a recording says how often, and when it was forgotten."""
+    for statement in CORRECTIONS:
+        db.execute(statement)
 
 
 @migrations(name="0016_recordings_by_inbox")

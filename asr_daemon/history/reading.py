@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.history.finding import find_recordings
+from asr_daemon.history.said import segments_near, speaking_in
+from asr_daemon.history.search import mentions
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState, RecordingState
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from asr_daemon.history.connection import History
+    from asr_daemon.history.finding import FoundRecording
     from asr_daemon.hotwords.hits import Hit
 
 PAGE = 500  # recordings in memory at a time
@@ -65,6 +67,7 @@ class Place:
     end_ms: int
     text: str
     path: Path
+    speaker: str = ""  # who says it; "" where nobody asked
 
 
 def newest(history: History, which: Which, *, limit: int, before: int | None = None) -> list[Entry]:
@@ -91,19 +94,44 @@ def each(history: History, which: Which, limit: int | None = None) -> Iterator[E
 
 
 def places(
-    history: History, terms: Sequence[str], inboxes: Collection[str] | None, *, limit: int
+    history: History,
+    terms: Sequence[str],
+    inboxes: Collection[str] | None,
+    *,
+    limit: int,
+    speaker: str | None = None,
 ) -> list[Place]:
     """Return where terms (see :func:`~asr_daemon.history.search.match_terms`) stand, newest recordings first.
 
     A recording holds all of them: its passages that hold all are returned, or the best one for each term.
+    ``speaker``: only what somebody of that name says.
     """
-    found = find_recordings(history, terms, inboxes, limit=limit).recordings
-    told = (
-        Place(each.id, each.inbox, each.name, said.start_ms, said.end_ms, said.text, each.path)
-        for each in found
-        for said in each.passages
-    )
-    return list(itertools.islice(told, limit))
+    found: list[Place] = []
+    mark, is_begun = "", False
+    while len(found) < limit and (mark or not is_begun):
+        page, is_begun = find_recordings(history, terms, inboxes, limit=limit, mark=mark), True
+        mark = page.mark
+        for each in page.recordings:
+            found += [place for place in _places_of(history, each, terms) if speaker in (None, place.speaker)]
+    return found[:limit]
+
+
+def _places_of(history: History, found: FoundRecording, terms: Sequence[str]) -> Iterator[Place]:
+    """Yield the passages of a recording, cut where the speaker changes: those parts that hold a term."""
+    for said in found.passages:
+        place = Place(found.id, found.inbox, found.name, said.start_ms, said.end_ms, said.text, found.path)
+        speaking = speaking_in(history, said.job, found.inbox)
+        if said.is_corrected:
+            at = speaking.name_at(said.start_ms, said.end_ms) if speaking else ""
+            yield replace(place, speaker=said.speaker or at)
+        elif speaking is None:
+            yield place
+        else:
+            parts = speaking.cut(segments_near(history, said.job, said.start_ms, said.end_ms))
+            for part in [part for part in parts if mentions(part.text, terms)] or parts:
+                yield replace(
+                    place, start_ms=part.start_ms, end_ms=part.end_ms, text=part.text, speaker=part.speaker
+                )
 
 
 def _names(inboxes: Collection[str] | None) -> str | None:

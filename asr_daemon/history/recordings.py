@@ -83,6 +83,12 @@ class Work:
     error_code: str
     error_message: str
     finished_at: str
+    are_speakers_due: bool = False  # its text is there, and who says what is being found out
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it ended, and nothing of it is still to come."""
+        return self.state.is_over and not (self.state is JobState.DONE and self.are_speakers_due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +337,7 @@ def filed_of(row: sqlite3.Row) -> Filed:
             error_code=row["error_code"] or "",
             error_message=row["error_message"] or "",
             finished_at=row["finished_at"] or "",
+            are_speakers_due=row["speakers"] == "due",
         )
     return Filed(recording_of(row), work)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.clock import to_stamp
+from asr_daemon.history.voices import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,8 @@ def expire(
             dropped = history.run("drop_evidence", before=_days_before(now, limits.evidence_days)).rowcount
         if dropped:
             log.info("evidence_expired", attempts=dropped)
+    if limits.voices_days:
+        _forget_voices(history, _days_before(now, limits.voices_days), is_stopping)
     if not limits.tokens_days:
         return since
     before = _days_before(now, limits.tokens_days)
@@ -59,6 +62,17 @@ def expire(
     if jobs:
         log.info("word_times_expired", jobs=len(jobs))
     return before
+
+
+def _forget_voices(history: History, before: str, is_stopping: Callable[[], bool]) -> None:
+    """Forget the embeddings of work that ended before; who spoke when, and enrolled voices, stay."""
+    jobs = [row["id"] for row in history.all("expirable_voices", before=before)]
+    for job in jobs:
+        if is_stopping():
+            return
+        Voices(history).forget(job)
+    if jobs:
+        log.info("voices_expired", jobs=len(jobs))
 
 
 def compact(

@@ -8,9 +8,13 @@ are indexed folded (folding.py), so that 預算 and ＰＰＴ find 预算 and PP
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from asr_daemon.history.folding import fold
 from asr_daemon.history.spoken import other_forms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # CJK ideographs with their extensions, kana, full-width forms: scripts without spaces between words.
 _ALONE = re.compile(r"([\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
@@ -48,3 +52,14 @@ def _alternatives(term: str) -> str:
         return ""
     phrases = dict.fromkeys(match_phrase(form) for form in (term, *other_forms(term)))
     return f"({' OR '.join(phrases)})" if len(phrases) > 1 else next(iter(phrases))
+
+
+def mentions(text: str, terms: Iterable[str]) -> bool:
+    """Whether a text holds one of the terms of :func:`match_terms`."""
+    words = f" {_plain(index_body(text))} "
+    phrases = (phrase for term in terms for phrase in re.findall(r'"([^"]*)"', term))
+    return any(f" {_plain(phrase)} " in words for phrase in phrases)
+
+
+def _plain(body: str) -> str:
+    return " ".join(re.findall(r"\w+", body))

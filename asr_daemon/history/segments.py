@@ -19,6 +19,7 @@ from asr_daemon.transcripts.transcript import Correction, Segment, Token, Transc
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from asr_daemon.history.connection import History
     from asr_daemon.history.recordings import Work
@@ -43,8 +44,17 @@ class Segments:
             for number, start_ms, end_ms in places:
                 history.run("insert_segment", job=job, number=number, start_ms=start_ms, end_ms=end_ms)
 
-    def save(self, job: int, segments: tuple[Segment, ...]) -> None:
-        """Commit recognised segments of the attempt that goes on: these are never recognised again."""
+    def save(
+        self,
+        job: int,
+        segments: tuple[Segment, ...],
+        voices: Iterable[tuple[int, bytes]] = (),
+        voice_model: str = "",
+    ) -> None:
+        """Commit recognised segments of the attempt that goes on: these are never recognised again.
+
+        ``voices`` are the windows of those that have any (speakers/window.py).
+        """
         with self._history.transaction() as history:
             for segment in segments:
                 row = history.one(
@@ -63,6 +73,8 @@ class Segments:
                 )
                 assert row is not None  # noqa: S101 (RETURNING)
                 history.run("index_segment", segment=row["id"], body=index_body(segment.text))
+            for number, windows in voices:
+                history.run("save_voice", job=job, number=number, model=voice_model, windows=windows)
 
     def recognised(self, job: int) -> tuple[Place, ...]:
         """Return what need not be done again."""
@@ -74,6 +86,7 @@ class Segments:
         with self._history.transaction() as history:
             history.run("unindex_surplus", job=job, count=count)
             history.run("delete_surplus", job=job, count=count)
+            history.run("delete_surplus_voices", job=job, count=count)
             row = history.one("count_recognised", job=job)
             return 0 if row is None else int(row["recognised"])
 
@@ -81,7 +94,10 @@ class Segments:
         """Forget the text of a job that begins anew."""
         with self._history.transaction() as history:
             history.run("unindex_segments", job=job)
-            history.run("delete_segments", job=job)
+            for query in ("delete_segments", "delete_voices", "delete_turns", "delete_speakers"):
+                history.run(query, job=job)
+            for query in ("delete_names", "delete_named"):
+                history.run(query, job=job)
 
 
 class Recognised(Sequence[Segment]):
@@ -102,8 +118,8 @@ class Recognised(Sequence[Segment]):
 
     def __getitem__(self, at: int | slice) -> Segment | list[Segment]:
         if isinstance(at, slice):
-            return [_segment(row) for row in self._rows[at]]
-        return _segment(self._rows[at])
+            return [segment_of(row) for row in self._rows[at]]
+        return segment_of(self._rows[at])
 
 
 def recognised_of(history: History, job: int) -> Recognised:
@@ -112,7 +128,7 @@ def recognised_of(history: History, job: int) -> Recognised:
 
 
 def transcript_of(history: History, work: Work) -> Transcript:
-    """Return the finished text of a job, as it was recognised."""
+    """Return the finished text of a job, as it was recognised; see also history/in_force.py."""
     return Transcript(
         duration_ms=work.duration_ms,
         segments=tuple(recognised_of(history, work.id)),
@@ -120,6 +136,11 @@ def transcript_of(history: History, work: Work) -> Transcript:
         model_is_builtin=work.model_is_builtin,
         flags=work.flags,
     )
+
+
+def segments_of(history: History, job: int) -> tuple[Segment, ...]:
+    """Return a job's recognised segments, in order of time."""
+    return tuple(segment_of(row) for row in history.all("job_segments", job=job))
 
 
 def hotwords_of(history: History, job: int | None) -> Counter[Hit]:
@@ -135,7 +156,8 @@ def hotwords_of(history: History, job: int | None) -> Counter[Hit]:
     )
 
 
-def _segment(row: sqlite3.Row) -> Segment:
+def segment_of(row: sqlite3.Row) -> Segment:
+    """Return the segment of a row of the table."""
     return Segment(
         index=row["number"],
         start_ms=row["start_ms"],

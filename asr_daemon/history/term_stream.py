@@ -7,7 +7,7 @@ phrase that is rare though its characters are common: SQLite looks through all t
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Said:
     start_ms: int
     end_ms: int
     text: str
+    speaker: str = ""  # by hand
+    is_corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class TermStream:
     def corrected(self, recording: int) -> list[Said]:
         """Return where the term stands in what people corrected in a recording."""
         rows = self._history.all("said_in_corrected", term=self._term, recording=recording)
-        return list(map(_said, rows))
+        return list(map(_corrected, rows))
 
     def _read(self, floor: int = 0) -> list[Said]:
         rows = self._history.all("said_before", term=self._term, before=self.low, floor=floor, limit=BATCH)
@@ -112,3 +114,7 @@ class TermStream:
 
 def _said(row: sqlite3.Row) -> Said:
     return Said(row["segment"], row["job"], row["number"], row["start_ms"], row["end_ms"], row["text"])
+
+
+def _corrected(row: sqlite3.Row) -> Said:
+    return replace(_said(row), speaker=row["speaker"] or "", is_corrected=True)

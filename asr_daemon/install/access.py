@@ -95,7 +95,7 @@ def _writable(config: Config) -> list[Path]:
     """Return what the service writes, outside its StateDirectory=."""
     folders: list[Path | None] = []
     for inbox in config.inbox:
-        folders += [inbox.path, inbox.archive]
+        folders += [inbox.path, inbox.archive, inbox.voices_dir]  # there lies what is wrong with a sample
     folders += [
         config.daemon.state_dir,
         config.backup.dir,

@@ -49,6 +49,8 @@ class ModelChoice:
     vad_folder: str
     punctuation_folder: str
     is_builtin: bool
+    speaker_model: str = ""  # the identity of what tells voices apart (models/speakers.py)
+    speaker_folder: str = ""
 
     @property
     def abilities(self) -> Abilities:
@@ -80,7 +82,7 @@ class ModelChoice:
         """
         digest = hashlib.sha256()
         for folder in (self.folder, self.vad_folder, self.punctuation_folder):
-            digest.update(f"{_folder_digest(Path(folder)) if folder else '-'}\n".encode())
+            digest.update(f"{folder_digest(Path(folder)) if folder else '-'}\n".encode())
         return f"{self.name}@{digest.hexdigest()[:16]}"
 
 
@@ -189,7 +191,8 @@ def _beside(folder: Path, models_dir: Path, name: str) -> str:
     return ""
 
 
-def _folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
+    """Return the SHA-256 of what a model folder holds, hexadecimal: of its manifest, where there is one."""
     manifest = read_manifest(folder)
     digest = hashlib.sha256()
     if manifest is not None:

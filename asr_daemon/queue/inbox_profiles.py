@@ -12,6 +12,7 @@ import structlog
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.hotwords import HotwordFileError, HotwordList, Places, read_hotwords
 from asr_daemon.models.catalogue import ModelChoice, resolve
+from asr_daemon.models.speakers import with_speakers
 from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class InboxProfiles:
             if self._model is None or not Path(self._model.folder).is_dir():
                 self._model = None
                 engine = self._config.engine
-                self._model = resolve(engine.model, self._config.models_dir, engine.recognisers[0])
+                models_dir = self._config.models_dir
+                found = resolve(engine.model, models_dir, engine.recognisers[0])
+                self._model = with_speakers(found, self._config.speakers.model, models_dir)
             return self._model
 
     @property
@@ -90,7 +93,17 @@ class InboxProfiles:
             max_segment_s=inbox.max_segment_s,
             max_end_silence_ms=inbox.max_end_silence_ms or own_silence_ms,
         )
+        if inbox.speakers:
+            profile = self.with_speakers(profile, inbox.max_speakers, inbox.speakers_expected)
         return with_hotwords(profile, self.hotwords(inbox))
+
+    def with_speakers(self, profile: Profile, most: int = 0, expected: int = 0) -> Profile:
+        """Return the profile that asks who speaks, too; how many of them is 0 where it is not known."""
+        try:
+            model = self.model.speaker_model
+        except ModelMissingError:  # as with `identity`: the work is bound to the real one when it is claimed
+            model = f"missing:{self._config.speakers.model}"
+        return replace(profile, speaker_model=model, max_speakers=most, speakers_expected=expected)
 
     def _models_silence_ms(self) -> int:
         """Return what silence ends a segment where nobody says otherwise: the model's wish, or 800."""

@@ -12,7 +12,7 @@ from asr_daemon.errors import InternalError, JobError, OutOfMemoryError, WorkErr
 from asr_daemon.recogniser.memory import is_out_of_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from asr_daemon.dispatch.protocol import Message
     from asr_daemon.recogniser.families.family import Request
@@ -106,12 +106,15 @@ class Job:
             self._progress()
             self._finish_if_done()
 
-    def recognised(self, segments: list[Segment]) -> None:
-        """Report finished segments."""
+    def recognised(
+        self, segments: list[Segment], voices: Sequence[tuple[int, str]] = (), voice_model: str = ""
+    ) -> None:
+        """Report finished segments, with the windows of those that have any (as they cross the channel)."""
         with self._lock:
             for segment in segments:
                 self._outstanding.pop(segment.index, None)
-            self._tell(Recognised(self.order, tuple(segments)))
+            told = (tuple(voices), voice_model) if voices else ()
+            self._tell(Recognised(self.order, tuple(segments), *told))
             self._progress()
             self._finish_if_done()
 

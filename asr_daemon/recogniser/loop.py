@@ -17,7 +17,8 @@ from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.pool import Pool
 from asr_daemon.recogniser.receipts import Receipts
-from asr_daemon.recogniser.teller import Teller
+from asr_daemon.recogniser.speakers.stage import VoiceStage
+from asr_daemon.recogniser.teller import Heard, Teller
 
 if TYPE_CHECKING:
     from asr_daemon.dispatch.channel import Channel
@@ -49,7 +50,8 @@ class Loop:
         )
         self._jobs: dict[int, Job] = {}
         self._receipts = Receipts()
-        self._teller = Teller(engine, self._pool, self._receipts)
+        self._teller = Teller(engine, self._pool, self._receipts, setup.speaker_model)
+        self._voices = VoiceStage(setup.speaker_folder, engine.device, engine.threads, self.note)
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -79,9 +81,11 @@ class Loop:
                 job.fail(error)
                 self._pool.drop(job)
             return
+        asr_s = time.perf_counter() - began
+        voices = self._voices.embed(batch)
         spent_s = time.perf_counter() - began
         self._channel.send(Computed(round(spent_s * 1000)))
-        self._teller.add(batch, spoken, spent_s)
+        self._teller.add(Heard(batch, spoken, voices, asr_s, spent_s - asr_s))
 
     def _credible(self, one: Waiting, said: Spoken) -> Spoken:
         """Pass a segment through the gate, and say what came of it."""

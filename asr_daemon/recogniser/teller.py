@@ -10,9 +10,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OutOfMemoryError
+from asr_daemon.speakers.window import windows_to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,31 +24,42 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.job import Job
     from asr_daemon.recogniser.pool import Pool, Waiting
     from asr_daemon.recogniser.receipts import Receipts
+    from asr_daemon.speakers.window import Window
 
 MOST_BATCHES = 2  # that may wait here: then the device waits, for memory's sake
 
 
-class Teller:
-    """The thread that writes and tells."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A batch, with what was said in each segment and the windows of its voices, and how long that took."""
 
-    def __init__(self, engine: Engine, pool: Pool, receipts: Receipts) -> None:
+    batch: Sequence[Waiting]
+    spoken: Sequence[Spoken]
+    voices: Sequence[tuple[Window, ...]]
+    asr_s: float
+    voices_s: float
+
+
+class Teller:
+    """The thread that writes and tells; ``voice_model`` is whose the windows are."""
+
+    def __init__(self, engine: Engine, pool: Pool, receipts: Receipts, voice_model: str = "") -> None:
         self._engine = engine
         self._pool = pool
         self._receipts = receipts
-        self._batches: queue.Queue[tuple[Sequence[Waiting], Sequence[Spoken], float] | None] = queue.Queue(
-            MOST_BATCHES
-        )
+        self._voice_model = voice_model
+        self._batches: queue.Queue[Heard | None] = queue.Queue(MOST_BATCHES)
         self._thread = threading.Thread(target=self._work, name="teller", daemon=True)
 
     def start(self) -> None:
         """Begin to work, until :meth:`finish`."""
         self._thread.start()
 
-    def add(self, batch: Sequence[Waiting], spoken: Sequence[Spoken], asr_s: float) -> None:
-        """Take a batch, what was said in it, and how long the device took; waits where much waits."""
-        for order in {one.job.order for one in batch}:
+    def add(self, heard: Heard) -> None:
+        """Take a batch; waits where much waits."""
+        for order in {one.job.order for one in heard.batch}:
             self._receipts.expect(order)
-        self._batches.put((batch, spoken, asr_s))
+        self._batches.put(heard)
 
     def finish(self) -> None:
         """Return when everything was told; nothing may be added any more."""
@@ -54,13 +67,18 @@ class Teller:
         self._thread.join()
 
     def _work(self) -> None:
-        while (taken := self._batches.get()) is not None:
-            batch, spoken, asr_s = taken
-            total_samples = sum(len(one.stretch.samples) for one in batch) or 1
-            for job in dict.fromkeys(one.job for one in batch):
-                mine = [(one, said) for one, said in zip(batch, spoken, strict=True) if one.job is job]
-                share = sum(len(one.stretch.samples) for one, _ in mine) / total_samples
-                job.spent("asr", asr_s * share)
+        while (heard := self._batches.get()) is not None:
+            total_samples = sum(len(one.stretch.samples) for one in heard.batch) or 1
+            for job in dict.fromkeys(one.job for one in heard.batch):
+                mine = [
+                    each
+                    for each in zip(heard.batch, heard.spoken, heard.voices, strict=True)
+                    if each[0].job is job
+                ]
+                share = sum(len(one.stretch.samples) for one, _, _ in mine) / total_samples
+                job.spent("asr", heard.asr_s * share)
+                if job.profile.speaker_model:
+                    job.spent("voices", heard.voices_s * share)
                 try:
                     self._tell(job, mine)
                 except Exception as error:  # noqa: BLE001 (the border of a job)
@@ -68,17 +86,18 @@ class Teller:
                     self._pool.drop(job)
                 self._receipts.arrived(job.order)
 
-    def _tell(self, job: Job, mine: Sequence[tuple[Waiting, Spoken]]) -> None:
+    def _tell(self, job: Job, mine: Sequence[tuple[Waiting, Spoken, tuple[Window, ...]]]) -> None:
         """Tell a job of its own; what did not fit into memory fails it, once the rest is said."""
         began = time.perf_counter()
+        fitted = [each for each in mine if "out_of_memory" not in each[1].flags]
         segments = [
             job.postprocessor.segment(one.index, one.stretch.start_ms, one.stretch.end_ms, said)
-            for one, said in mine
-            if "out_of_memory" not in said.flags
+            for one, said, _ in fitted
         ]
+        voices = [(one.index, windows_to_text(windows)) for one, _, windows in fitted if windows]
         job.spent("text", time.perf_counter() - began)
         if segments:
-            job.recognised(sorted(segments, key=lambda segment: segment.index))
+            job.recognised(sorted(segments, key=lambda segment: segment.index), voices, self._voice_model)
         if len(segments) < len(mine):
             raise OutOfMemoryError(
                 f"Not even a second of it fits into the memory of {self._engine.device}.",

@@ -8,9 +8,13 @@ below it and none of 26 of 6.75 s. These are 11 people: 1 false accept in 1,000 
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from asr_daemon.errors import UsageError
+from asr_daemon.printable import HARMFUL, printable
 from asr_daemon.speakers.window import cosine, decoded
 
 if TYPE_CHECKING:
@@ -21,6 +25,23 @@ if TYPE_CHECKING:
 MOST_EMBEDDINGS = 5
 SAME_PERSON = 0.6
 LEAST_SPEECH_MS = 2500  # of a speaker who is to be named
+LEAST_SAMPLE_MS = 3000  # of a voice that is to be known
+MOST_NAME_CHARACTERS = 40
+_NUMBERED = re.compile(r"发言人\s*\d+|\d+")
+_UNFIT = re.compile(r"[<>&{}]|-->|[\r\n]|[：:]")  # they have a meaning in subtitles
+
+
+def check_name(name: str) -> str:
+    """Return a name as it is written; raises :class:`~asr_daemon.errors.UsageError` where it is none."""
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    is_fit = 0 < len(name) <= MOST_NAME_CHARACTERS and not _UNFIT.search(name) and not HARMFUL.search(name)
+    if not is_fit or _NUMBERED.fullmatch(name):
+        raise UsageError(
+            f"{printable(name)!r} is no name: 1 to {MOST_NAME_CHARACTERS} characters, none of < > & : {{ }}, "
+            "and not a number.（姓名须为 1 到 40 个字，不能含 < > & ： 等符号，"
+            "也不能是“发言人1”这样的编号。）"
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)

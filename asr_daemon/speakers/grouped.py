@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asr_daemon.speakers.window import EMBEDDING_BYTES, Window
+from asr_daemon.speakers.window import WINDOW_BYTES, windows_from_bytes, windows_to_bytes
 
-_PLACE = struct.Struct("<III")
-_ROW_BYTES = _PLACE.size + EMBEDDING_BYTES
+if TYPE_CHECKING:
+    from asr_daemon.speakers.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +53,25 @@ class Grouped:
     voices: tuple[Voice, ...] = ()
 
 
+def question_head(windows: int, speakers_expected: int, max_speakers: int) -> bytes:
+    """Return the line that goes before so many windows, each as ``windows_to_bytes`` has it."""
+    head = {"windows": windows, "speakers_expected": speakers_expected, "max_speakers": max_speakers}
+    return json.dumps(head).encode() + b"\n"
+
+
 def question_to_bytes(question: Question) -> bytes:
     """Return what :func:`question_from_bytes` reads."""
-    head = {
-        "windows": len(question.windows),
-        "speakers_expected": question.speakers_expected,
-        "max_speakers": question.max_speakers,
-    }
-    rows = (_PLACE.pack(one.segment, one.start_ms, one.end_ms) + one.embedding for one in question.windows)
-    return b"".join((json.dumps(head).encode() + b"\n", *rows))
+    head = question_head(len(question.windows), question.speakers_expected, question.max_speakers)
+    return head + windows_to_bytes(question.windows)
 
 
 def question_from_bytes(data: bytes) -> Question:
     """Return the question."""
     line, _, rows = data.partition(b"\n")
     head = json.loads(line)
-    if len(rows) != head["windows"] * _ROW_BYTES:
+    if len(rows) != head["windows"] * WINDOW_BYTES:
         raise ValueError("a question about voices was cut short")
-    windows = []
-    for at in range(0, len(rows), _ROW_BYTES):
-        segment, start_ms, end_ms = _PLACE.unpack_from(rows, at)
-        windows.append(Window(segment, start_ms, end_ms, rows[at + _PLACE.size : at + _ROW_BYTES]))
-    return Question(tuple(windows), int(head["speakers_expected"]), int(head["max_speakers"]))
+    return Question(windows_from_bytes(rows), int(head["speakers_expected"]), int(head["max_speakers"]))
 
 
 def grouped_to_bytes(grouped: Grouped) -> bytes:

@@ -21,17 +21,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranked:
+    """A speaker with a number, before anybody looked for a name."""
+
+    speaker: int  # as in its turns
+    number: int  # 1, 2, 3 ... in order of first word
+    speech_ms: int  # of the words attributed to them
+    voice: Voice | None
+
+
+@dataclass(frozen=True, slots=True)
 class Speaker:
     """One speaker of one recording."""
 
     speaker: int  # as in its turns
-    number: int  # 1, 2, 3 ... in order of first word
+    number: int
     name: str  # "发言人1" or the enrolled one
     is_enrolled: bool
-    speech_ms: int  # of the words attributed to them
+    speech_ms: int
 
 
-def named(said: Iterable[Said], voices: Sequence[Voice], people: Sequence[Person]) -> tuple[Speaker, ...]:
+def default_name(number: int) -> str:
+    """Return what somebody is called whom nobody knows."""
+    return f"发言人{number}"
+
+
+def ranked(said: Iterable[Said], voices: Sequence[Voice]) -> tuple[Ranked, ...]:
     """Return the speakers in order of first word. Who says no word has no number."""
     spoken_ms: dict[int, int] = {}
     for each in said:
@@ -39,10 +54,17 @@ def named(said: Iterable[Said], voices: Sequence[Voice], people: Sequence[Person
             length_ms = each.segment.end_ms - each.segment.start_ms
             spoken_ms[each.speaker] = spoken_ms.get(each.speaker, 0) + length_ms
     voice_of = {voice.speaker: voice for voice in voices}
+    return tuple(
+        Ranked(speaker, number, speech_ms, voice_of.get(speaker))
+        for number, (speaker, speech_ms) in enumerate(spoken_ms.items(), 1)
+    )
+
+
+def named(said: Iterable[Said], voices: Sequence[Voice], people: Sequence[Person]) -> tuple[Speaker, ...]:
+    """Return the speakers with their names."""
     speakers = []
-    for number, (speaker, speech_ms) in enumerate(spoken_ms.items(), 1):
-        voice = voice_of.get(speaker)
-        match = best_match(voice, people) if voice is not None else None
-        name = match.name if match is not None else f"发言人{number}"
-        speakers.append(Speaker(speaker, number, name, match is not None, speech_ms))
+    for one in ranked(said, voices):
+        match = best_match(one.voice, people) if one.voice is not None else None
+        name = match.name if match is not None else default_name(one.number)
+        speakers.append(Speaker(one.speaker, one.number, name, match is not None, one.speech_ms))
     return tuple(speakers)

@@ -62,10 +62,12 @@ def speaker_at(start_ms: int, end_ms: int, turns: Sequence[Turn]) -> Turn | None
 
 
 def _cut(segment: Segment, turns: Sequence[Turn]) -> list[Said]:
-    every = pieces(segment, segment.hotwords_hit)
     whole = speaker_at(segment.start_ms, segment.end_ms, turns)
     if whole is None:
         return [Said(segment, None)]
+    if len({turn.speaker for turn in turns}) == 1:  # mostly, and pieces are most of the cost
+        return [Said(segment, whole.speaker, _is_overlapped(segment, turns))]
+    every = pieces(segment, segment.hotwords_hit)
     owners = [speaker_at(piece.start_ms, piece.end_ms, turns) or whole for piece in every]
     firsts = [0, *(k for k in range(1, len(every)) if owners[k].speaker != owners[k - 1].speaker)]
     if len(firsts) == 1:
@@ -76,6 +78,16 @@ def _cut(segment: Segment, turns: Sequence[Turn]) -> list[Said]:
         part = _part(segment, every, low, high)
         said.append(Said(part, owners[first].speaker, _mostly_overlapped(owners[low:high])))
     return said
+
+
+def _is_overlapped(segment: Segment, turns: Sequence[Turn]) -> bool:
+    """Whether another speaks as well, most of a segment's time."""
+    along_ms = sum(
+        max(0, min(segment.end_ms, turn.end_ms) - max(segment.start_ms, turn.start_ms))
+        for turn in turns
+        if turn.is_overlapped
+    )
+    return 2 * along_ms > segment.end_ms - segment.start_ms
 
 
 def _mostly_overlapped(owners: Sequence[Turn]) -> bool:

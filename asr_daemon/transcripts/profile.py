@@ -28,12 +28,18 @@ class Profile:
     max_segment_s: float = 30.0
     max_end_silence_ms: int = 800
     text_revision: int = TEXT_REVISION
+    speaker_model: str = ""  # identity of the one that tells voices apart; "": nobody asks who speaks
+    max_speakers: int = 0  # 0: no limit
+    speakers_expected: int = 0  # 0: found out
 
     def to_json(self) -> str:
         """Return the canonical JSON of the profile: same profile, same bytes. Its list is named alone."""
         fields = asdict(replace(self, hotwords=(), replacements=(), list_sha256=self.hotwords_digest))
         if not fields["list_sha256"]:
             del fields["list_sha256"]  # the bytes of older releases: what they transcribed stays known
+        for name in ("speaker_model", "max_speakers", "speakers_expected"):
+            if not (self.speaker_model and fields[name]):
+                del fields[name]  # for the same reason
         return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     @classmethod

@@ -37,7 +37,7 @@ class Segment:
     ``raw_text`` is what the model said; ``text`` is corrected, punctuated and normalised, what people
     read. ``spans`` map the parts that differ: ``raw_*`` are offsets in ``raw_text``, ``start``/``end`` in
     ``text``, so that the times of ``tokens`` reach the written form. ``flags`` name what was odd
-    ("empty", "decoded_alone", "failed", "split", "hallucination_suspected" ...).
+    ("empty", "decoded_alone", "failed", "split", "hallucination_suspected", "overlapped" ...).
     """
 
     index: int
@@ -50,7 +50,17 @@ class Segment:
     corrections: tuple[Correction, ...] = ()
     hotwords_hit: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    speaker: str = ""  # who speaks, as people call them; "" where nobody said
+    speaker: str = ""  # who says it; "" where nobody asked, or nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Somebody who says something in a recording."""
+
+    number: int  # 1, 2, 3 ... in order of first word
+    name: str  # "发言人1", or whom a person or an enrolled voice says it is
+    speech_ms: int  # of the words attributed to them
+    is_enrolled: bool = False  # the name comes from a voice that the inbox knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +72,4 @@ class Transcript:
     model: str  # what a person calls the model, e.g. "paraformer-tiny-zh (built-in)"
     model_is_builtin: bool
     flags: tuple[str, ...] = ()  # of the whole recording: "truncated", "no_speech", ...
+    speakers: tuple[Speaker, ...] = ()  # in order of first word; then segments are cut where they change

@@ -5,9 +5,10 @@
 CACHE_FOLDER takes the models (large_models.py; 0.9 GB each, the ONNX exports as much again), MODELS_FOLDER
 holds fsmn-vad. The recordings, joined, are cut into files of a minute. Every engine has a process of its
 own, all cores, and one recording to warm up; what is shown is the time from files to transcripts, processor
-time, and memory at the end and at most, loading included. Rounds go through all engines, so that a busy
-machine strikes them alike. onnxruntime, onnx and onnxscript (`pip install`) are for the ONNX rows alone;
-those get our decoding and segmentation and the better of two batch sizes, so that only sessions differ.
+time, and memory at the end and at most, loading included. "ours-int8+speakers" embeds voices, too. Rounds go
+through all engines, so that a busy machine strikes them alike. onnxruntime, onnx and onnxscript (`pip
+install`) are for the ONNX rows alone; those get our decoding and segmentation and the better of two batch
+sizes, so that only sessions differ.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bench_recogniser import read, write
 from asr_daemon.dispatch.local_process import RecogniserProcess
 from asr_daemon.dispatch.protocol import Failed, Finished, Ready, Recognise, Recognised, Setup
 from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.models.speakers import BUILTIN_SPEAKERS_FOLDER
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from asr_daemon.transcripts.profile import Profile
 
@@ -55,15 +57,17 @@ def run_ours(
     family: str, precision: str, folder: Path, vad: Path, threads: int, paths: Sequence[Path]
 ) -> dict[str, Any]:
     """Return the figures of our recogniser; 0 threads are its own choice."""
+    precision, _, extra = precision.partition("+")
     setup = Setup(
         folder.name, family, str(folder), str(vad), "", "cpu", 0.0, threads, str(find_ffmpeg()), 86_400.0,
-        precision=precision,
+        precision=precision, speaker_model="campplus", speaker_folder=str(BUILTIN_SPEAKERS_FOLDER),
     )  # fmt: skip
     child = RecogniserProcess.spawn(setup)
     while not isinstance(ready := child.receive(180), Ready):
         print(f"      {ready}")
     loaded_bytes = memory_bytes(child.pid, "VmHWM")
-    profile = Profile("m", itn=False, phonetic_correction=False)
+    voices = "campplus" if extra == "speakers" else ""
+    profile = Profile("m", itn=False, phonetic_correction=False, speaker_model=voices)
     stages: dict[str, int] = {}
     characters = 0
     for batch in (paths[:1], paths):

@@ -28,7 +28,7 @@ from meetings import Meeting, errors, fsmn, own_speech, read, read_meeting
 
 from asr_daemon.recogniser.families import on_demand
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
-from asr_daemon.recogniser.speakers.embedder import STEP_ON_CARD_MS, STEP_ON_PROCESSOR_MS, Embedder, Spoken
+from asr_daemon.recogniser.speakers.embedder import STEP_ON_CARD_MS, Embedder, Spoken
 from asr_daemon.recogniser.speakers.network import BUILTIN_FOLDER, SpeakerNetwork
 from asr_daemon.speakers.child import ask
 from asr_daemon.speakers.enrolment import SAME_PERSON
@@ -53,7 +53,7 @@ def windows_of(
     meeting: Meeting, places: Sequence[Place], embedder: Embedder, *, is_timed: bool = False
 ) -> tuple[Window, ...]:
     """Return the windows of some stretches of a recording; computed once, but where that is to be timed."""
-    key = (meeting.name, tuple(places), embedder.step_ms)
+    key = (meeting.name, tuple(places), embedder.step_ms, embedder.finest_ms)
     if is_timed or key not in _known:
         _known[key] = _windows_of(meeting, places, embedder)
     return _known[key]
@@ -90,6 +90,12 @@ def baseline(question: Question) -> Grouped:
     return Grouped(tuple(turns))
 
 
+def spacing(embedder: Embedder) -> str:
+    """Return how far apart its windows are."""
+    finest = f", {embedder.finest_ms} ms where voices differ" if embedder.finest_ms else ""
+    return f"a window every {embedder.step_ms} ms{finest}"
+
+
 def show_meetings(
     title: str, meetings: Sequence[Meeting], questions: Sequence[Question], way: Callable[[Question], Grouped]
 ) -> None:
@@ -116,22 +122,22 @@ def show_meetings(
 def meetings_part(meetings: Sequence[Meeting], network: SpeakerNetwork, models: Path) -> None:
     """Errors with the reference's speech and our own, at both spacings of windows, and the baseline's."""
     vad = fsmn(models)
-    for step_ms in (STEP_ON_CARD_MS, STEP_ON_PROCESSOR_MS):
-        embedder = Embedder(network, step_ms)
+    for embedder in (Embedder(network, STEP_ON_CARD_MS), Embedder(network)):
+        step = spacing(embedder)
         for title, speech in (
             ("the reference's speech", lambda one: one.speech),
             ("own VAD", lambda one: own_speech(one, vad)),
         ):
             questions = [Question(windows_of(one, speech(one), embedder)) for one in meetings]
-            show_meetings(f"{title}, a window every {step_ms} ms", meetings, questions, ask)
-            show_meetings(f"average linkage at 0.7, {title}, {step_ms} ms", meetings, questions, baseline)
+            show_meetings(f"{title}, {step}", meetings, questions, ask)
+            show_meetings(f"average linkage at 0.7, {title}, {step}", meetings, questions, baseline)
             if title == "own VAD":
                 continue
             counted = [
                 replace(question, speakers_expected=len({who for *_, who in one.said}))
                 for one, question in zip(meetings, questions, strict=True)
             ]
-            show_meetings(f"{title}, {step_ms} ms, number of speakers given", meetings, counted, ask)
+            show_meetings(f"{title}, {step}, number of speakers given", meetings, counted, ask)
 
 
 def stability_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None:
@@ -206,11 +212,11 @@ def later(windows: Sequence[Window], by_ms: int) -> list[Window]:
 def calls_part(audio: Path, network: SpeakerNetwork, models: Path) -> None:
     """Each character of the calls with its voice; its time is its share of its sentence's."""
     vad = fsmn(models)
-    for step_ms in (STEP_ON_CARD_MS, STEP_ON_PROCESSOR_MS):
+    for embedder in (Embedder(network, STEP_ON_CARD_MS), Embedder(network)):
         for name in ("call_invoice.ogg", "call_refund.mp3"):
             call = Meeting(name, read(audio / name), ())
             reference = json.loads((audio / f"{Path(name).stem}.ref.json").read_text(encoding="utf-8"))
-            turns = ask(Question(windows_of(call, own_speech(call, vad), Embedder(network, step_ms)))).turns
+            turns = ask(Question(windows_of(call, own_speech(call, vad), embedder))).turns
             pairs = []
             for number, one in enumerate(reference):
                 said = attributed([_segment(number, one)], turns)
@@ -220,7 +226,8 @@ def calls_part(audio: Path, network: SpeakerNetwork, models: Path) -> None:
                 sum(voice == order.index(speaker) for voice, speaker in pairs)
                 for order in itertools.permutations(speakers)
             )
-            print(f"{name}, {step_ms} ms: {len(speakers)} speakers, {right} of {len(pairs)} characters right")
+            found = f"{len(speakers)} speakers, {right} of {len(pairs)} characters right"
+            print(f"{name}, {spacing(embedder)}: {found}")
 
 
 def _segment(number: int, one: dict[str, object]) -> Segment:
@@ -300,13 +307,12 @@ def enrolment_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
 def cost_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None:
     """Processor time for each second of speech (compare with bench_large.py's cpu time of a whole run)."""
     speech_s = sum(end - start for one in meetings for start, end in one.speech)
-    for step_ms in (STEP_ON_CARD_MS, 1500, STEP_ON_PROCESSOR_MS, 3000):
-        embedder = Embedder(network, step_ms)
+    for embedder in (Embedder(network, STEP_ON_CARD_MS), Embedder(network, 2250), Embedder(network)):
         began = time.process_time()
         count = sum(len(windows_of(one, one.speech, embedder, is_timed=True)) for one in meetings)
         spent = time.process_time() - began
         print(
-            f"every {step_ms} ms: {count} windows, {spent / count * 1000:.0f} ms of a core each, "
+            f"{spacing(embedder)}: {count} windows, {spent / count * 1000:.0f} ms of a core each, "
             f"{spent / speech_s * 1000:.1f} ms for a second of speech"
         )
 

@@ -84,7 +84,7 @@ def test_commands_on_a_damaged_history_end_in_one_sentence(tmp_path: Path, table
     open_history(path).close()
     damage(path, table)
     history = open_history_read_only(path)
-    values = {"inboxes": None, "state": None, "since": None, "limit": 1, "terms": '["预"]'}
+    values = {"inboxes": None, "state": None, "since": None, "limit": 1, "terms": '["预"]', "speaker": None}
 
     def ask_all() -> None:
         for query in ("history", "search", "settings"):

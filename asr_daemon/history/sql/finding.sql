@@ -23,8 +23,10 @@ WHERE segments_fts MATCH :term AND segments_fts.rowid > 1099511627776
 ORDER BY segments_fts.rowid DESC LIMIT :limit
 
 -- said_in_corrected: where a term stands in what people corrected in a recording
-SELECT 1099511627776 + passages.id AS segment, 0 AS job, 0 AS number, passages.start_ms, passages.end_ms, passages.text
-FROM corrected CROSS JOIN passages ON passages.corrected_id = corrected.id
+SELECT 1099511627776 + passages.id AS segment, recordings.job_id AS job, 0 AS number, passages.start_ms,
+    passages.end_ms, passages.text, passages.speaker
+FROM corrected JOIN recordings ON recordings.id = corrected.recording_id
+CROSS JOIN passages ON passages.corrected_id = corrected.id
 CROSS JOIN segments_fts ON segments_fts.rowid = 1099511627776 + passages.id
 WHERE corrected.recording_id = :recording AND corrected.first IS NOT NULL AND segments_fts MATCH :term
 

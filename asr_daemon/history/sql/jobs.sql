@@ -131,7 +131,9 @@ WHERE id = :job
 UPDATE jobs SET state = 'done', claimed_by = NULL, finished_at = :now, duration_ms = :duration_ms, flags = :flags,
     timings_ms = :timings_ms, model_name = :model_name, model_is_builtin = :model_is_builtin, device = :device,
     precision = :precision,
-    error_code = NULL, error_message = NULL, not_before = NULL
+    error_code = NULL, error_message = NULL, not_before = NULL,
+    speakers = (SELECT CASE WHEN json_extract(profile, '$.speaker_model') IS NOT NULL THEN 'due' END FROM profiles
+                WHERE digest = jobs.profile_digest)
 WHERE id = :job
 
 -- interrupted_jobs: work that a stopped or killed daemon left behind

@@ -26,7 +26,7 @@ WHERE id = :recording
 
 -- moved_from: recordings of a content that may lie elsewhere now, newest first; those given up had failed
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
-    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags, jobs.speakers,
     jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
     profiles.profile
 FROM recordings JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
@@ -70,7 +70,7 @@ UPDATE recordings SET job_id = :job WHERE id = :recording
 
 -- transcribed_recordings: finished files of an inbox with their work
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
-    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags, jobs.speakers,
     jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
     profiles.profile
 FROM recordings JOIN jobs ON jobs.id = recordings.job_id JOIN profiles ON profiles.digest = jobs.profile_digest
@@ -88,14 +88,20 @@ WHERE state = 'done' AND problem IS NOT NULL AND archived_at IS NULL AND inbox <
 -- undelivered: files whose work has ended, but which do not have their transcript yet
 SELECT recordings.* FROM recordings JOIN jobs ON jobs.id = recordings.job_id
 WHERE recordings.state = 'waiting' AND jobs.state IN ('done', 'failed', 'quarantined')
+  AND (jobs.state <> 'done' OR jobs.speakers IS NOT 'due')  -- who says it comes first
 ORDER BY recordings.id
 
 -- undelivered_of_job: files that wait for that job
-SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting' ORDER BY id
+SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting'
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = :job AND jobs.state = 'done' AND jobs.speakers = 'due')
+ORDER BY id
+
+-- done_recordings_of_job: files whose transcripts are written
+SELECT id FROM recordings WHERE job_id = :job AND state = 'done' AND archived_at IS NULL ORDER BY id
 
 -- get_recording: one file with its work
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
-    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags,
+    jobs.duration_ms, jobs.model_name, jobs.model_is_builtin, jobs.device AS job_device, jobs.precision, jobs.flags, jobs.speakers,
     jobs.timings_ms, jobs.error_code, jobs.error_message, jobs.queued_at, jobs.started_at, jobs.finished_at,
     profiles.profile
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id

@@ -43,6 +43,10 @@ SELECT number, text FROM segments WHERE job_id = :job AND raw_text IS NOT NULL A
 -- job_segments: the text of a job
 SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL ORDER BY start_ms, number
 
+-- segments_at: what is said in a place that a search found
+SELECT * FROM segments WHERE job_id = :job AND raw_text IS NOT NULL AND start_ms = :start_ms AND end_ms = :end_ms
+ORDER BY number
+
 -- segments_with_hotwords: where a job's text holds hotwords, and what was corrected there
 SELECT raw_text, corrections, hotwords_hit FROM segments
 WHERE job_id = :job AND raw_text IS NOT NULL AND hotwords_hit <> '[]' ORDER BY start_ms, number

@@ -6,6 +6,9 @@ Enters: segments as they are found, ``float32 [n_samples], -1..1, 16 kHz mono`` 
 
 from __future__ import annotations
 
+import itertools
+import operator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,7 @@ import torch
 
 from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.speakers.features import voice_features
-from asr_daemon.recogniser.speakers.windows import places, sound
+from asr_daemon.recogniser.speakers.windows import middle, places, sound
 from asr_daemon.speakers.window import Window
 
 if TYPE_CHECKING:
@@ -23,15 +26,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asr_daemon.recogniser.speakers.network import SpeakerNetwork
+    from asr_daemon.recogniser.speakers.windows import Place
 
 STEP_ON_CARD_MS = 750
-# A window costs a core as much as recognising a third to half a second (paraformer-zh's size, float32 and
-# int8). Measured against a whole run of that size: every 750 ms 41% more (63% of int8), every 2250 ms 18%
-# (27%), every 3000 ms 14% (22%). Fewer windows put more words with the wrong speaker: 3.0% at 750 ms, 4.7% at
-# 2250 ms (confusion on real meetings, bench_speakers.py).
-STEP_ON_PROCESSOR_MS = 2250
+# A window costs a core as much as recognising a fifth of a second (paraformer-zh's size, float32). So windows
+# lie far apart at first; between two that are not alike, and only there, more follow. Measured on meetings in
+# which people talk across each other, 0.59 windows for a second of speech in place of 1.26: 4.6% of the words
+# with the wrong speaker in place of 3.0% (bench_speakers.py); where one person talks, 0.3.
+STEP_ON_PROCESSOR_MS = 4500
+FINEST_ON_PROCESSOR_MS = 750
+ALIKE = 0.5  # cosine of two windows between which nobody else is looked for
 _BATCH_ON_CARD = 128
 _BATCH_ON_PROCESSOR = 8  # activations of so many windows stay near the core
+MOST_WORKERS = 4  # as recognition's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,35 +51,76 @@ class Spoken:
 
 
 class Embedder:
-    """The network with its windows; used by one thread. ``step_ms`` 0: what suits the device."""
+    """The network with its windows; used by one thread. ``step_ms`` 0: what suits the device.
 
-    def __init__(self, network: SpeakerNetwork, step_ms: int = 0) -> None:
+    On a processor each of ``threads`` workers takes a batch through the whole network: threads inside an
+    operation would wait for one another some hundred times a batch.
+    """
+
+    def __init__(
+        self, network: SpeakerNetwork, step_ms: int = 0, threads: int = 1, finest_ms: int = 0
+    ) -> None:
+        """Windows are ``step_ms`` apart, and down to ``finest_ms`` (0: no further) where voices differ."""
         self._network = network
         is_processor = network.device.type == "cpu"
-        usual_ms = STEP_ON_PROCESSOR_MS if is_processor else STEP_ON_CARD_MS
-        self.step_ms = step_ms or usual_ms
-        self._step_samples = self.step_ms * SAMPLE_RATE_HZ // 1000
+        if not step_ms and is_processor:
+            step_ms, finest_ms = STEP_ON_PROCESSOR_MS, FINEST_ON_PROCESSOR_MS
+        self.step_ms, self.finest_ms = step_ms or STEP_ON_CARD_MS, finest_ms
         self._batch = _BATCH_ON_PROCESSOR if is_processor else _BATCH_ON_CARD
+        workers = min(threads, MOST_WORKERS) if is_processor else 1
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="voices") if workers > 1 else None
 
-    def embed(self, segments: Sequence[Spoken]) -> list[tuple[Window, ...]]:
+    def embed(self, segments: Sequence[Spoken], windows_at_once: int = 0) -> list[tuple[Window, ...]]:
         """Return each segment's windows, in order of time; none where it is too short to be a voice."""
-        found: list[list[Window]] = [[] for _ in segments]
+        found: list[dict[Place, NDArray[np.float32]]] = [{} for _ in segments]
+        step = self.step_ms * SAMPLE_RATE_HZ // 1000
         todo = [
-            (number, place)
-            for number, one in enumerate(segments)
-            for place in places(len(one.samples), self._step_samples)
+            (number, place) for number, one in enumerate(segments) for place in places(len(one.samples), step)
         ]
-        for low in range(0, len(todo), self._batch):
-            batch = todo[low : low + self._batch]
-            windows = np.stack([sound(segments[number].samples, place) for number, place in batch])
-            voices = self._network.embed(voice_features(torch.from_numpy(windows).to(self._network.device)))
-            rows = voices.numpy().astype("<f2")
-            for (number, place), row in zip(batch, rows, strict=True):
-                if np.isfinite(row).all() and row.any():
-                    found[number].append(_window(segments[number], place, row.tobytes()))
-        return [tuple(windows) for windows in found]
+        while todo:
+            sounds = (sound(segments[number].samples, place) for number, place in todo)
+            for (number, place), row in zip(
+                todo, self._rows(list(sounds), windows_at_once or self._batch), strict=True
+            ):
+                found[number][place] = row
+            touched = dict.fromkeys(number for number, _ in todo)
+            todo = [(number, place) for number in touched for place in self._between(found[number])]
+        return [
+            tuple(
+                _window(one, place, row.astype("<f2").tobytes())
+                for place, row in sorted(mine.items(), key=operator.itemgetter(0))
+                if np.isfinite(row).all() and row.any()
+            )
+            for one, mine in zip(segments, found, strict=True)
+        ]
+
+    def _between(self, found: dict[Place, NDArray[np.float32]]) -> list[Place]:
+        """Return where more windows are wanted: between neighbours that are not alike."""
+        if not self.finest_ms:
+            return []
+        least = self.finest_ms * SAMPLE_RATE_HZ // 1000
+        return [
+            middle(one, other)
+            for one, other in itertools.pairwise(sorted(found))
+            if other[0] - one[0] >= 2 * least and not float(found[one] @ found[other]) >= ALIKE
+        ]
+
+    def _rows(self, sounds: Sequence[NDArray[np.float32]], size: int) -> list[NDArray[np.float32]]:
+        """Return the embedding ``float32 [192]`` of each window."""
+        batches = [sounds[low : low + size] for low in range(0, len(sounds), size)]
+        every = (
+            map(self._embedded, batches) if self._pool is None else self._pool.map(self._embedded, batches)
+        )
+        return [row for rows in every for row in rows]
+
+    def _embedded(self, sounds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        if self._pool is not None:
+            torch.set_num_threads(1)
+        samples = torch.from_numpy(np.stack(sounds)).to(self._network.device)
+        rows: NDArray[np.float32] = self._network.embed(voice_features(samples)).numpy()
+        return rows
 
 
-def _window(one: Spoken, place: tuple[int, int], embedding: bytes) -> Window:
+def _window(one: Spoken, place: Place, embedding: bytes) -> Window:
     start_ms, end_ms = (one.start_ms + at * 1000 // SAMPLE_RATE_HZ for at in place)
     return Window(one.segment, start_ms, end_ms, embedding)

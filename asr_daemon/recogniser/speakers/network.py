@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import importlib
 import pickle
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.models.speakers import BUILTIN_SPEAKERS_FOLDER, SPEAKER_WEIGHTS
+from asr_daemon.recogniser.speakers.dense import DenseLayers
 from asr_daemon.speakers.window import EMBEDDING_SIZE
 
-BUILTIN_FOLDER = Path(__file__).resolve().parents[2] / "models" / "campplus-zh-en"
-_WEIGHTS = ("model.pt", "campplus_cn_common.bin")  # the second: as FunASR's cam++ is published
+BUILTIN_FOLDER = BUILTIN_SPEAKERS_FOLDER
 _MEL_BINS = 80
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class SpeakerNetwork:
@@ -32,18 +35,23 @@ class SpeakerNetwork:
         # What follows is two-dimensional convolutions over few channels: a third faster laid out this way.
         model.head.to(memory_format=torch.channels_last)
         self._model = model.to(self.device)
+        self._dense = DenseLayers(model.xvector) if self.device.type == "cpu" else None
 
     @torch.inference_mode()
     def embed(self, features: torch.Tensor) -> torch.Tensor:
         """Return ``float32 [n, 192]`` on the processor, of length 1, of ``float32 [n, n_frames, 80]``."""
-        found: torch.Tensor = self._model(features.to(self.device))
+        if self._dense is not None:
+            found = self._dense(self._model.head(features.transpose(1, 2)))
+        else:
+            found = self._model(features.to(self.device))
         return torch.nn.functional.normalize(found.float(), dim=1).cpu()
 
 
 def _read(folder: Path) -> dict[str, torch.Tensor]:
-    path = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    path = next((folder / name for name in SPEAKER_WEIGHTS if (folder / name).is_file()), None)
     if path is None:
-        raise ModelMissingError(f"The speaker model in {folder} has no weights ({' or '.join(_WEIGHTS)}).")
+        wanted = " or ".join(SPEAKER_WEIGHTS)
+        raise ModelMissingError(f"The speaker model in {folder} has no weights ({wanted}).")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:

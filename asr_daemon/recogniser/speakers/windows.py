@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr_daemon.recogniser.features import HOP_SAMPLES
 from asr_daemon.recogniser.sound.rate import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Place = tuple[int, int]  # (start, end) in samples of a segment
 
 WINDOW_SAMPLES = SAMPLE_RATE_HZ * 3 // 2
 LEAST_SAMPLES = SAMPLE_RATE_HZ // 10  # less is a click, not a voice
 _LEAST_REST_SAMPLES = SAMPLE_RATE_HZ // 10  # less speech behind the last window gets none of its own
 
 
-def places(length_samples: int, step_samples: int) -> list[tuple[int, int]]:
+def places(length_samples: int, step_samples: int) -> list[Place]:
     """Return the (start, end) of each window of a segment, in samples; none where it is too short.
 
     They are ``step_samples`` apart; the last one ends with the segment.
@@ -36,7 +39,13 @@ def places(length_samples: int, step_samples: int) -> list[tuple[int, int]]:
     return [(start, start + WINDOW_SAMPLES) for start in starts]
 
 
-def sound(samples: NDArray[np.float32], place: tuple[int, int]) -> NDArray[np.float32]:
+def middle(one: Place, other: Place) -> Place:
+    """Return the window half-way between two, on the filter bank's grid."""
+    start = (one[0] + other[0]) // 2 // HOP_SAMPLES * HOP_SAMPLES
+    return start, start + WINDOW_SAMPLES
+
+
+def sound(samples: NDArray[np.float32], place: Place) -> NDArray[np.float32]:
     """Return a window's ``float32 [24000]``; a short one goes round in a circle."""
     start, end = place
     return np.resize(samples[start:end], WINDOW_SAMPLES)

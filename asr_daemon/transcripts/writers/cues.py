@@ -25,7 +25,7 @@ from asr_daemon.transcripts.writers.showing import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from asr_daemon.transcripts.transcript import Transcript
+    from asr_daemon.transcripts.transcript import Segment, Transcript
     from asr_daemon.transcripts.writers.pieces import Piece
 
 SHORT_COLUMNS = 10
@@ -51,25 +51,38 @@ PAUSE_MS = 250
 LONG_PAUSE_MS = 600
 
 
-def cues(transcript: Transcript) -> list[Cue]:
-    """Return the cues in order; each ends before or when the next begins, none is empty."""
-    groups = [
-        group
-        for segment in transcript.segments
-        if says_something(segment.text)
-        for group in _cut(pieces(segment, segment.hotwords_hit))
-    ]
-    return timed(
-        [
-            (group[0].start_ms, group[-1].end_ms, _lines(group))
-            for group in join_short(groups, transcript.duration_ms)
-        ],
-        transcript.duration_ms,
-    )
+def cues(transcript: Transcript, *, names: bool = False) -> list[Cue]:
+    """Return the cues in order; each ends before or when the next begins, none is empty.
+
+    No cue has words of two speakers. ``names``: its first line begins with its speaker's.
+    """
+    said = [segment for segment in transcript.segments if says_something(segment.text)]
+    turns = [list(turn) for _, turn in itertools.groupby(said, key=lambda segment: segment.speaker)]
+    shown: list[Cue] = []
+    for number, turn in enumerate(turns):
+        until_ms = turns[number + 1][0].start_ms if number + 1 < len(turns) else transcript.duration_ms
+        shown += _said(turn, until_ms, names=names)
+    return timed(shown, transcript.duration_ms)
 
 
-def _cut(every: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
-    """Yield a segment's pieces in groups, one a cue: the cheapest way, found from front to back."""
+def _said(turn: Sequence[Segment], until_ms: int, *, names: bool) -> Iterator[Cue]:
+    """Yield what one speaker says without a break; the times are when it is said."""
+    speaker = turn[0].speaker
+    before = f"{speaker}：" if names and speaker else ""
+    taken = columns(before)
+    groups = [group for one in turn for group in _cut(pieces(one, one.hotwords_hit), taken)]
+    for group in join_short(groups, until_ms):
+        lines = _lines(group, taken)
+        if lines and before:
+            lines = (before + lines[0], *lines[1:])
+        yield Cue(group[0].start_ms, group[-1].end_ms, lines, speaker)
+
+
+def _cut(every: Sequence[Piece], taken: int = 0) -> Iterator[Sequence[Piece]]:
+    """Yield a segment's pieces in groups, one a cue: the cheapest way, found from front to back.
+
+    ``taken``: columns of the first line of each that are not theirs.
+    """
     widths = list(itertools.accumulate((columns(piece.text) for piece in every), initial=0))
     pauses_ms = pauses(every)
     cuts = [_cost_of_cut_after(every, number, pauses_ms[number]) for number in range(len(every))]
@@ -84,7 +97,7 @@ def _cut(every: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
         for begin in range(end - 1, -1, -1):
             width = widths[end] - widths[begin]
             lasts_ms = every[end - 1].end_ms - every[begin].start_ms
-            if begin < end - 1 and (width > CUE_COLUMNS or lasts_ms > CUE_MS):
+            if begin < end - 1 and (width > CUE_COLUMNS - taken or lasts_ms > CUE_MS):
                 break
             cost = COST_OF_CUE + cuts[end - 1] + insides[end - 1] - insides[begin]
             if width < SHORT_COLUMNS:
@@ -130,10 +143,10 @@ def _cost_inside(cost_of_cut: float, pause_ms: int) -> float:
     return COST_OF_SENTENCE_INSIDE * is_sentence + COST_OF_PAUSE_INSIDE * (pause_ms >= LONG_PAUSE_MS)
 
 
-def _lines(group: Sequence[Piece]) -> tuple[str, ...]:
+def _lines(group: Sequence[Piece], taken: int = 0) -> tuple[str, ...]:
     """Return a cue's text as one line or two, broken between pieces, after punctuation if possible."""
     whole = _one_line(group)
-    if columns(whole) <= LINE_COLUMNS:
+    if columns(whole) <= LINE_COLUMNS - taken:
         return (whole,) if whole else ()
     ways = [
         (_one_line(group[:at]), _one_line(group[at:]), group[at - 1].cut_price) for at in range(1, len(group))
@@ -143,9 +156,9 @@ def _lines(group: Sequence[Piece]) -> tuple[str, ...]:
 
     def cost(way: tuple[str, str, float]) -> float:
         first, second, price = way
-        over = sum(max(0, columns(line) - LINE_COLUMNS) for line in (first, second))
+        over = sum(max(0, width - LINE_COLUMNS) for width in (taken + columns(first), columns(second)))
         is_after_mark = bool(first) and first[-1] in SENTENCE_END + CLAUSE_END + CLOSING
-        uneven = abs(columns(first) - columns(second))
+        uneven = abs(taken + columns(first) - columns(second))
         return 100 * over + uneven + (-12 if is_after_mark else COLUMNS_OF_PRICE * price)
 
     return tuple(line for line in min(ways, key=cost)[:2] if line)

@@ -35,6 +35,15 @@ def render(document: Document) -> str:
         "profile": _profile(document.profile),
         "hotwords_sha256": document.profile.hotwords_digest,
         "flags": list(transcript.flags),
+        "speakers": [
+            {
+                "number": one.number,
+                "name": one.name,
+                "speaking_ms": one.speech_ms,
+                "enrolled": one.is_enrolled,
+            }
+            for one in transcript.speakers
+        ],
     }
     fields = [f" {_dump(key)}: {_dump(value)}" for key, value in head.items()]
     segments = ",\n".join(f"  {_dump(_segment(segment))}" for segment in transcript.segments)
@@ -60,6 +69,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "end_ms": segment.end_ms,
         "raw_text": segment.raw_text,
         "text": segment.text,
+        "speaker": segment.speaker or None,
         "tokens": [asdict(token) for token in segment.tokens],
         "spans": [asdict(span) for span in segment.spans],
         "corrections": [asdict(correction) for correction in segment.corrections],

@@ -1,8 +1,9 @@
 """A transcript in paragraphs, for reading.
 
-Segments are joined until a long pause or a full measure. Where a model writes punctuation, a paragraph is one
-line. Without any, a paragraph longer than a line is one nobody can read: it has a line for each stretch
-between two pauses then. A break says what was heard, a pause; a comma would say what nobody knows.
+Segments are joined until a long pause, a full measure, or another speaker. Where a model writes punctuation,
+a paragraph is one line. Without any, a paragraph longer than a line is one nobody can read: it has a line for
+each stretch between two pauses then. A break says what was heard, a pause; a comma would say what nobody
+knows.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Paragraph:
 
     start_ms: int
     lines: tuple[str, ...]
+    speaker: str = ""  # of all of it
 
 
 def paragraphs(segments: Iterable[Segment]) -> list[Paragraph]:
@@ -49,13 +51,13 @@ def paragraphs(segments: Iterable[Segment]) -> list[Paragraph]:
         if not text:
             continue
         is_new = segment.start_ms - last_end_ms >= PARAGRAPH_PAUSE_MS or n_characters >= PARAGRAPH_CHARACTERS
-        if is_new or not groups:
+        if is_new or not groups or groups[-1][-1].speaker != segment.speaker:
             groups.append([])
             n_characters = 0
         groups[-1].append(segment)
         n_characters += len(text)
         last_end_ms = segment.end_ms
-    return [Paragraph(group[0].start_ms, _lines(group)) for group in groups]
+    return [Paragraph(group[0].start_ms, _lines(group), group[0].speaker) for group in groups]
 
 
 def join(before: str, after: str) -> str:

@@ -33,6 +33,7 @@ class Cue:
     start_ms: int
     end_ms: int
     lines: tuple[str, ...]
+    speaker: str = ""
 
 
 def columns(text: str) -> int:
@@ -93,20 +94,21 @@ def _joined(first: Sequence[Piece], second: Sequence[Piece]) -> list[Piece]:
     return [*before, replace(last, text=last.text if has_mark else f"{last.text} ", cut_price=0.0), *second]
 
 
-def timed(shown: Sequence[tuple[int, int, tuple[str, ...]]], duration_ms: int) -> list[Cue]:
-    """Return the cues of (start in ms, end in ms, lines); what has no line is none."""
-    shown = [each for each in shown if each[2]]
+def timed(shown: Sequence[Cue], duration_ms: int) -> list[Cue]:
+    """Return cues, which come with when they are said, with when they are shown; none without a line."""
+    shown = [each for each in shown if each.lines]
     found: list[Cue] = []
-    for number, (start_ms, end_ms, lines) in enumerate(shown):
+    for number, said in enumerate(shown):
+        start_ms, end_ms = said.start_ms, said.end_ms
         is_last = number + 1 == len(shown)
-        following_ms = max(end_ms, duration_ms) if is_last else shown[number + 1][0]
+        following_ms = max(end_ms, duration_ms) if is_last else shown[number + 1].start_ms
         start = max(start_ms, found[-1].end_ms if found else 0)
         end = max(end_ms, min(start + READABLE_MS, following_ms))
         end = max(start + 1, min(end, following_ms))
         if end - start < SHORTEST_MS:
-            start = _earlier(found, end - SHORTEST_MS, shown[number - 1][1])
+            start = _earlier(found, end - SHORTEST_MS, shown[number - 1].end_ms)
             end = start + SHORTEST_MS if end - start < SHORTEST_MS else end
-        found.append(Cue(start, end, lines))
+        found.append(replace(said, start_ms=start, end_ms=end))
     return found
 
 

@@ -15,7 +15,7 @@ def render(document: Document) -> str:
     """Return the subtitles; empty without speech."""
     return "\n".join(
         f"{number}\n{_time(cue.start_ms)} --> {_time(cue.end_ms)}\n" + "\n".join(cue.lines) + "\n"
-        for number, cue in enumerate(cues(document.transcript), 1)
+        for number, cue in enumerate(cues(document.transcript, names=True), 1)
     )
 
 

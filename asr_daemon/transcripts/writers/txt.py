@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.transcripts.transcript import Segment, Transcript
     from asr_daemon.transcripts.writers.document import Document
+    from asr_daemon.transcripts.writers.paragraphs import Paragraph
 
 BUILTIN = (
     "请注意：本文由随软件附带的小型演示模型生成，只供试用，错误较多；正式使用前请联系管理员安装正式模型。"
@@ -28,6 +29,7 @@ FLAGS = {  # of the recording, in this order
     "overdriven": "请注意：录音音量过大、声音失真，文字可能不准；下次请调低录音音量。",
 }
 DOUBTED = "请注意：以下位置的文字可能不是录音里说的，请对照录音核对："
+OVERLAPPED = "请注意：以下位置有几个人同时说话，文字和发言人可能不准："
 MOST_DOUBTED = 10  # places that are listed; more of them say nothing more
 NO_SPEECH = "（没有检测到语音）"
 
@@ -40,13 +42,17 @@ def render(document: Document) -> str:
         f"时长：{shown_length(transcript.duration_ms)}",
         f"转写时间：{document.recognised_at:%Y-%m-%d %H:%M}",
         f"识别模型：{_model(transcript)}",
+        *_speakers(transcript),
         *_warnings(transcript),
     ]
-    body = [
-        f"[{clock_time(paragraph.start_ms)}] " + "\n".join(paragraph.lines)
-        for paragraph in paragraphs(transcript.segments)
-    ]
+    body = [_when(paragraph) + "\n".join(paragraph.lines) for paragraph in paragraphs(transcript.segments)]
     return "\n".join(head) + "\n\n" + "\n\n".join(body or [NO_SPEECH]) + "\n"
+
+
+def _when(paragraph: Paragraph) -> str:
+    """Return what stands before a paragraph: when it begins, and who says it on a line of its own."""
+    at = clock_time(paragraph.start_ms)
+    return f"{printable(paragraph.speaker)} {at}\n" if paragraph.speaker else f"[{at}] "
 
 
 def _model(transcript: Transcript) -> str:
@@ -56,19 +62,35 @@ def _model(transcript: Transcript) -> str:
     return transcript.model.partition(" (")[0] + BUILTIN_IN_CHINESE
 
 
+def _speakers(transcript: Transcript) -> list[str]:
+    """Return a line with who speaks, and for how long."""
+    said = [f"{printable(one.name)}（{shown_length(one.speech_ms)}）" for one in transcript.speakers]
+    return ["发言人：" + "、".join(said)] if said else []
+
+
 def _warnings(transcript: Transcript) -> list[str]:
     return [
         *([BUILTIN] if transcript.model_is_builtin else []),
         *(text for flag, text in FLAGS.items() if flag in transcript.flags),
         *sound_notes(transcript.flags),
         *_doubted(transcript.segments),
+        *_overlapped(transcript.segments),
     ]
 
 
 def _doubted(segments: Iterable[Segment]) -> list[str]:
     """Return a line with the places whose text the recogniser itself does not believe."""
-    places = [clock_time(one.start_ms) for one in segments if "hallucination_suspected" in one.flags]
+    return _listed(DOUBTED, segments, "hallucination_suspected")
+
+
+def _overlapped(segments: Iterable[Segment]) -> list[str]:
+    """Return a line with the places at which another speaks as well."""
+    return _listed(OVERLAPPED, segments, "overlapped")
+
+
+def _listed(sentence: str, segments: Iterable[Segment], flag: str) -> list[str]:
+    places = [clock_time(one.start_ms) for one in segments if flag in one.flags]
     if not places:
         return []
     more = f" 等 {len(places)} 处" if len(places) > MOST_DOUBTED else ""
-    return [DOUBTED + "、".join(places[:MOST_DOUBTED]) + more + "。"]
+    return [sentence + "、".join(places[:MOST_DOUBTED]) + more + "。"]

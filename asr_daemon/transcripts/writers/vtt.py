@@ -9,6 +9,7 @@ from asr_daemon.transcripts.writers.document import clock_time
 
 if TYPE_CHECKING:
     from asr_daemon.transcripts.writers.document import Document
+    from asr_daemon.transcripts.writers.showing import Cue
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -16,10 +17,15 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def render(document: Document) -> str:
     """Return the subtitles; the head alone without speech."""
     blocks = (
-        f"{_time(cue.start_ms)} --> {_time(cue.end_ms)}\n" + "\n".join(cue.lines).translate(_ESCAPES) + "\n"
+        f"{_time(cue.start_ms)} --> {_time(cue.end_ms)}\n" + _voice(cue) + "\n"
         for cue in cues(document.transcript)
     )
     return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _voice(cue: Cue) -> str:
+    text = "\n".join(cue.lines).translate(_ESCAPES)
+    return f"<v {cue.speaker.translate(_ESCAPES)}>{text}" if cue.speaker else text
 
 
 def _time(at_ms: int) -> str:

@@ -80,11 +80,10 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
         }
         rows["indexes"] = connection.execute(
             "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index'"
-            " AND tbl_name NOT IN ('hotword_lists', 'accesses', 'log_ins')"  # younger than this
-            " AND tbl_name NOT IN ('corrected', 'passages', 'corrections')"
+            " AND tbl_name NOT IN ('hotword_lists', 'accesses', 'log_ins', 'voices', 'turns', 'speakers',"
+            " 'speaker_names', 'named_inboxes', 'enrolments', 'corrected', 'passages', 'corrections')"
             " AND name NOT IN ('recordings_to_rewrite', 'recordings_corrected', 'recordings_forgotten',"
-            " 'recordings_by_inbox')"
-            " ORDER BY name"
+            " 'recordings_by_inbox', 'jobs_speakers_due') ORDER BY name"  # younger than this
         ).fetchall()
     return rows
 

@@ -270,7 +270,7 @@ def test_segments_that_an_earlier_try_found_elsewhere_are_not_kept(way: Way) -> 
     way.segments.save(job.id, (segment(1, "新"),))
     way.end(job.id, 2)
     assert [row["text"] for row in way.history.all("job_segments", job=job.id)] == ["旧0", "新"]
-    found = way.history.all("search", terms='["旧"]', inboxes=None, limit=10)
+    found = way.history.all("search", terms='["旧"]', inboxes=None, limit=10, speaker=None)
     assert [row["text"] for row in found] == ["旧0"]
 
 
@@ -309,7 +309,7 @@ def test_retry_of_what_failed_forgets_its_text(way: Way) -> None:
     way.jobs.fail(job.id, NotDecodableError())
     way.arrivals.retry(recording)
     assert way.claim().done == ()
-    assert way.history.all("search", terms='["旧"]', inboxes=None, limit=10) == []
+    assert way.history.all("search", terms='["旧"]', inboxes=None, limit=10, speaker=None) == []
 
 
 def test_evidence_is_added_to_the_newest_attempt(way: Way) -> None:

@@ -62,8 +62,8 @@ def test_what_fitted_beside_a_segment_that_did_not_is_committed_before_the_job_f
     """The other segments of the recording are said first; the other recording goes on."""
     said: list[Message] = []
     decoder = Decoder(NoRoomForLoud(), BatchLimit(80), lambda *_: None)  # type: ignore[arg-type]
-    engine = SimpleNamespace(decoder=decoder, device="cuda:0", full_bound_s=80.0, feeders=1)
-    setup = SimpleNamespace(ffmpeg="", max_duration_s=1.0)
+    engine = SimpleNamespace(decoder=decoder, device="cuda:0", full_bound_s=80.0, feeders=1, threads=1)
+    setup = SimpleNamespace(ffmpeg="", max_duration_s=1.0, speaker_model="", speaker_folder="")
     loop = Loop(SimpleNamespace(send=said.append), engine, setup)  # type: ignore[arg-type]
     jobs = [
         Job(Recognise(number, number, "a.wav", Profile("m")), Request(), -1, TEXT, said.append)  # type: ignore[arg-type]
@@ -117,11 +117,13 @@ class AtWork:
             most_in_batch=1,
             begin_detector=None,
             feeders=1,
+            threads=1,
         )
         self.orders: queue.Queue[tuple[Message, None] | None] = queue.Queue()
         self.said: list[Message] = []
         channel = SimpleNamespace(send=self.said.append, receive=self.orders.get)
-        self.loop = Loop(channel, engine, SimpleNamespace(ffmpeg="", max_duration_s=1.0))  # type: ignore[arg-type]
+        setup = SimpleNamespace(ffmpeg="", max_duration_s=1.0, speaker_model="", speaker_folder="")
+        self.loop = Loop(channel, engine, setup)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self.loop.run)
 
     def begin(self, number: int, seconds: int, text: SimpleNamespace = TEXT) -> None:
