@@ -98,11 +98,10 @@ def test_a_hole_in_wideband_is_placed(tmp_path: Path) -> None:
     assert decoding.findings.flags == ("damaged",)
 
 
-@pytest.mark.parametrize("pattern", [b"\x7c", b"\xff" + b"\x7c" * 7])
-def test_files_made_to_be_counted_cost_little(tmp_path: Path, pattern: bytes) -> None:
-    """Many megabytes of frames of one byte, or of chains that break."""
+def test_files_made_to_be_counted_cost_little(tmp_path: Path) -> None:
+    """Many megabytes of frames of one byte, in chains that break before they are one."""
     path = tmp_path / "a.amr"
-    path.write_bytes(b"#!AMR\n" + pattern * (10_000_000 // len(pattern)))
+    path.write_bytes(b"#!AMR\n" + (b"\xff" + b"\x7c" * 7) * 1_000_000)
     began_s = time.process_time()
     assert len(parts_of(path)) <= 65
     assert time.process_time() - began_s < 10
