@@ -128,7 +128,9 @@ class ConsoleDesk:
             filed = self._sight.filed(history, person, request.recording)
             work = filed.work
             is_done = work is not None and work.state is JobState.DONE
-            passages = tuple(map(_passage, transcript_of(history, work).segments)) if work and is_done else ()
+            passages = (
+                tuple(map(read_passage, transcript_of(history, work).segments)) if work and is_done else ()
+            )
         listed = self._sight.listed_filed(filed)
         has_failed = listed.state in ("failed", "quarantined")
         return ca.Reading(
@@ -203,7 +205,8 @@ def _failed(listed: Listed, code: str | None) -> ca.Failed:
     return ca.Failed(listed, code or "", error.chinese, error.remedy)
 
 
-def _passage(segment: Segment) -> ca.ReadPassage:
+def read_passage(segment: Segment) -> ca.ReadPassage:
+    """Return a segment as its page shows it."""
     times: list[int] = []
     for piece in timed_pieces(segment):
         times += (len(piece.text), piece.start_ms, piece.end_ms)
