@@ -96,7 +96,9 @@ def places(
     A recording holds all of them: its passages that hold all are returned, or the best one for each term.
     """
     asked = {"terms": json.dumps(terms), "inboxes": _names(inboxes), "limit": limit}
-    found = [*history.all("search", **asked), *history.all("search_corrected", **asked)]
+    found = history.all("search", **asked)
+    if history.one("any_corrected") is not None:
+        found += history.all("search_corrected", **asked)
     rows = sorted(found, key=lambda row: (-row["recording"], row["start_ms"]))[:limit]
     return [
         Place(

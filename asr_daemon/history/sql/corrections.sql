@@ -68,6 +68,9 @@ FROM corrections JOIN recordings ON recordings.id = corrections.recording_id
 WHERE recordings.inbox = :inbox AND corrections.kind = 'text' AND corrections.undone_by IS NULL
 ORDER BY corrections.id DESC LIMIT :limit
 
+-- any_corrected: whether any recording was corrected
+SELECT 1 FROM recordings INDEXED BY recordings_corrected WHERE revision > 0 LIMIT 1
+
 -- search_corrected: passages of corrected recordings that hold all the terms: those with all, or the best for each
 WITH hits AS (
     SELECT segments_fts.rowid AS number, terms.key AS term

@@ -69,6 +69,7 @@ def test_nothing_of_the_words_is_left_in_the_history(site: EditedDaemon) -> None
     assert (detail.passages, detail.recording.state) == ((), "cancelled")
     assert detail.recording.problem == "its text was forgotten; `asr-daemon retry` transcribes it again"
     assert site.client.ask(c.CorrectionList, c.GetCorrections(recording), secret).steps == ()
+    assert site.history.all("recent_errors", limit=5) == []  # that is no failure
 
 
 def test_files_go_but_for_what_a_person_edited_and_the_sound(site: EditedDaemon) -> None:
