@@ -119,6 +119,7 @@ CORRECTIONS = (
         UNIQUE (recording_id, revision)
     ) STRICT
     """,
+    "CREATE INDEX corrections_undone ON corrections (undone_by)",  # asked for by each deletion: a foreign key
     "ALTER TABLE recordings ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE recordings ADD COLUMN written_revision INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE recordings ADD COLUMN forgotten_at TEXT",

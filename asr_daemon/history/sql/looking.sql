@@ -41,7 +41,7 @@ SELECT inbox, state, count(*) AS recordings FROM recordings WHERE state <> 'supe
 SELECT recordings.id, recordings.inbox, recordings.path, recordings.state, recordings.problem,
     jobs.state AS job_state, jobs.error_code, jobs.error_message, jobs.finished_at
 FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
-WHERE recordings.state <> 'superseded' AND recordings.state <> 'gone'
+WHERE recordings.state <> 'superseded' AND recordings.state <> 'gone' AND recordings.forgotten_at IS NULL
   AND (jobs.error_code IS NOT NULL OR recordings.problem IS NOT NULL)
 ORDER BY coalesce(jobs.finished_at, recordings.found_at) DESC LIMIT :limit
 

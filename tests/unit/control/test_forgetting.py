@@ -69,6 +69,7 @@ def test_nothing_of_the_words_is_left_in_the_history(site: EditedDaemon) -> None
     assert (detail.passages, detail.recording.state) == ((), "cancelled")
     assert detail.recording.problem == "its text was forgotten; `asr-daemon retry` transcribes it again"
     assert site.client.ask(c.CorrectionList, c.GetCorrections(recording), secret).steps == ()
+    assert site.history.all("recent_errors", limit=5) == []  # that is no failure
 
 
 def test_files_go_but_for_what_a_person_edited_and_the_sound(site: EditedDaemon) -> None:
@@ -184,3 +185,16 @@ def test_it_is_told_until_when_backups_hold_it(site: EditedDaemon) -> None:
         site.time.pass_s((coming - site.time.clock.now()).total_seconds())
         site.parts.upkeep.back_up()
     assert not made & {info.path.name for info in list_backups(site.config.backup_dir)}
+
+
+def test_killed_in_between_it_is_finished_after_the_restart(site: EditedDaemon) -> None:
+    """The text went with one transaction; files, and what is left in the file's bytes, follow."""
+    from asr_daemon.history.forgetting import Forgetting  # noqa: PLC0415
+
+    recording, _ = corrected(site)
+    Forgetting(site.history, site.time.clock).forget(recording)  # and no more
+    assert (site.inbox / "a.txt").exists()
+    site.parts.deliverer.forgetter.finish_all()
+    assert sorted(path.name for path in site.inbox.glob("a.*")) == ["a.wav"]
+    assert holds(site, "Zwieback", "Quetzal", "Xylander") == []
+    assert site.parts.deliverer.forgetter._forgetting.half_forgotten() == []
