@@ -8,7 +8,8 @@ import pytest
 import way
 
 from asr_daemon.access import Accesses, parse_rights
-from asr_daemon.config import Config, GatewaySection
+from asr_daemon.config import Config
+from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control.gateway_door import open_door
 from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient
 

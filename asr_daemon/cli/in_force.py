@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir
+from asr_daemon.config import SYSTEM_CONFIG, Config
+from asr_daemon.config_sections import default_state_dir
 from asr_daemon.control.socket import ask
 from asr_daemon.errors import OperatorError
 

@@ -15,7 +15,7 @@ from rich.live import Live
 
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock, from_stamp, to_stamp
-from asr_daemon.config import TRANSCRIPT_FORMATS
+from asr_daemon.config_sections import TRANSCRIPT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import OperatorError, UsageError

@@ -14,7 +14,7 @@ import click
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
 from asr_daemon.clock import shown_length
-from asr_daemon.config import MOST_SPEAKERS
+from asr_daemon.config_sections import MOST_SPEAKERS
 from asr_daemon.errors import OperatorError, UsageError
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.printable import json_text, printable

@@ -17,7 +17,7 @@ from asr_daemon.errors import OperatorError
 from asr_daemon.history.readers import Readers
 
 if TYPE_CHECKING:
-    from asr_daemon.config import GatewaySection
+    from asr_daemon.config_sections import GatewaySection
     from asr_daemon.daemon import Parts
 
 GB = 10**9

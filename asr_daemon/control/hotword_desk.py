@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asr_daemon.access import Access
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.control.sight import Sight
     from asr_daemon.daemon import Parts
     from asr_daemon.hotwords.check import Report

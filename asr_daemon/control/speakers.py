@@ -21,7 +21,7 @@ from asr_daemon.speakers.enrolment import LEAST_SAMPLE_MS, check_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.control.socket import Answer
     from asr_daemon.daemon import Parts
     from asr_daemon.delivery.rewriting import Rewritten

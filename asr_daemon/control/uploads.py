@@ -21,7 +21,7 @@ from asr_daemon.inboxes.candidate import is_candidate
 from asr_daemon.transcripts.names import fitting
 
 if TYPE_CHECKING:
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.inboxes.share import Shares
 
 MOST_NAMES = 1000

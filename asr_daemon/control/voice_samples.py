@@ -25,7 +25,7 @@ from asr_daemon.speakers.enrolment import check_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.daemon import Parts
     from asr_daemon.inboxes.voice_samples import Sample
 

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.clock import Clock
-    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.history import History
     from asr_daemon.history.recordings import Filed, Recording
     from asr_daemon.inboxes.share import Shares

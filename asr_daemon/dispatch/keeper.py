@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asr_daemon.clock import Clock
-    from asr_daemon.config import EngineSection
+    from asr_daemon.config_sections import EngineSection
     from asr_daemon.dispatch.loading import LoadGate
     from asr_daemon.models.abilities import Computed
     from asr_daemon.models.catalogue import ModelChoice

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asr_daemon.clock import Clock
-    from asr_daemon.config import EngineSection
+    from asr_daemon.config_sections import EngineSection
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.dispatch.keeper import Recogniser
     from asr_daemon.dispatch.loading import LoadGate

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.doctor.finding import Machine
 
 LOW_SPACE_BYTES = 1 << 30

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from asr_daemon.config import Config, GatewaySection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import GatewaySection
     from asr_daemon.doctor.finding import Machine
 
 KEY = "gateway"

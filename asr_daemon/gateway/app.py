@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from asr_daemon.config import Config, GatewaySection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import GatewaySection
 
 GB = 10**9
 # Nothing is loaded from elsewhere, nothing is inline, nobody frames a page.

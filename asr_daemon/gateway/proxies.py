@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from asr_daemon.config import GatewaySection
+    from asr_daemon.config_sections import GatewaySection
 
 TRUSTED_USER = "trusted_user"  # in the request's state: the name, "" for nobody
 

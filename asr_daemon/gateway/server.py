@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from asr_daemon.config import Config, GatewaySection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import GatewaySection
     from asr_daemon.gateway.daemon_client import DaemonClient
 
 log = structlog.get_logger()

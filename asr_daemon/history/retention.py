@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from asr_daemon.config import RetentionSection
+    from asr_daemon.config_sections import RetentionSection
     from asr_daemon.history import History
 
 log = structlog.get_logger()

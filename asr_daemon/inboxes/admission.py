@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.delivery.following import Follower
     from asr_daemon.errors import WorkError

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asr_daemon.clock import Clock
-    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.inboxes.lane import Ended, Order, Progress, Read
     from asr_daemon.inboxes.share import Shares
     from asr_daemon.queue.inbox_profiles import InboxProfiles

@@ -21,7 +21,7 @@ from asr_daemon.inboxes.presence import InboxPresence, check_presence
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.history.settings import Settings
 
 T = TypeVar("T")

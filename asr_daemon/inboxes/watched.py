@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.clock import Clock
-    from asr_daemon.config import InboxSection
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.history.recordings import Recordings
     from asr_daemon.history.settings import Settings
 

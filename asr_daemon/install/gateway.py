@@ -17,7 +17,8 @@ from asr_daemon.install.units import unit_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asr_daemon.config import Config, GatewaySection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import GatewaySection
     from asr_daemon.install.environment import Environment
     from asr_daemon.install.steps import Steps
 

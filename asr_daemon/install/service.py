@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import asr_daemon
 from asr_daemon.backup import take_backup
-from asr_daemon.config import SYSTEM_CONFIG, Config, default_state_dir, load_config
+from asr_daemon.config import SYSTEM_CONFIG, Config, load_config
+from asr_daemon.config_sections import default_state_dir
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders

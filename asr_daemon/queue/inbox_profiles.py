@@ -16,7 +16,8 @@ from asr_daemon.models.speakers import with_speakers
 from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
-    from asr_daemon.config import Config, InboxSection
+    from asr_daemon.config import Config
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.inboxes.share import Shares
 
 log = structlog.get_logger()

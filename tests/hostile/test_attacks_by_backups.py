@@ -18,7 +18,8 @@ from way import OpenDaemon
 
 from asr_daemon.backup import BackupError, list_backups, restore_backup, take_backup, verify_backup
 from asr_daemon.backup.health import backup_health
-from asr_daemon.config import Config, DaemonSection
+from asr_daemon.config import Config
+from asr_daemon.config_sections import DaemonSection
 from asr_daemon.control.status import collect
 from asr_daemon.history import open_history, open_history_read_only
 from asr_daemon.history.connection import HistoryError

@@ -10,7 +10,7 @@ import pytest
 from room import Room
 from way import ENGINE, make_config, segment
 
-from asr_daemon.config import HotwordsSection
+from asr_daemon.config_sections import HotwordsSection
 from asr_daemon.doctor import Machine
 from asr_daemon.doctor.folders import look_at_folders
 from asr_daemon.doctor.rights import ServiceUser

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.config import Config, GatewaySection, InboxSection, load_config, tomllib
+from asr_daemon.config import Config, load_config, tomllib
+from asr_daemon.config_sections import GatewaySection, InboxSection
 from asr_daemon.errors import ConfigurationError
 
 DOCUMENTED = Path(__file__).parents[2] / "config.toml"

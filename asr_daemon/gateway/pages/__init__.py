@@ -26,7 +26,7 @@ from asr_daemon.gateway.problems import problem_response
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request, Response
 
-    from asr_daemon.config import GatewaySection
+    from asr_daemon.config_sections import GatewaySection
 
 PROGRAMS = ("/api/", "/v1/")  # below these, no answer is a page
 PARTS = (assets, login, overview, recordings, recording, search, upload, hotwords, models)

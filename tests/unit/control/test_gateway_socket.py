@@ -17,7 +17,8 @@ import pytest
 from way import OpenDaemon
 
 from asr_daemon.access import EVERY_INBOX, Accesses, Right, parse_rights
-from asr_daemon.config import Config, GatewaySection
+from asr_daemon.config import Config
+from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control import messages as m
 from asr_daemon.control.changes import Changes
 from asr_daemon.control.desk import Desk

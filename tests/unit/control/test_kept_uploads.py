@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from way import OpenDaemon
 
-from asr_daemon.config import GatewaySection
+from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control.kept_uploads import FOLDER, KeptUploads
 from asr_daemon.errors import DiskFullError, EmptyFileError, NotDecodableError
 from asr_daemon.history.recordings import COMMAND_LINE

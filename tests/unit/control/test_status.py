@@ -10,7 +10,7 @@ import pytest
 from way import START, OpenDaemon, make_config
 
 from asr_daemon.backup.drill import Drill
-from asr_daemon.config import GatewaySection
+from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control import status
 from asr_daemon.control.messages import Ask, Attend
 from asr_daemon.control.socket import ControlServer

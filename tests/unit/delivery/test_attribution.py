@@ -10,7 +10,7 @@ import pytest
 from office import MODEL, Office, voice
 from way import OpenDaemon
 
-from asr_daemon.config import RetentionSection
+from asr_daemon.config_sections import RetentionSection
 from asr_daemon.control.speakers import SpeakerError
 from asr_daemon.errors import UsageError
 from asr_daemon.history import open_history_read_only

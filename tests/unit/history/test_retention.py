@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from way import Way, segment
 
-from asr_daemon.config import RetentionSection
+from asr_daemon.config_sections import RetentionSection
 from asr_daemon.history.reading import places
 from asr_daemon.history.retention import compact, expire, sizes_bytes
 from asr_daemon.service.upkeep import Upkeep
