@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 STEP_ON_CARD_MS = 750
 # A window costs a core as much as recognising a fifth of a second (paraformer-zh's size, float32). So windows
 # lie far apart at first; between two that are not alike, and only there, more follow. On meetings in which
-# people talk across each other these are 0.59 windows for a second of speech in place of 1.26, and 4.6% of the
-# words have the wrong speaker in place of 3.0% (bench_speakers.py). A whole run of that size, with half of it
-# such meetings, costs 9% more of a processor in float32 and 22% more in int8 (bench_large.py, +speakers).
+# people talk across each other there are 0.59 windows for a second of speech in place of 1.26, and 4.6% of
+# the words have the wrong speaker in place of 3.0% (bench_speakers.py). A whole run of that size, with half
+# of it such meetings, costs 9% more of a processor in float32, 22% more in int8 (bench_large.py, +speakers).
 STEP_ON_PROCESSOR_MS = 4500
 FINEST_ON_PROCESSOR_MS = 750
 ALIKE = 0.5  # cosine of two windows between which nobody else is looked for
