@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,6 +103,20 @@ def test_one_voice_is_like_itself_and_not_like_another(network: SpeakerNetwork, 
         )
     )
     assert likeness(mine, later) > likeness(mine, other) + 0.1
+
+
+def test_windows_follow_where_voices_differ(network: SpeakerNetwork) -> None:
+    """On a processor few windows do while one person talks; near where another begins there are more."""
+    mine = voice("lecture.wav", seconds=12.0, begin=1.0)
+    higher = np.interp(np.arange(0, 96_000, 1.45), np.arange(len(mine)), mine).astype(np.float32)
+    both = np.concatenate([mine[:96_000], higher])[: len(mine)]
+    alone, together = Embedder(network).embed([Spoken(0, 0, mine), Spoken(1, 0, both)])
+    assert len(alone) <= 5
+    assert len(together) > len(alone)
+    starts = [one.start_ms for one in together]
+    assert starts == sorted(set(starts))
+    gaps = [(after - before, before) for before, after in itertools.pairwise(starts)]
+    assert 3_000 <= min(gaps)[1] <= 7_000, "the change is at 6 s"
 
 
 def test_sound_without_a_voice_harms_nothing(network: SpeakerNetwork) -> None:
