@@ -180,7 +180,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class ModelNames:
     """The models that recordings are recognised with, by name; none while it is missing."""
 
     names: tuple[str, ...]

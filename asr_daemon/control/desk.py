@@ -205,11 +205,11 @@ class Desk:
         page = page[: request.limit]
         return m.RecordingList(tuple(map(self._sight.listed, page)), page[-1].id if more else None)
 
-    def _models(self) -> m.Models:
+    def _models(self) -> m.ModelNames:
         try:
-            return m.Models((self._parts.profiles.model.name,))
+            return m.ModelNames((self._parts.profiles.model.name,))
         except ModelMissingError:
-            return m.Models(())
+            return m.ModelNames(())
 
     def _which(self, person: Access, inbox: str | None) -> tuple[str, ...]:
         return self._sight.which(person, inbox)

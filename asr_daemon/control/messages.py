@@ -23,7 +23,7 @@ from asr_daemon.control.answers import (
     InWork,
     Listed,
     LoggedIn,
-    Models,
+    ModelNames,
     Opened,
     Overview,
     Passage,
@@ -65,7 +65,7 @@ __all__ = [
     "LogOut",
     "LoggedIn",
     "MayPut",
-    "Models",
+    "ModelNames",
     "OpenRecording",
     "Opened",
     "Overview",
@@ -248,7 +248,7 @@ class Attend:
 
 @dataclass(frozen=True, slots=True)
 class ListModels:
-    """What recordings are recognised with; answered by :class:`Models`."""
+    """What recordings are recognised with; answered by :class:`ModelNames`."""
 
     command: Literal["list_models"] = "list_models"
 
@@ -320,7 +320,7 @@ Told = (
     | Opened
     | Found
     | Put
-    | Models
+    | ModelNames
     | Heard
     | Transcribed
     | Changed

@@ -19,6 +19,7 @@ from asr_daemon.doctor.folders import look_at_folders
 from asr_daemon.doctor.rights import ServiceUser
 from asr_daemon.errors import HistoryDamagedError
 from asr_daemon.history import open_history, open_history_read_only
+from asr_daemon.history.reading import Which, newest, places
 from asr_daemon.service.state_health import folder_problem
 from asr_daemon.telemetry.metrics import Figures
 from support import eventually
@@ -84,11 +85,11 @@ def test_commands_on_a_damaged_history_end_in_one_sentence(tmp_path: Path, table
     open_history(path).close()
     damage(path, table)
     history = open_history_read_only(path)
-    values = {"inboxes": None, "state": None, "since": None, "limit": 1, "terms": '["预"]', "speaker": None}
 
     def ask_all() -> None:
-        for query in ("history", "search", "settings"):
-            history.all(query, **values)
+        newest(history, Which(None), limit=1)
+        places(history, ['"预"'], None, limit=1)
+        history.all("settings")
 
     with pytest.raises(HistoryDamagedError, match="backup restore"):
         ask_all()

@@ -72,7 +72,7 @@ def get_model(daemon: Daemon, secret: Secret, name: str) -> Model:
 
 
 def _models(daemon: Daemon, secret: str) -> tuple[str, ...]:
-    return daemon.ask(m.Models, m.ListModels(), secret).names
+    return daemon.ask(m.ModelNames, m.ListModels(), secret).names
 
 
 _MANY = {"type": "array", "items": {"type": "string"}}

@@ -20,6 +20,7 @@ from asr_daemon.errors import (
     RecogniserHungError,
     RecordingGoneError,
 )
+from asr_daemon.history.reading import places
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.hotwords.hits import Hit
 from asr_daemon.inboxes.candidate import Candidate
@@ -270,8 +271,7 @@ def test_segments_that_an_earlier_try_found_elsewhere_are_not_kept(way: Way) -> 
     way.segments.save(job.id, (segment(1, "新"),))
     way.end(job.id, 2)
     assert [row["text"] for row in way.history.all("job_segments", job=job.id)] == ["旧0", "新"]
-    found = way.history.all("search", terms='["旧"]', inboxes=None, limit=10, speaker=None)
-    assert [row["text"] for row in found] == ["旧0"]
+    assert [place.text for place in places(way.history, ['"旧"'], None, limit=10)] == ["旧0"]
 
 
 def test_job_with_a_hole_is_not_done(way: Way) -> None:
@@ -309,7 +309,7 @@ def test_retry_of_what_failed_forgets_its_text(way: Way) -> None:
     way.jobs.fail(job.id, NotDecodableError())
     way.arrivals.retry(recording)
     assert way.claim().done == ()
-    assert way.history.all("search", terms='["旧"]', inboxes=None, limit=10, speaker=None) == []
+    assert places(way.history, ['"旧"'], None, limit=10) == []
 
 
 def test_evidence_is_added_to_the_newest_attempt(way: Way) -> None:
