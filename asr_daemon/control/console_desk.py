@@ -24,6 +24,7 @@ from asr_daemon.history.in_force import transcript_in_force, version_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
 from asr_daemon.models.overview import overview
+from asr_daemon.transcripts.correcting import CORRECTED
 from asr_daemon.transcripts.writers.pieces import timed_pieces
 
 if TYPE_CHECKING:
@@ -234,10 +235,22 @@ def _marks(segment: Segment) -> tuple[ca.Mark, ...]:
 
 
 def _numbers(segment: Segment) -> Iterator[ca.Mark]:
+    """Yield what is not written as it was said: numbers, and what a person wrote instead."""
+    is_by_hand = CORRECTED in segment.flags
+    last: ca.Mark | None = None
     for span in segment.spans:
-        if 0 <= span.start < span.end <= len(segment.text):
-            said = segment.raw_text[span.raw_start : span.raw_end].replace(" ", "")
-            yield ca.Mark(span.start, span.end, "number", said)
+        if not 0 <= span.start < span.end <= len(segment.text):
+            continue
+        said = segment.raw_text[span.raw_start : span.raw_end].replace(" ", "")
+        is_number = not is_by_hand or any(map(str.isdigit, segment.text[span.start : span.end]))
+        mark = ca.Mark(span.start, span.end, "number" if is_number else "corrected", said)
+        if last and last.kind == mark.kind == "corrected" and last.end == mark.start:
+            mark = ca.Mark(last.start, mark.end, "corrected", last.said + said)
+        elif last:
+            yield last
+        last = mark
+    if last:
+        yield last
 
 
 def _words(segment: Segment) -> Iterator[ca.Mark]:
