@@ -13,7 +13,6 @@ const now = need("now", HTMLElement);
 const skips = need("silence", HTMLInputElement);
 const speed = need("speed", HTMLSelectElement);
 const played = document.getElementById("played");
-const lasts_ms = Number(player.dataset.duration);
 
 // ---------------------------------------------------------------- playing
 
@@ -23,7 +22,7 @@ const lasts_ms = Number(player.dataset.duration);
  * @param {boolean} [plays]
  */
 function go(ms, plays = false) {
-  audio.currentTime = Math.max(0, Math.min(ms, lasts_ms || Infinity)) / 1000;
+  audio.currentTime = Math.max(0, Math.min(ms, Number(player.dataset.duration) || Infinity)) / 1000;
   show();
   if (plays) audio.play().catch(() => {});
 }

@@ -3,13 +3,14 @@
  * What the player plays, and the picture of it: a copy that every browser seeks exactly. While it is made the
  * recording's own file plays, and that is said: in some formats its times are not exact.
  */
-import { need, t } from "./asking.js";
+import { clock, need, t } from "./asking.js";
 import { onChange } from "./events.js";
 
 const audio = need("audio", HTMLAudioElement);
 const told = need("copy", HTMLElement);
 const unplayable = need("unplayable", HTMLElement);
-const address = `/api/v1/recordings/${need("player", HTMLElement).dataset.recording}`;
+const player = need("player", HTMLElement);
+const address = `/api/v1/recordings/${player.dataset.recording}`;
 const BAR_PX = 3;
 const MOST_BARS = 2000;
 
@@ -57,6 +58,7 @@ export async function begin() {
       isCopy = false;
     } else unplayable.hidden = false;
   });
+  audio.addEventListener("loadedmetadata", measure);
   if (!(await look())) return;
   let busy = false;
   const end = onChange(async () => {
@@ -67,11 +69,21 @@ export async function begin() {
   });
 }
 
+/** How long a recording is that nobody transcribed yet, or whose text is forgotten. */
+function measure() {
+  if (Number(player.dataset.duration) || !Number.isFinite(audio.duration)) return;
+  const lasts_ms = Math.round(audio.duration * 1000);
+  player.dataset.duration = String(lasts_ms);
+  document.getElementById("map")?.setAttribute("viewBox", `0 0 ${lasts_ms} 100`);
+  need("seek", HTMLInputElement).max = String(lasts_ms);
+  need("lasts", HTMLElement).textContent = clock(lasts_ms);
+  if (isCopy) draw();
+}
+
 /** Draw how loud it is: bars on both sides of the middle, the loudest from edge to edge. */
 async function draw() {
   const map = document.getElementById("map");
-  const lasts_ms = Number(document.getElementById("player")?.dataset.duration);
-  if (!map || !lasts_ms) return;
+  if (!map || !Number(player.dataset.duration)) return;
   const points = Math.min(MOST_BARS, Math.max(100, Math.round(map.clientWidth / BAR_PX)));
   const response = await fetch(`${address}/peaks?points=${points}`).catch(() => null);
   if (!response?.ok) return;
