@@ -116,6 +116,7 @@ class ReadPassage:
     times: tuple[int, ...]
     marks: tuple[Mark, ...]
     flags: tuple[str, ...]
+    speaker: str = ""  # several passages may share an index where this changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class Reading:
     flags: tuple[str, ...]
     passages: tuple[ReadPassage, ...]
     may_edit: bool
+    version: str  # of the text: corrections name it
+    may_forget: bool
 
 
 @dataclass(frozen=True, slots=True)

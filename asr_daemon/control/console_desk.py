@@ -20,10 +20,11 @@ from asr_daemon.control.sight import error_class
 from asr_daemon.control.status import live_status
 from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
 from asr_daemon.history.finding import find_recordings
+from asr_daemon.history.in_force import transcript_in_force, version_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
-from asr_daemon.history.segments import transcript_of
 from asr_daemon.history.states import JobState
 from asr_daemon.models.overview import overview
+from asr_daemon.transcripts.correcting import CORRECTED
 from asr_daemon.transcripts.writers.pieces import timed_pieces
 
 if TYPE_CHECKING:
@@ -128,9 +129,9 @@ class ConsoleDesk:
             filed = self._sight.filed(history, person, request.recording)
             work = filed.work
             is_done = work is not None and work.state is JobState.DONE
-            passages = (
-                tuple(map(read_passage, transcript_of(history, work).segments)) if work and is_done else ()
-            )
+            version = version_of(history, filed)  # first: a step on an older text is told of the newer one
+            segments = transcript_in_force(history, filed).segments if is_done else ()
+            passages = tuple(map(read_passage, segments))
         listed = self._sight.listed_filed(filed)
         has_failed = listed.state in ("failed", "quarantined")
         return ca.Reading(
@@ -141,6 +142,8 @@ class ConsoleDesk:
             work.flags if work else (),
             passages,
             person.may(Right.EDIT, filed.recording.inbox),
+            version,
+            any(person.may(right, filed.recording.inbox) for right in (Right.EDIT, Right.OPERATE)),
         )
 
     # ------------------------------------------------------------------ a search
@@ -218,6 +221,7 @@ def read_passage(segment: Segment) -> ca.ReadPassage:
         tuple(times),
         _marks(segment),
         segment.flags,
+        segment.speaker,
     )
 
 
@@ -231,10 +235,22 @@ def _marks(segment: Segment) -> tuple[ca.Mark, ...]:
 
 
 def _numbers(segment: Segment) -> Iterator[ca.Mark]:
+    """Yield what is not written as it was said: numbers, and what a person wrote instead."""
+    is_by_hand = CORRECTED in segment.flags
+    last: ca.Mark | None = None
     for span in segment.spans:
-        if 0 <= span.start < span.end <= len(segment.text):
-            said = segment.raw_text[span.raw_start : span.raw_end].replace(" ", "")
-            yield ca.Mark(span.start, span.end, "number", said)
+        if not 0 <= span.start < span.end <= len(segment.text):
+            continue
+        said = segment.raw_text[span.raw_start : span.raw_end].replace(" ", "")
+        is_number = not is_by_hand or any(map(str.isdigit, segment.text[span.start : span.end]))
+        mark = ca.Mark(span.start, span.end, "number" if is_number else "corrected", said)
+        if last and last.kind == mark.kind == "corrected" and last.end == mark.start:
+            mark = ca.Mark(last.start, mark.end, "corrected", last.said + said)
+        elif last:
+            yield last
+        last = mark
+    if last:
+        yield last
 
 
 def _words(segment: Segment) -> Iterator[ca.Mark]:

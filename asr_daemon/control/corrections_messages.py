@@ -115,8 +115,25 @@ class Forget:
     command: Literal["forget"] = "forget"
 
 
+@dataclass(frozen=True, slots=True)
+class GetHolding:
+    """Which backups would hold a recording's text if it were forgotten now; answered by :class:`Holding`."""
+
+    recording: int
+    command: Literal["get_holding"] = "get_holding"
+
+
 CorrectingRequest = (
-    Correct | Split | Join | Undo | Discard | GetCorrections | GetSuggestions | AddHotwords | Forget
+    Correct
+    | Split
+    | Join
+    | Undo
+    | Discard
+    | GetCorrections
+    | GetSuggestions
+    | AddHotwords
+    | Forget
+    | GetHolding
 )
 
 # ---------------------------------------------------------------------- answers
@@ -220,4 +237,12 @@ class Forgotten:
     )  # a stamp: the last of them is rotated out then; None: none holds it, or for ever
 
 
-CorrectingTold = Corrected | Outdated | CorrectionList | SuggestionList | ListChanged | Forgotten
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What would still hold a text that is forgotten now."""
+
+    backups: int
+    until: str | None  # a stamp: the last of them is rotated out then; None: none holds it, or for ever
+
+
+CorrectingTold = Corrected | Outdated | CorrectionList | SuggestionList | ListChanged | Forgotten | Holding

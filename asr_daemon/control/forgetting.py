@@ -30,12 +30,23 @@ class ForgettingDesk:
         self._parts = parts
         self._readers = readers
         self._keeper = keeper
-        self.requests: dict[type, Callable[[Access, Any], Told]] = {c.Forget: self._forget}
+        self.requests: dict[type, Callable[[Access, Any], Told]] = {
+            c.Forget: self._forget,
+            c.GetHolding: self._holding,
+        }
 
-    def _forget(self, person: Access, request: c.Forget) -> c.Forgotten:
+    def _require(self, person: Access, recording: int) -> None:
         right = Right.OPERATE if Right.OPERATE in person.rights else Right.EDIT
         with self._readers.reader() as history:
-            self._keeper.filed(history, person, request.recording, right)
+            self._keeper.filed(history, person, recording, right)
+
+    def _holding(self, person: Access, request: c.GetHolding) -> c.Holding:
+        self._require(person, request.recording)
+        held = self._parts.deliverer.forgetter.held(request.recording)
+        return c.Holding(held.backups, None if held.until is None else to_stamp(held.until))
+
+    def _forget(self, person: Access, request: c.Forget) -> c.Forgotten:
+        self._require(person, request.recording)
         log.info("forgetting_asked", recording=request.recording, access=person.name)
         done = self._parts.deliverer.forgetter.forget(request.recording)
         self._parts.dispatcher.wake()

@@ -87,7 +87,7 @@ class Forgetter:
             removed, kept, problem = self._take_files_away(filed, versions)
         self._drop_copies(filed)
         self._forgetting.erase()
-        held = self._held(self._found_at(recording))
+        held = self.held(recording)
         log.info(
             "recording_forgotten",
             job=filed.recording.job,
@@ -97,6 +97,14 @@ class Forgetter:
             kept=len(kept),
         )
         return Forgotten(tuple(removed), tuple(kept), problem, held)
+
+    def held(self, recording: int) -> Held:
+        """Return what holds a recording's text besides the history: backups that were taken since it came."""
+        try:
+            return held_since(self._config(), self._found_at(recording), self._clock.now())
+        except BackupError as error:
+            log.warning("backups_not_listed", problem=str(error))
+            return Held(0)
 
     def finish_all(self) -> None:
         """Go on with what is left: files of a share that is back, work that was under way."""
@@ -138,10 +146,3 @@ class Forgetter:
         row = self._history.one("get_recording", recording=recording)
         assert row is not None  # noqa: S101 (it was read before)
         return from_stamp(row["found_at"])
-
-    def _held(self, since: datetime) -> Held:
-        try:
-            return held_since(self._config(), since, self._clock.now())
-        except BackupError as error:
-            log.warning("backups_not_listed", problem=str(error))
-            return Held(0)

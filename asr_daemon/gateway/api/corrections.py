@@ -155,6 +155,12 @@ def forget(daemon: Daemon, secret: Secret, recording: Number) -> c.Forgotten:
     return daemon.ask(c.Forgotten, c.Forget(recording), secret)
 
 
+@router.get("/recordings/{recording}/transcript/backups")
+def holding(daemon: Daemon, secret: Secret, recording: Number) -> c.Holding:
+    """Return which backups hold its text, and until when they would if it were forgotten now."""
+    return daemon.ask(c.Holding, c.GetHolding(recording), secret)
+
+
 # ---------------------------------------------------------------------- what is learned of them
 
 Inbox = Annotated[str, Path(min_length=1, max_length=64)]

@@ -9,9 +9,13 @@ from fastapi import APIRouter, Query, Response
 
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
-from asr_daemon.gateway.pages.shell import Looking, PageRoute
+from asr_daemon.control import corrections_messages as c
+from asr_daemon.gateway.daemon_client import AnsweredError
+from asr_daemon.gateway.pages.shell import Looker, Looking, PageRoute
 
 router = APIRouter(route_class=PageRoute)
+
+NOTHING = c.SuggestionList((), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class View:
     inbox: str
     file: ca.HotwordFile | None
     counts: tuple[tuple[str, int], ...]
+    suggested: c.SuggestionList  # what people corrected again and again
 
 
 @router.get("/hotwords")
@@ -30,4 +35,12 @@ def hotwords(who: Looking, inbox: Annotated[str, Query(max_length=64)] = "") -> 
     file = who.daemon.ask(ca.HotwordFile, cm.GetHotwords(inbox), who.secret) if inbox else None
     verdicts = [line.verdict for line in file.lines] if file else []
     counts = tuple((verdict, verdicts.count(verdict)) for verdict in ("good", "warning", "unusable"))
-    return who.page("hotwords.html", View(inbox, file, counts))
+    suggested = _suggested(who, inbox) if file and file.may_edit else NOTHING
+    return who.page("hotwords.html", View(inbox, file, counts, suggested))
+
+
+def _suggested(who: Looker, inbox: str) -> c.SuggestionList:
+    try:
+        return who.daemon.ask(c.SuggestionList, c.GetSuggestions(inbox), who.secret)
+    except AnsweredError:
+        return NOTHING  # a file that cannot be read now; the page says so itself

@@ -35,6 +35,7 @@ class View:
     duration_ms: int
     stretches: tuple[Stretch, ...]
     speech_ms: int
+    speakers: tuple[str, ...]  # in order of first word
     doubts: frozenset[str]
     formats: tuple[str, ...]
 
@@ -53,6 +54,7 @@ def recording(who: Looking, recording: Annotated[int, Path(ge=1, le=(1 << 63) - 
         max(reading.recording.duration_ms or 0, last_ms),
         stretches,
         sum(each.length_ms for each in stretches),
+        tuple(dict.fromkeys(each.speaker for each in reading.passages if each.speaker)),
         DOUBTS,
         FORMATS,
     )

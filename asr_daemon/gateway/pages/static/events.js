@@ -9,6 +9,7 @@
 /**
  * Call back with every change; the browser connects anew by itself.
  * @param {(changed: Changed) => void} told
+ * @returns {() => void} what ends it
  */
 export function onChange(told) {
   /** @type {EventSource | null} */
@@ -26,4 +27,8 @@ export function onChange(told) {
   document.addEventListener("visibilitychange", listen);
   addEventListener("pagehide", () => source?.close());
   listen();
+  return () => {
+    document.removeEventListener("visibilitychange", listen);
+    source?.close();
+  };
 }

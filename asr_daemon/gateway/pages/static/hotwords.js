@@ -1,6 +1,6 @@
 // @ts-check
 /** The list is saved with the digest of the one that it was made from; somebody else's is not written over. */
-import { need, refusal, t } from "./asking.js";
+import { ask, need, notice, refusal, t } from "./asking.js";
 
 const form = document.getElementById("edit");
 if (form instanceof HTMLFormElement) {
@@ -38,6 +38,17 @@ if (form instanceof HTMLFormElement) {
     }
     saving = false;
     wrong.hidden = false;
+  });
+  const suggested = document.getElementById("suggested");
+  suggested?.addEventListener("click", async (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-add]") : null;
+    if (!(button instanceof HTMLButtonElement)) return;
+    if (changed()) return notice(t("js.save_first"));
+    button.disabled = true;
+    const inbox = encodeURIComponent(suggested.dataset.inbox ?? "");
+    const lines = [button.dataset.add];
+    if (await ask("POST", `/api/v1/inboxes/${inbox}/hotwords/lines`, { lines, digest: suggested.dataset.digest })) location.reload();
+    else button.disabled = false;
   });
   document.getElementById("checked")?.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-line]") : null;

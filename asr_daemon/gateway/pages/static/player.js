@@ -1,12 +1,8 @@
 // @ts-check
-/**
- * The text beside the sound: a click on a word plays there, the word being spoken is marked.
- *
- * A passage carries its pieces' times as numbers (`data-times`: length, begin and end, over and over); words
- * are found by where the text was clicked and marked by a highlight, so that a page of three hours has no
- * element for every word.
- */
+/** The text beside the sound: a click on a word plays there, the word being spoken is marked. */
 import { clock, need } from "./asking.js";
+import { begin } from "./sound.js";
+import { offsetAt, passages, pieces, placeOf, transcript } from "./transcript.js";
 
 const STEP_S = 5;
 const SILENCE_MS = 700; // shorter pauses are not skipped
@@ -16,91 +12,7 @@ const seek = need("seek", HTMLInputElement);
 const now = need("now", HTMLElement);
 const skips = need("silence", HTMLInputElement);
 const speed = need("speed", HTMLSelectElement);
-const transcript = document.getElementById("transcript");
 const played = document.getElementById("played");
-const lasts_ms = Number(player.dataset.duration);
-
-/** @typedef {{from: number, to: number, start_ms: number, end_ms: number}} Piece offsets in the passage's text */
-/** @typedef {{element: HTMLElement, text: Element, start_ms: number, end_ms: number}} Passage */
-
-/** @type {Passage[]} */
-const passages = [...(transcript?.querySelectorAll("li") ?? [])].map((element) => ({
-  element,
-  text: /** @type {Element} */ (element.querySelector(".text")),
-  start_ms: Number(element.dataset.start),
-  end_ms: Number(element.dataset.end),
-}));
-/** @type {WeakMap<Passage, Piece[]>} */
-const known = new WeakMap();
-
-/**
- * @param {Passage} passage
- * @returns {Piece[]}
- */
-function pieces(passage) {
-  const before = known.get(passage);
-  if (before) return before;
-  const figures = (passage.element.dataset.times ?? "").split(",").map(Number);
-  /** @type {Piece[]} */
-  const found = [];
-  let at = 0;
-  for (let place = 0; place + 2 < figures.length; place += 3) {
-    const [length = 0, start_ms = 0, end_ms = 0] = figures.slice(place, place + 3);
-    found.push({ from: at, to: at + length, start_ms, end_ms });
-    at += length;
-  }
-  known.set(passage, found);
-  return found;
-}
-
-// ---------------------------------------------------------------- places in a text
-
-/**
- * The node and offset of a character of a passage; offsets count code points, as the server does.
- * @param {Element} text
- * @param {number} offset
- * @returns {[Node, number]}
- */
-function placeOf(text, offset) {
-  const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
-  let last = walker.nextNode();
-  for (let node = last; node; node = walker.nextNode()) {
-    const characters = [...(node.nodeValue ?? "")];
-    if (offset <= characters.length) return [node, characters.slice(0, offset).join("").length];
-    offset -= characters.length;
-    last = node;
-  }
-  return [last ?? text, last?.nodeValue?.length ?? 0];
-}
-
-/**
- * Which character of a passage a point of the screen shows; -1 for none.
- * @param {Element} text
- * @param {MouseEvent} event
- */
-function offsetAt(text, event) {
-  /** @type {any} */
-  const page = document;
-  const caret = page.caretPositionFromPoint?.(event.clientX, event.clientY);
-  const range = caret ? null : page.caretRangeFromPoint?.(event.clientX, event.clientY);
-  const [node, offset] = caret ? [caret.offsetNode, caret.offset] : [range?.startContainer, range?.startOffset];
-  if (!node || !text.contains(node)) return -1;
-  const before = document.createRange();
-  before.setStart(text, 0);
-  before.setEnd(node, offset);
-  let place = [...before.toString()].length;
-  // a caret stands between characters: the one that was meant is where the pointer is
-  const [first, at] = placeOf(text, Math.max(0, place - 1));
-  const character = document.createRange();
-  character.setStart(first, at);
-  const [end, behind] = placeOf(text, place);
-  character.setEnd(end, behind);
-  const inside = [...character.getClientRects()].some(
-    (box) => event.clientX >= box.left && event.clientX < box.right && event.clientY >= box.top && event.clientY < box.bottom,
-  );
-  if (inside && place > 0) place -= 1;
-  return place;
-}
 
 // ---------------------------------------------------------------- playing
 
@@ -110,20 +22,22 @@ function offsetAt(text, event) {
  * @param {boolean} [plays]
  */
 function go(ms, plays = false) {
-  audio.currentTime = Math.max(0, Math.min(ms, lasts_ms || Infinity)) / 1000;
+  audio.currentTime = Math.max(0, Math.min(ms, Number(player.dataset.duration) || Infinity)) / 1000;
   show();
   if (plays) audio.play().catch(() => {});
 }
 
+/** @typedef {import("./transcript.js").Passage} Passage */
 /** @param {number} ms @returns {Passage | undefined} the passage that is spoken, or was last */
 function passageAt(ms) {
-  let [low, high] = [0, passages.length];
+  const all = passages();
+  let [low, high] = [0, all.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((passages[middle]?.start_ms ?? 0) <= ms) low = middle + 1;
+    if ((all[middle]?.start_ms ?? 0) <= ms) low = middle + 1;
     else high = middle;
   }
-  return passages[low - 1];
+  return all[low - 1];
 }
 
 /** @type {Passage | undefined} */
@@ -145,6 +59,7 @@ function show() {
     if (passage && !audio.paused) passage.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
   if (!highlights) return;
+  if (passage?.element.hidden) return void highlights.delete("spoken");
   const piece = passage && pieces(passage).findLast((each) => each.start_ms <= ms + 1);
   if (!passage || !piece || ms > passage.end_ms + 300) return void highlights.delete("spoken");
   const range = document.createRange();
@@ -156,7 +71,7 @@ function show() {
 function skipSilence() {
   if (!skips.checked || audio.paused) return;
   const ms = audio.currentTime * 1000;
-  const next = passages.find((each) => each.start_ms > ms);
+  const next = passages().find((each) => each.start_ms > ms);
   const passage = passageAt(ms);
   if (next && (!passage || ms > passage.end_ms + 150) && next.start_ms - ms > SILENCE_MS) go(next.start_ms - 100);
 }
@@ -176,14 +91,15 @@ audio.addEventListener("play", () => {
 });
 audio.addEventListener("pause", () => player.classList.remove("playing"));
 audio.addEventListener("seeked", show);
-audio.addEventListener("error", () => (need("unplayable", HTMLElement).hidden = false));
 need("play", HTMLButtonElement).addEventListener("click", toggle);
 seek.addEventListener("input", () => go(Number(seek.value)));
-speed.addEventListener("change", () => (audio.playbackRate = Number(speed.value)));
+speed.addEventListener("change", () => {
+  audio.defaultPlaybackRate = audio.playbackRate = Number(speed.value); // the first one stays with another source
+});
 
 transcript?.addEventListener("click", (event) => {
   if (!(event.target instanceof Element) || getSelection()?.isCollapsed === false) return;
-  const passage = passages.find((each) => each.text.contains(/** @type {Node} */ (event.target)));
+  const passage = passages().find((each) => each.text.contains(/** @type {Node} */ (event.target)));
   if (!passage) return;
   const offset = offsetAt(passage.text, event);
   const piece = pieces(passage).find((each) => offset >= each.from && offset < each.to);
@@ -192,6 +108,16 @@ transcript?.addEventListener("click", (event) => {
 
 // ---------------------------------------------------------------- keyboard and links
 
+document.addEventListener("rewritten", () => {
+  current = undefined;
+  show();
+});
+// Whoever edits a passage listens to it: from its beginning, or no more.
+document.addEventListener("listen", (event) => {
+  if (!audio.paused) audio.pause();
+  else if (event instanceof CustomEvent) go(Number(event.detail), true);
+});
+
 document.addEventListener("keydown", (event) => {
   const held = event.target;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -199,9 +125,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key === " " && !(held instanceof HTMLElement && held.matches("button, summary, input[type=checkbox], a"))) toggle();
   else if (event.key === "ArrowLeft") go((audio.currentTime - STEP_S) * 1000);
   else if (event.key === "ArrowRight") go((audio.currentTime + STEP_S) * 1000);
-  else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && passages.length) {
-    const place = current ? passages.indexOf(current) : -1;
-    const other = passages[Math.max(0, Math.min(passages.length - 1, place + (event.key === "ArrowUp" ? -1 : 1)))];
+  else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && passages().length) {
+    const all = passages();
+    const place = current ? all.indexOf(current) : -1;
+    const other = all[Math.max(0, Math.min(all.length - 1, place + (event.key === "ArrowUp" ? -1 : 1)))];
     if (other) {
       go(other.start_ms);
       other.element.scrollIntoView({ block: "nearest" });
@@ -221,3 +148,4 @@ addEventListener("hashchange", () => goToLink(true));
 if (audio.readyState >= 1) goToLink(false);
 else audio.addEventListener("loadedmetadata", () => goToLink(false), { once: true });
 show();
+begin();
