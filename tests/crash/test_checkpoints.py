@@ -72,7 +72,9 @@ class Long:
     """The recording and a daemon for it; each run has a history of its own."""
 
     def __init__(self, make_daemon: MakeDaemon, folder: Path, length_s: float, recognisers: int) -> None:
-        extra = "max_attempts = 50" + several(recognisers)
+        # one precision: which one is fastest is found out for each history anew
+        engine = (several(recognisers) or "\n[engine]\n") + 'precision = "float32"\n'
+        extra = "max_attempts = 50" + engine
         self.daemon = make_daemon({"inbox": f"formats = {list(FORMATS)}"}, extra=extra)
         self.daemon.program = tuple(
             os.fspath(HERE / name) for name in ("run_daemon_with_recogniser.py", "recogniser_with_trace.py")

@@ -39,7 +39,7 @@ def test_demo_opens_the_console_for_one_visit_and_ends_with_ctrl_c() -> None:
             assert "HttpOnly" in answer.headers["set-cookie"]
             assert browser.get(f"{base}/api/v1/me").json()["name"] == "demo"
             recordings = browser.get(f"{base}/api/v1/recordings").json()["recordings"]
-            assert {each["inbox"] for each in recordings} == {"finance", "support", "lectures"}
+            assert {each["inbox"] for each in recordings} == {"finance", "support", "lectures", "interviews"}
             for word in (address, f"{base}/enter/x", f"{base}/enter/"):
                 assert second.get(word).status_code == 404
             assert second.get(f"{base}/api/v1/me").status_code == 401

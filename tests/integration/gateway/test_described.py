@@ -31,6 +31,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = 8  # of each operation
+MADE_WHEN_ASKED = "/playback.flac"  # 503 until it is there
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -78,7 +79,8 @@ def test_nothing_is_answered_that_is_not_described(site: Gatewayed, api: BaseSch
                 case.path_parameters["recording"] = 1
             answer = case.call(timeout=60, headers=headers)
             statuses.add(answer.status_code)
-            case.validate_response(answer, checks=CHECKS)
+            being_made = answer.status_code == 503 and operation.path.endswith(MADE_WHEN_ASKED)  # noqa: B023
+            case.validate_response(answer, checks=CHECKS[being_made:])
 
         try:
             check()
