@@ -164,7 +164,9 @@ def test_keys_split_join_and_name_who_speaks(site: Site, two: tuple[Page, Page])
     segment(page, 1).get_by_role("button", name="编辑").click()
     page.keyboard.press("Alt+ArrowDown")
     expect(page.locator("li.segment")).to_have_count(5)
-    expect(segment(page, 1).locator(".text")).to_have_text(second)
+    joined = segment(page, 1).locator(".text")
+    expect(joined).to_contain_text(second[3:])
+    assert joined.inner_text().replace(" ", "") == second  # without punctuation, a space is between them
     eventually(lambda: "王敏" in site.text_of("例会"), what="the speaker in the file")
 
 
