@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"asr_daemon-{__version__}"
 # Of use in a checkout alone.
-NOT_SHIPPED = (".ci/", ".gitignore", "tests/", "constraints.txt", "CHANGELOG.md")
+NOT_SHIPPED = (".ci/", ".pictures/", ".gitignore", "tests/", "constraints.txt", "CHANGELOG.md")
 MADE = {"PKG-INFO", "setup.cfg"}  # by setuptools, beside its egg-info
 STRAYS = (
     "notes.md",
