@@ -36,7 +36,7 @@ _REST = re.compile(
     "[等折成维块元毛角点度分比加减乘除到至之号月日时年倍大来多几两瓶送打起车趟罐])"
     f"|(?P<one>一){NOT_N}{_ENDS})"
 )
-_ARTICLE = "[条章节款项编篇目]"
+_ARTICLE = f"[条章节款项编篇目](?:之{N})?"
 _ARTICLES = re.compile(f"(?:(?<=第){N}{_ARTICLE})(?:第{N}{_ARTICLE})+")
 _NUMBER = re.compile(N)
 
