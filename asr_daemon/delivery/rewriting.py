@@ -9,7 +9,6 @@ files hold comes last. Nothing raises but what the history raises.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,12 +22,12 @@ from asr_daemon.files.publish import publish
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.inboxes.candidate import shown_name
 from asr_daemon.transcripts.writers import RENDERERS
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
-    from pathlib import Path
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
@@ -150,7 +149,7 @@ class Rewriter:
         kept: list[str] = []
         for output in outputs:
             data = RENDERERS[output.format](document).encode("utf-8", "replace")
-            (written if self._write(recording.id, output, data) else kept).append(_name(output.path))
+            (written if self._write(recording.id, output, data) else kept).append(shown_name(output.path))
         self.is_written(recording.id, revision)
         log.info(
             "transcript_rewritten",
@@ -183,8 +182,3 @@ class Rewriter:
         if self._problems.get(inbox) != str(error):
             self._problems[inbox] = str(error)
             log.warning("correction_waits", inbox=inbox, error=error.code, problem=str(error))
-
-
-def _name(path: Path) -> str:
-    """Return what a file is called, as valid text."""
-    return os.fsencode(path.name).decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.history.reading import state_of
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.history.term_stream import NO_LIMIT
 
@@ -31,7 +32,6 @@ STATES: dict[str, tuple[RecordingState, JobState | None]] = {
     "superseded": (RecordingState.SUPERSEDED, None),
 }
 _LIKE, _ESCAPED = re.compile(r"([\\%_])"), r"\\\1"
-WAITING_TO_BE_WRITTEN = "waiting to be written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +104,13 @@ def hours_by_day(history: History, inboxes: Collection[str], since: str) -> list
 
 
 def _row(row: sqlite3.Row) -> Row:
-    is_jobs = row["state"] in (RecordingState.WAITING, RecordingState.FAILED) and row["job_state"]
-    state = row["job_state"] if is_jobs else row["state"]
-    if row["state"] == RecordingState.WAITING and state == JobState.DONE:
-        state = WAITING_TO_BE_WRITTEN
     is_failure = row["state"] in (RecordingState.WAITING, RecordingState.FAILED)
     return Row(
         id=row["id"],
         inbox=row["inbox"],
         name=row["name"],
         path=Path(os.fsdecode(row["path"])),
-        state=state,
+        state=state_of(row),
         found_at=row["found_at"],
         written_at=row["written_at"],
         duration_ms=row["duration_ms"],

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asr_daemon.hotwords.hits import Hit
 
 PAGE = 500  # recordings in memory at a time
+WAITING_TO_BE_WRITTEN = "waiting to be written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ def places(
 
 def _places_of(history: History, found: FoundRecording, terms: Sequence[str]) -> Iterator[Place]:
     """Yield the passages of a recording, cut where the speaker changes: those parts that hold a term."""
+    speaking = speaking_in(history, found.passages[0].job, found.inbox)  # they are of one job
     for said in found.passages:
         place = Place(found.id, found.inbox, found.name, said.start_ms, said.end_ms, said.text, found.path)
-        speaking = speaking_in(history, said.job, found.inbox)
         if said.is_corrected:
             at = speaking.name_at(said.start_ms, said.end_ms) if speaking else ""
             yield replace(place, speaker=said.speaker or at)
@@ -138,17 +139,22 @@ def _names(inboxes: Collection[str] | None) -> str | None:
     return None if inboxes is None else json.dumps(sorted(inboxes))
 
 
-def _entry(history: History, row: sqlite3.Row) -> Entry:
+def state_of(row: sqlite3.Row) -> str:
+    """Return how a recording stands: its work's state while that is waited for, or failed."""
     is_jobs = row["state"] in (RecordingState.WAITING, RecordingState.FAILED) and row["job_state"]
-    state = row["job_state"] if is_jobs else row["state"]
+    state = str(row["job_state"] if is_jobs else row["state"])
     if row["state"] == RecordingState.WAITING and state == JobState.DONE:
-        state = "waiting to be written"
+        return WAITING_TO_BE_WRITTEN
+    return state
+
+
+def _entry(history: History, row: sqlite3.Row) -> Entry:
     return Entry(
         id=row["id"],
         inbox=row["inbox"],
         name=row["name"],
         path=Path(os.fsdecode(row["path"])),
-        state=state,
+        state=state_of(row),
         found_at=row["found_at"],
         written_at=row["written_at"],
         duration_ms=row["duration_ms"],
