@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +112,21 @@ def upload_three(page: Page, inbox: Path) -> None:
     expect(page.locator("#sum")).to_have_text("3 个中 3 个完成")
     assert (inbox / "finance.m4a").read_bytes() == files[0].read_bytes()
     assert (inbox / "finance.txt").exists()
+
+
+def test_files_chosen_before_the_script_came_are_taken(
+    site: RealSite, token: str, watched: tuple[Page, Watched]
+) -> None:
+    """Over a slow line the button works before the script is there: what was chosen meanwhile is not lost."""
+    page, _ = watched
+    log_in(page, token)
+    held: list[Route] = []
+    page.route("**/upload.js*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks it)
+    page.goto("/upload", wait_until="commit")
+    page.locator("#files").set_input_files([SAMPLES / "lecture.wav"])
+    eventually(lambda: page.evaluate("true") and held, what="the script being asked for")
+    held[0].continue_()
+    expect(page.locator("#uploading .told.good")).to_have_count(1)
 
 
 def listen(page: Page) -> None:
