@@ -13,9 +13,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database
-
 from asr_daemon.errors import HistoryDamagedError, HistoryFailedError, HistoryFullError, OperatorError
+from asr_daemon.history.database import Database
 from asr_daemon.history.migrations import migrations
 from asr_daemon.history.queries import QUERIES
 from asr_daemon.history.shape import steps_of_newer

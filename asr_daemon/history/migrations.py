@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from sqlite_utils import Database, Migrations
-
+from asr_daemon.history.database import Database, Migrations
 from asr_daemon.history.folding import fold
 from asr_daemon.history.search import index_body
 from asr_daemon.history.tables import CORRECTIONS, SPEAKERS

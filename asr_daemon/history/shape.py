@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
+from asr_daemon.history.database import Database
 from asr_daemon.history.migrations import migrations
 
 if TYPE_CHECKING:

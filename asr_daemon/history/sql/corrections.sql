@@ -37,8 +37,8 @@ UPDATE recordings SET written_revision = max(written_revision, :revision) WHERE 
 -- revisions: how often a recording's text was corrected, and what its files say
 SELECT revision, written_revision, forgotten_at FROM recordings WHERE id = :recording
 
--- to_rewrite: written recordings whose files say less than their text in force
-SELECT id FROM recordings WHERE revision <> written_revision AND state = 'done' AND archived_at IS NULL ORDER BY id
+-- to_rewrite: written recordings whose files say less than their text in force; asked every second: by their own index
+SELECT id FROM recordings INDEXED BY recordings_to_rewrite WHERE revision <> written_revision AND state = 'done' AND archived_at IS NULL ORDER BY id
 
 -- corrections_of: what was done to a recording, newest first
 SELECT * FROM corrections WHERE recording_id = :recording AND revision > :since ORDER BY revision DESC LIMIT :limit
