@@ -40,6 +40,7 @@ from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
 from asr_daemon.control.playback_messages import Playback, PlaybackRequest
+from asr_daemon.control.trial_messages import TrialRequest, TrialTold
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -291,6 +292,7 @@ Request = (
     | ConsoleRequest
     | CorrectingRequest
     | PlaybackRequest
+    | TrialRequest
 )
 
 
@@ -327,6 +329,7 @@ Told = (
     | ConsoleTold
     | CorrectingTold
     | Playback
+    | TrialTold
 )
 
 _ASK = TypeAdapter(Ask)

@@ -8,7 +8,8 @@
  */
 import { t } from "./asking.js";
 import { look } from "./history.js";
-import { make, moment, take } from "./steps.js";
+import { make } from "./making.js";
+import { moment, take } from "./steps.js";
 import { passages, refresh, transcript, version } from "./transcript.js";
 
 /** @typedef {import("./steps.js").Outdated} Outdated */

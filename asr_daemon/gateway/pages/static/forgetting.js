@@ -1,7 +1,7 @@
 // @ts-check
 /** Forgetting a text for good: what goes, what stays, until when backups hold it; asked before, told after. */
 import { ask, isChinese, need, t } from "./asking.js";
-import { make } from "./steps.js";
+import { make } from "./making.js";
 
 /** @typedef {{removed: string[], kept: string[], problem: string, backups: number, backups_until: string | null}} Forgotten */
 

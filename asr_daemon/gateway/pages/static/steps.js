@@ -70,18 +70,3 @@ export function moment(stamp) {
   const day = today ? {} : { month: "2-digit", day: "2-digit" };
   return at.toLocaleString(isChinese ? "zh-CN" : "en-GB", { ...day, hour: "2-digit", minute: "2-digit", hour12: false });
 }
-
-/**
- * An element with a class, a text or what is in it.
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} kind
- * @param {string} [look] classes
- * @param {...(string | Node)} within
- * @returns {HTMLElementTagNameMap[T]}
- */
-export function make(kind, look = "", ...within) {
-  const made = document.createElement(kind);
-  if (look) made.className = look;
-  made.append(...within);
-  return made;
-}
