@@ -43,6 +43,7 @@ class RecogniserCard:
     device: str
     precision: str
     busy_ratio: float | None
+    is_loaded: bool
 
 
 @dataclass(frozen=True, slots=True)

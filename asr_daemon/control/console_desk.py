@@ -8,12 +8,15 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.backup.health import backup_health
 from asr_daemon.clock import to_stamp
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
+from asr_daemon.control.answers import Done
 from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import error_class
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from asr_daemon.history.readers import Readers
     from asr_daemon.transcripts.transcript import Segment
 
+log = structlog.get_logger()
+
 HOURS_DAYS = 14
 SHOWN_NEXT, SHOWN_FAILED = 10, 10
 FOUND_IN_PAGE, FOUND_IN_RECORDING = 20, 4
@@ -61,6 +66,7 @@ class ConsoleDesk:
             cm.GetReading: self._reading,
             cm.Find: self._find,
             cm.GetModels: lambda _person, _: self._models(),
+            cm.Unload: lambda person, _: self._unload(person),
         }
 
     # ------------------------------------------------------------------ how everything stands
@@ -121,6 +127,19 @@ class ConsoleDesk:
             for each in overview(self._parts.config)
         )
         return ca.Models(cards, tuple(map(_recogniser, live_status(self._parts)["recognisers"])))
+
+    def _unload(self, person: Access) -> Done:
+        if Right.OPERATE not in person.rights:
+            raise RefusedError("forbidden", "only operators may unload the model", "您没有这个权限。")
+        if self._parts.dispatcher.in_work and not self._parts.settings.is_paused:
+            raise RefusedError(
+                "conflict",
+                "recordings are in work: pause the queue first; it is unloaded when they are done",
+                "正在转写录音：请先点“暂停”，再卸载；手头的录音转写完后模型就会卸载。",
+            )
+        count = self._parts.dispatcher.unload()
+        log.info("unloading_asked", access=person.name, recognisers=count)
+        return Done(count)
 
     # ------------------------------------------------------------------ a recording
 
@@ -188,7 +207,7 @@ def _setting(history: History, key: str) -> str:
 
 def _recogniser(told: dict[str, Any]) -> ca.RecogniserCard:
     names = ("name", "state", "problem", "model", "device", "precision", "busy_ratio")
-    return ca.RecogniserCard(*(told[name] for name in names))
+    return ca.RecogniserCard(*(told[name] for name in names), told["pid"] is not None)
 
 
 def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.InboxCard:

@@ -60,4 +60,11 @@ class GetModels:
     command: Literal["get_models"] = "get_models"
 
 
-ConsoleRequest = GetDashboard | GetReading | Find | GetHotwords | SaveHotwords | GetModels
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Give the model's memory back until the next recording; answered by :class:`Done`."""
+
+    command: Literal["unload"] = "unload"
+
+
+ConsoleRequest = GetDashboard | GetReading | Find | GetHotwords | SaveHotwords | GetModels | Unload

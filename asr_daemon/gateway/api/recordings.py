@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
+from asr_daemon.control import console_messages as cm
 from asr_daemon.control import messages as m
 from asr_daemon.gateway.ranges import media_type_of, serve_descriptor
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
@@ -130,3 +131,9 @@ def pause(daemon: Daemon, secret: Secret) -> m.Done:
 def resume(daemon: Daemon, secret: Secret) -> m.Done:
     """Go on."""
     return daemon.ask(m.Done, m.SetPaused(paused=False), secret)
+
+
+@router.post("/engine/unload")
+def unload(daemon: Daemon, secret: Secret) -> m.Done:
+    """Give the model's memory back; the next recording loads it again. 409 while recordings are in work."""
+    return daemon.ask(m.Done, cm.Unload(), secret)
