@@ -207,7 +207,8 @@ def _setting(history: History, key: str) -> str:
 
 def _recogniser(told: dict[str, Any]) -> ca.RecogniserCard:
     names = ("name", "state", "problem", "model", "device", "precision", "busy_ratio")
-    return ca.RecogniserCard(*(told[name] for name in names), told["pid"] is not None)
+    is_loaded = told["pid"] is not None
+    return ca.RecogniserCard(*(*(told[name] for name in names), is_loaded))
 
 
 def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.InboxCard:

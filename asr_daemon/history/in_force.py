@@ -52,12 +52,24 @@ def transcript_in_force(history: History, filed: Filed) -> Transcript:
 
 
 def _said(place: Place, speaking: Speaking | None) -> tuple[Segment, ...]:
-    segment = place.segment
-    if speaking is None or segment.speaker:
-        return (segment,)
-    if place.block is None:
-        return speaking.cut([segment])
-    return (replace(segment, speaker=speaking.name_at(segment.start_ms, segment.end_ms)),)
+    """Return a segment in parts by who speaks; what a person wrote in it is cut by the words it stands for."""
+    if speaking is None or place.segment.speaker:
+        return (place.segment,)
+    return speaking.cut([place.segment])
+
+
+def corrected_at(history: History, filed: Filed, start_ms: int, end_ms: int) -> tuple[Segment, ...]:
+    """Return the corrected segment of these times, in parts by who speaks; nothing where there is none."""
+    assert filed.work is not None  # noqa: S101 (it is done)
+    recognised = recognised_of(history, filed.work.id)
+    speaking = speaking_in(history, filed.work.id, filed.recording.inbox)
+    for index, spot in enumerate(spots(recognised.raw_texts, blocks_of(history, filed.recording.id))):
+        if spot.block is None:
+            continue
+        stretch = spot.block.stretches[spot.within]
+        if (stretch.start_ms, stretch.end_ms) == (start_ms, end_ms):
+            return _said(place_at(recognised, spot, index), speaking)
+    return ()
 
 
 def some_in_force(history: History, filed: Filed, first: int, count: int) -> tuple[Segment, ...]:
