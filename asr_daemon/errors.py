@@ -43,6 +43,14 @@ class UsageError(OperatorError):
     exit_code = 2
 
 
+class ToldError(OperatorError):
+    """Something that a department reads as well: a sentence in each language, both in the message."""
+
+    def __init__(self, english: str, chinese: str) -> None:
+        self.english, self.chinese = english, chinese
+        super().__init__(f"{english}（{chinese}）")
+
+
 class ConfigurationError(OperatorError):
     """The configuration has problems; each is named with its key and its fix."""
 

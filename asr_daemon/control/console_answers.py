@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asr_daemon.control.answers import InWork, Listed  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.control.speaker_messages import SpeakerList  # noqa: TC001 (as above)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class Reading:
     may_edit: bool
     version: str  # of the text: corrections name it
     may_forget: bool
+    who: SpeakerList
 
 
 @dataclass(frozen=True, slots=True)

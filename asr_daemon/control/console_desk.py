@@ -20,6 +20,7 @@ from asr_daemon.control.answers import Done
 from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import error_class
+from asr_daemon.control.speaker_desk import who_speaks
 from asr_daemon.control.status import live_status
 from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
 from asr_daemon.history.finding import find_recordings
@@ -151,6 +152,7 @@ class ConsoleDesk:
             version = version_of(history, filed)  # first: a step on an older text is told of the newer one
             segments = transcript_in_force(history, filed).segments if is_done else ()
             passages = tuple(map(read_passage, segments))
+            who = who_speaks(history, filed)
         listed = self._sight.listed_filed(filed)
         has_failed = listed.state in ("failed", "quarantined")
         return ca.Reading(
@@ -163,6 +165,7 @@ class ConsoleDesk:
             person.may(Right.EDIT, filed.recording.inbox),
             version,
             any(person.may(right, filed.recording.inbox) for right in (Right.EDIT, Right.OPERATE)),
+            who,
         )
 
     # ------------------------------------------------------------------ a search

@@ -27,6 +27,7 @@ from asr_daemon.control.passages import passage_of
 from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import Sight
+from asr_daemon.control.speaker_desk import SpeakerDesk
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
@@ -86,6 +87,7 @@ class Desk:
             **CorrectingDesk(parts, readers, self).requests,
             **LearningDesk(parts, readers, self).requests,
             **ForgettingDesk(parts, readers, self).requests,
+            **SpeakerDesk(parts, readers, self).requests,
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:

@@ -40,6 +40,7 @@ from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
 from asr_daemon.control.playback_messages import Playback, PlaybackRequest
+from asr_daemon.control.speaker_messages import SpeakerRequest, SpeakerTold
 from asr_daemon.control.trial_messages import TrialRequest, TrialTold
 
 __all__ = [
@@ -292,6 +293,7 @@ Request = (
     | ConsoleRequest
     | CorrectingRequest
     | PlaybackRequest
+    | SpeakerRequest
     | TrialRequest
 )
 
@@ -329,6 +331,7 @@ Told = (
     | ConsoleTold
     | CorrectingTold
     | Playback
+    | SpeakerTold
     | TrialTold
 )
 

@@ -52,7 +52,7 @@ def transcript_in_force(history: History, filed: Filed) -> Transcript:
 
 
 def _said(place: Place, speaking: Speaking | None) -> tuple[Segment, ...]:
-    """Return a segment in parts by who speaks; what a person wrote in it is cut by the words it stands for."""
+    """Return a segment in parts by who speaks; what a person wrote is cut by the words it stands for."""
     if speaking is None or place.segment.speaker:
         return (place.segment,)
     return speaking.cut([place.segment])

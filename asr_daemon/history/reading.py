@@ -129,7 +129,9 @@ def _places_of(history: History, found: FoundRecording, terms: Sequence[str]) ->
         else:
             if said.is_corrected:
                 row = history.one("get_recording", recording=found.id)
-                parts = () if row is None else corrected_at(history, filed_of(row), said.start_ms, said.end_ms)
+                parts = (
+                    () if row is None else corrected_at(history, filed_of(row), said.start_ms, said.end_ms)
+                )
             else:
                 parts = speaking.cut(segments_near(history, said.job, said.start_ms, said.end_ms))
             if not parts:

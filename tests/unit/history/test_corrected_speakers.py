@@ -32,11 +32,10 @@ class Meeting(Office):
         self.recording_id = self.put("会议.wav", b"sound", ASKS)
         job = self.claim()
         tokens = tuple(
-            Token(char, at * WORD_MS, at * WORD_MS + (180 if char != "事" else 100)) for at, char in enumerate(RAW)
+            Token(char, at * WORD_MS, at * WORD_MS + (180 if char != "事" else 100))
+            for at, char in enumerate(RAW)
         )
-        windows = [
-            Window(0, start, start + 2000, voice(who)) for start, who in ((0, 4), (2000, 7))
-        ]
+        windows = [Window(0, start, start + 2000, voice(who)) for start, who in ((0, 4), (2000, 7))]
         segment = Segment(0, 0, len(RAW) * WORD_MS, RAW, RAW, tokens)
         self.segments.save(job.id, (segment,), [(0, windows_to_bytes(windows))], MODEL)
         self.end(job.id, 1)
@@ -83,7 +82,6 @@ def test_words_stay_with_who_said_them(meeting: Meeting, first: str, second: str
     """Whatever is put in, put right or taken out on either side."""
     meeting.write(first + second)
     assert meeting.said() == [("发言人1", first), ("发言人2", second)]
-    assert meeting.parts.deliverer.deliver(meeting.recording_id) or True
     meeting.time.pass_s(600)
     meeting.parts.deliverer.rewriter.rewrite_all()
     assert f"发言人2 00:00:02\n{second}" in meeting.text()

@@ -57,7 +57,7 @@ export async function refresh() {
     replace(rows(other));
     transcript.className = other.className;
     transcript.dataset.version = other.dataset.version;
-    for (const id of ["stretches", "voices"]) {
+    for (const id of ["stretches", "voices", "who"]) {
       const fresh = page.getElementById(id);
       if (fresh) document.getElementById(id)?.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
     }
