@@ -33,7 +33,10 @@ export async function take(method, path, version, body) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
     const response = await fetch(`${address}/${path}`, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
-    if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    if (response.status === 401) {
+      document.dispatchEvent(new Event("logged-out"));
+      location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    }
     if (response.ok) {
       const now = new Date().toTimeString().slice(0, 5);
       tell(t("js.saved", now), "good");
