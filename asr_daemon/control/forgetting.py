@@ -48,7 +48,7 @@ class ForgettingDesk:
     def _forget(self, person: Access, request: c.Forget) -> c.Forgotten:
         self._require(person, request.recording)
         log.info("forgetting_asked", recording=request.recording, access=person.name)
-        done = self._parts.deliverer.forgetter.forget(request.recording)
+        done = self._parts.deliverer.forgetter.forget(request.recording, person.name)
         self._parts.dispatcher.wake()
         until = done.held.until
         return c.Forgotten(

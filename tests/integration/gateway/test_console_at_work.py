@@ -1,4 +1,4 @@
-"""The console at work, in a browser: a list tried, voices named, and what was being written when the page went."""
+"""The console at work, in a browser: a list tried, voices named, and drafts that outlive the page."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def begin(page: Page, number: int, text: str) -> Locator:
 
 
 def test_a_list_is_tried_before_it_is_saved(site: Site, page: Page) -> None:
-    """Both texts, what differs is marked, a hit is marked; neither list nor transcript nor history changes."""
+    """Both texts, what differs is marked, hits too; neither list nor transcript nor history changes."""
     before, history = site.text(), len(site.history())
     page.goto("/hotwords?inbox=inbox")
     page.locator("#words").fill("朱思远\n采购部")

@@ -21,6 +21,6 @@ from asr_daemon.hotwords.learning import Corrected, learn
     ],
 )
 def test_a_learned_word_takes_no_neighbour_along(pairs: list[tuple[str, str]], line: str) -> None:
-    """Prepositions, particles and what a person does are no part of a name, however often they stand there."""
+    """Prepositions, particles and what a person does are no part of a name, however often they are there."""
     learned = learn([Corrected(place, before, after) for place, (before, after) in enumerate(pairs)], (), ())
     assert [each.line for each in learned] == [line]
