@@ -12,6 +12,8 @@ from __future__ import annotations
 import enum
 from typing import ClassVar
 
+from asr_daemon.sentence import Sentence
+
 
 class Retry(enum.Enum):
     """Whether, and how, a failed recording is tried again."""
@@ -81,6 +83,11 @@ class WorkError(AsrDaemonError):
     def __init__(self, message: str = "", *, evidence: str = "") -> None:
         super().__init__(message)
         self.evidence = evidence  # ffmpeg's words, a traceback: for the administrator
+
+    @property
+    def sentence(self) -> Sentence:
+        """What it says, and in Chinese what happened and what to do."""
+        return Sentence(str(self), self.chinese + self.remedy)
 
 
 # ------------------------------------------------------------------ one recording's

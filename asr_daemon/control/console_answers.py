@@ -25,7 +25,8 @@ class InboxCard:
 
     name: str
     problem: str
-    hotwords_problem: str
+    problem_zh: str
+    hotwords_problem: bool
     watch: str  # "events", "polling", "restarting", "stopped"
     settling: int
     waiting: int
@@ -40,7 +41,9 @@ class RecogniserCard:
     name: str
     phase: str
     problem: str
+    problem_zh: str
     model: str
+    model_zh: str
     device: str
     precision: str
     busy_ratio: float | None
@@ -63,6 +66,7 @@ class BackupCard:
     taken_at: str | None
     size_bytes: int
     problems: tuple[str, ...]
+    problems_zh: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Dashboard:
     version: str
     paused: bool
     state_problem: str
+    state_problem_zh: str
     recognisers: tuple[RecogniserCard, ...]
     inboxes: tuple[InboxCard, ...]
     in_work: tuple[InWork, ...]
@@ -128,6 +133,7 @@ class Reading:
     recording: Listed
     failed: Failed | None
     model: str
+    model_zh: str
     is_trial: bool  # the model is the built-in one
     flags: tuple[str, ...]
     passages: tuple[ReadPassage, ...]
@@ -202,7 +208,9 @@ class ModelCard:
     origin: str
     licence: str
     problem: str
+    problem_zh: str
     good_at: str
+    good_at_zh: str
 
 
 @dataclass(frozen=True, slots=True)

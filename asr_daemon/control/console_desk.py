@@ -27,7 +27,9 @@ from asr_daemon.history.finding import find_recordings
 from asr_daemon.history.in_force import transcript_in_force, version_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
+from asr_daemon.models.catalogue import chinese_label
 from asr_daemon.models.overview import overview
+from asr_daemon.sentence import Sentence, chinese_of
 from asr_daemon.transcripts.correcting import CORRECTED
 from asr_daemon.transcripts.writers.pieces import timed_pieces
 
@@ -89,6 +91,7 @@ class ConsoleDesk:
             version=__version__,
             paused=parts.settings.is_paused,
             state_problem=live["state_problem"] or "",
+            state_problem_zh=chinese_of(live["state_problem"] or ""),
             recognisers=tuple(map(_recogniser, live["recognisers"])),
             inboxes=tuple(_inbox(each, counts) for each in live["inboxes"] if each["name"] in seen),
             in_work=self._in_work(person),
@@ -102,6 +105,7 @@ class ConsoleDesk:
                 to_stamp(health.last.taken_at) if health.last else None,
                 health.last.size_bytes if health.last else 0,
                 tuple(health.problems),
+                tuple(map(chinese_of, health.problems)),
             ),
             disk=self._disk(),
         )
@@ -123,7 +127,9 @@ class ConsoleDesk:
                 each.origin,
                 each.licence,
                 each.problem,
+                chinese_of(each.problem),
                 each.good_at,
+                chinese_of(each.good_at),
             )
             for each in overview(self._parts.config)
         )
@@ -159,6 +165,7 @@ class ConsoleDesk:
             listed,
             _failed(listed, work.error_code if work else None) if has_failed else None,
             work.model if work else "",
+            chinese_label(work.model, is_builtin=work.model_is_builtin) if work else "",
             work.model_is_builtin if work else False,
             work.flags if work else (),
             passages,
@@ -209,9 +216,19 @@ def _setting(history: History, key: str) -> str:
 
 
 def _recogniser(told: dict[str, Any]) -> ca.RecogniserCard:
-    names = ("name", "state", "problem", "model", "device", "precision", "busy_ratio")
-    is_loaded = told["pid"] is not None
-    return ca.RecogniserCard(*(*(told[name] for name in names), is_loaded))
+    model, problem = told["model"], told["problem"]
+    return ca.RecogniserCard(
+        name=told["name"],
+        phase=told["state"],
+        problem=problem,
+        problem_zh=chinese_of(problem),
+        model=model,
+        model_zh=model.chinese if isinstance(model, Sentence) else model,
+        device=told["device"],
+        precision=told["precision"],
+        busy_ratio=told["busy_ratio"],
+        is_loaded=told["pid"] is not None,
+    )
 
 
 def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.InboxCard:
@@ -219,7 +236,8 @@ def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.Inbox
     return ca.InboxCard(
         name,
         told["problem"],
-        told["hotwords_problem"],
+        chinese_of(told["problem"]),
+        bool(told["hotwords_problem"]),
         told["watch"]["mode"],
         told["settling"],
         *(counts.get((name, state), 0) for state in ("waiting", "done", "failed")),

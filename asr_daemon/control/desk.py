@@ -312,7 +312,7 @@ class Desk:
             path = put_into(inbox, request.name, descriptor, self._parts.shares)
         except AsrDaemonError as error:
             raise RefusedError(
-                "unavailable", str(error), getattr(error, "chinese", "") or str(error)
+                "unavailable", str(error), getattr(error, "chinese", "") or "现在无法放进这个文件夹。"
             ) from None
         log.info("recording_uploaded", inbox=inbox.name, file=path.name, access=person.name)
         self._parts.intake.wake(inbox.name, path)

@@ -9,6 +9,7 @@ import structlog
 from asr_daemon.access import Right
 from asr_daemon.clock import to_stamp
 from asr_daemon.control import corrections_messages as c
+from asr_daemon.sentence import chinese_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class ForgettingDesk:
             done.removed,
             done.kept,
             done.problem,
+            chinese_of(done.problem),
             done.held.backups,
             None if until is None else to_stamp(until),
         )

@@ -85,7 +85,7 @@ class Sight:
             row.written_at,
             row.duration_ms,
             row.problem,
-            error_class(row.error_code).chinese if row.error_code else None,
+            error_class(row.error_code or "").chinese if row.problem else None,
             row.forgotten_at,
             row.forgotten_by,
         )
@@ -102,6 +102,7 @@ class Sight:
             recording.written_at or None,
             filed.work.duration_ms or None if filed.work else None,
             filed.problem or None,
+            error_class(filed.work.error_code if filed.work else "").chinese if filed.problem else None,
             forgotten_at=recording.forgotten_at or None,
             forgotten_by=recording.forgotten_by,
         )

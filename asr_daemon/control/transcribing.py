@@ -24,6 +24,7 @@ from asr_daemon.errors import JobError, RecordingGoneError, Retry, WorkError, wo
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.hotwords.entry import Replacement, Word, parse_line
+from asr_daemon.sentence import chinese_of
 from asr_daemon.transcripts.writers.document import says_something
 from asr_daemon.transcripts.writers.paragraphs import join
 
@@ -179,7 +180,8 @@ def require_recogniser(parts: Parts) -> None:
     together = live_status(parts)["recogniser"]
     if together["state"] in ("blocked", "paused"):
         why = together["problem"] or "the queue is paused"
-        raise RefusedError("unavailable", f"nothing is transcribed at present: {why}", "暂停转写中。")
+        chinese = chinese_of(together["problem"]) or "暂停转写中。"
+        raise RefusedError("unavailable", f"nothing is transcribed at present: {why}", chinese)
 
 
 def with_more(profile: Profile, lines: Iterable[str]) -> Profile:

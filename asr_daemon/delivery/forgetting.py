@@ -77,7 +77,7 @@ class Forgetter:
         self._forgetting = Forgetting(history, clock)
 
     def forget(self, recording: int, who: str = "") -> Forgotten:
-        """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError` for none."""
+        """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError`."""
         with self._lock:
             filed = self._recordings.get(recording)
             if filed is None:
@@ -133,7 +133,7 @@ class Forgetter:
         except HistoryUnavailableError:
             raise
         except ShareUnavailableError as error:
-            return removed, kept, str(error)
+            return removed, kept, error.sentence
         return removed, kept, ""
 
     def _drop_copies(self, filed: Filed) -> None:

@@ -383,7 +383,7 @@ class Session:
     def _say_blocked(self, error: WorkError) -> None:
         if self.state.reason != str(error):
             log.error("queue_blocked", recogniser=self.state.name, error=error.code, problem=str(error))
-        self.state.phase, self.state.reason = Phase.BLOCKED, str(error)
+        self.state.phase, self.state.reason = Phase.BLOCKED, error.sentence
 
     def _return_untried(self) -> None:
         """Let what is in work go back to the queue; no attempt is spent."""
