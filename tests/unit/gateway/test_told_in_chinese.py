@@ -30,16 +30,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(asr_daemon.__file__).parent
 CHINESE = re.compile("[\u4e00-\u9fff]")
 TWINS = {"problem", "problems", "state_problem", "good_at", "model"}  # told in both languages, side by side
-BOTH = (
-    "refused",
-    "ToldError",
-    "SpeakerError",
-    "NobodyError",
-    "UnfitNameError",
-    "Sentence",
-    "CorrectionError",
-)
-REFUSALS = {"RefusedError": 2, "Refusal": 2, **dict.fromkeys((*ERRORS, "Sentence", "refused"), 1)}  # where the Chinese stands
+IN_BOTH = ("ToldError", "SpeakerError", "NobodyError", "UnfitNameError", "CorrectionError", "Sentence")
+REFUSALS = {"RefusedError": 2, "Refusal": 2, **dict.fromkeys((*IN_BOTH, "refused"), 1)}  # which argument
 # What these return is shown: none of it is a string of one language.
 SENTENCES = {
     "files/writable.py": ("why_closed", "_why_read_only"),
