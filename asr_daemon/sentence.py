@@ -26,6 +26,10 @@ class Sentence(str):
         made.chinese = chinese
         return made
 
+    def __reduce__(self) -> tuple[type[Sentence], tuple[str, str]]:
+        """Return what a copy is made of."""
+        return Sentence, (str(self), self.chinese)
+
 
 def chinese_of(text: str) -> str:
     """Return the Chinese of a sentence, "" of none; one that has none is said to be the administrator's."""

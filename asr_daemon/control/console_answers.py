@@ -110,7 +110,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class ReadPassage:
-    """A passage as it is read: its text, when each piece of it is spoken, what is marked in it.
+    """A passage as it is read: its text, and what is marked in it."""
+
+    index: int
+    start_ms: int
+    end_ms: int
+    text: str
+    marks: tuple[Mark, ...]
+    flags: tuple[str, ...]
+    speaker: str = ""  # several passages may share an index where this changes
+
+
+@dataclass(frozen=True, slots=True)
+class PassageTimes:
+    """When each piece of a passage is spoken.
 
     ``times`` holds three numbers for each piece of the text, in order: its length in characters, and when it
     begins and ends, in milliseconds from the start of the recording.
@@ -118,12 +131,15 @@ class ReadPassage:
 
     index: int
     start_ms: int
-    end_ms: int
-    text: str
     times: tuple[int, ...]
-    marks: tuple[Mark, ...]
-    flags: tuple[str, ...]
-    speaker: str = ""  # several passages may share an index where this changes
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The times of some passages, of that version of the text."""
+
+    version: str
+    passages: tuple[PassageTimes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,4 +237,4 @@ class Models:
     recognisers: tuple[RecogniserCard, ...]
 
 
-ConsoleTold = Dashboard | Reading | FoundList | HotwordFile | Models
+ConsoleTold = Dashboard | Reading | Times | FoundList | HotwordFile | Models

@@ -24,7 +24,7 @@ from asr_daemon.control.speaker_desk import who_speaks
 from asr_daemon.control.status import live_status
 from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
 from asr_daemon.history.finding import find_recordings
-from asr_daemon.history.in_force import transcript_in_force, version_of
+from asr_daemon.history.in_force import read_in_force, some_in_force, version_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
 from asr_daemon.models.catalogue import chinese_label
@@ -67,6 +67,7 @@ class ConsoleDesk:
         self.requests: dict[type, Callable[[Access, Any], Any]] = {
             cm.GetDashboard: lambda person, _: self._dashboard(person),
             cm.GetReading: self._reading,
+            cm.GetTimes: self._times,
             cm.Find: self._find,
             cm.GetModels: lambda _person, _: self._models(),
             cm.Unload: lambda person, _: self._unload(person),
@@ -156,7 +157,7 @@ class ConsoleDesk:
             work = filed.work
             is_done = work is not None and work.state is JobState.DONE
             version = version_of(history, filed)  # first: a step on an older text is told of the newer one
-            segments = transcript_in_force(history, filed).segments if is_done else ()
+            segments = read_in_force(history, filed) if is_done else ()
             passages = tuple(map(read_passage, segments))
             who = who_speaks(history, filed)
         listed = self._sight.listed_filed(filed)
@@ -174,6 +175,14 @@ class ConsoleDesk:
             any(person.may(right, filed.recording.inbox) for right in (Right.EDIT, Right.OPERATE)),
             who,
         )
+
+    def _times(self, person: Access, request: cm.GetTimes) -> ca.Times:
+        with self._readers.reader() as history:
+            filed = self._sight.filed(history, person, request.recording)
+            work, version = filed.work, version_of(history, filed)
+            is_done = work is not None and work.state is JobState.DONE
+            some = some_in_force(history, filed, request.first, request.count) if is_done else ()
+            return ca.Times(version, tuple(map(read_times, some)))
 
     # ------------------------------------------------------------------ a search
 
@@ -251,19 +260,23 @@ def _failed(listed: Listed, code: str | None) -> ca.Failed:
 
 def read_passage(segment: Segment) -> ca.ReadPassage:
     """Return a segment as its page shows it."""
-    times: list[int] = []
-    for piece in timed_pieces(segment):
-        times += (len(piece.text), piece.start_ms, piece.end_ms)
     return ca.ReadPassage(
         segment.index,
         segment.start_ms,
         segment.end_ms,
         segment.text,
-        tuple(times),
         _marks(segment),
         segment.flags,
         segment.speaker,
     )
+
+
+def read_times(segment: Segment) -> ca.PassageTimes:
+    """Return when each piece of a segment is spoken."""
+    times: list[int] = []
+    for piece in timed_pieces(segment):
+        times += (len(piece.text), piece.start_ms, piece.end_ms)
+    return ca.PassageTimes(segment.index, segment.start_ms, tuple(times))
 
 
 def _marks(segment: Segment) -> tuple[ca.Mark, ...]:

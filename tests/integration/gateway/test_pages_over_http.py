@@ -219,3 +219,20 @@ def test_operator_frees_the_cards_memory(site: WithHotwords, mine: httpx.Client)
         drop(site.folder / "inbox" / "后.wav", recording("after"))
         site.wait_for("inbox/后.txt")
         assert site.live()["recognisers"][0]["pid"] is not None
+
+
+def test_times_of_words_come_when_they_are_asked_for(mine: httpx.Client) -> None:
+    """The page has none; programs may leave them out; some segments' come with the version they are of."""
+    whole = mine.get(f"{API}/recordings/1")
+    light = mine.get(f"{API}/recordings/1", params={"words": False})
+    assert (light.status_code, light.headers["etag"]) == (200, whole.headers["etag"])
+    passages = whole.json()["passages"]
+    assert all(each["words"] for each in passages)
+    assert [{**each, "words": []} for each in passages] == light.json()["passages"]
+    times = mine.get(f"{API}/recordings/1/times", params={"first": 1, "count": 1}).json()
+    assert f'"{times["version"]}"' == whole.headers["etag"]
+    (only,) = times["passages"]
+    assert (only["index"], only["start_ms"]) == (1, passages[1]["start_ms"])
+    assert sum(only["times"][0::3]) == len(passages[1]["text"])
+    assert "data-times" not in mine.get("/recordings/1").text
+    assert mine.get(f"{API}/recordings/1/times", params={"first": 99}).json()["passages"] == []

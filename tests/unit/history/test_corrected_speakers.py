@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from office import ASKS, MODEL, Office, voice
 
 from asr_daemon.history.corrections import Corrections
-from asr_daemon.history.in_force import transcript_in_force, version_of
+from asr_daemon.history.in_force import read_in_force, transcript_in_force, version_of
 from asr_daemon.history.reading import places
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.search import match_terms
@@ -101,3 +102,15 @@ def test_search_finds_the_part_by_its_speaker(meeting: Meeting) -> None:
     for speaker, words, count in (("发言人1", "决算", 1), ("发言人2", "决算", 0), ("发言人2", "绝对", 1)):
         found = places(meeting.history, match_terms(words), None, limit=5, speaker=speaker)
         assert len(found) == count, (speaker, words)
+
+
+def test_read_without_words_it_is_the_same(meeting: Meeting) -> None:
+    """Text, borders, speakers and marks, corrected or not; only the times of words are left out."""
+    filed = meeting.corrections.filed(meeting.recording_id)
+    for text in ("", "今天讨论决算的事。我绝对同意这样做。"):
+        if text:
+            meeting.write(text)
+        whole = transcript_in_force(meeting.history, filed).segments
+        read = read_in_force(meeting.history, filed)
+        assert len(read) == 2
+        assert [replace(each, tokens=()) for each in read] == [replace(each, tokens=()) for each in whole]
