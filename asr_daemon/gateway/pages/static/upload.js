@@ -247,10 +247,12 @@ if (drop) {
     for (const file of event.dataTransfer?.files ?? []) add(file);
   });
   const files = need("files", HTMLInputElement);
-  files.addEventListener("change", () => {
+  const take = () => {
     for (const file of files.files ?? []) add(file);
     files.value = "";
-  });
+  };
+  files.addEventListener("change", take);
+  take(); // what was chosen before this script was there
   addEventListener("beforeunload", (event) => {
     if (running) event.preventDefault();
   });
