@@ -12,6 +12,8 @@ from __future__ import annotations
 import enum
 from typing import ClassVar
 
+from asr_daemon.sentence import Sentence
+
 
 class Retry(enum.Enum):
     """Whether, and how, a failed recording is tried again."""
@@ -41,6 +43,14 @@ class UsageError(OperatorError):
     """The command was called in a way that it does not understand."""
 
     exit_code = 2
+
+
+class ToldError(OperatorError):
+    """Something that a department reads as well: a sentence in each language, both in the message."""
+
+    def __init__(self, english: str, chinese: str) -> None:
+        self.english, self.chinese = english, chinese
+        super().__init__(f"{english}（{chinese}）")
 
 
 class ConfigurationError(OperatorError):
@@ -73,6 +83,11 @@ class WorkError(AsrDaemonError):
     def __init__(self, message: str = "", *, evidence: str = "") -> None:
         super().__init__(message)
         self.evidence = evidence  # ffmpeg's words, a traceback: for the administrator
+
+    @property
+    def sentence(self) -> Sentence:
+        """What it says, and in Chinese what happened and what to do."""
+        return Sentence(str(self), self.chinese + self.remedy)
 
 
 # ------------------------------------------------------------------ one recording's

@@ -14,6 +14,7 @@ from asr_daemon.backup.archive import BackupError, BackupInfo, list_backups
 from asr_daemon.backup.drill import Drill
 from asr_daemon.backup.rotation import FUTURE
 from asr_daemon.clock import from_stamp, next_time
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,18 +46,38 @@ class BackupHealth:
     @property
     def problems(self) -> list[str]:
         """Return a sentence for each thing that is wrong."""
-        found = []
+        found: list[str] = []
         if self.folder_problem:
-            found.append(self.folder_problem)
+            found.append(Sentence(self.folder_problem, "备份文件夹打不开。"))
         if self.overdue_since is not None:
-            found.append(f"a backup is overdue since {self.overdue_since.astimezone():%Y-%m-%d %H:%M}")
+            since = f"{self.overdue_since.astimezone():%Y-%m-%d %H:%M}"
+            found.append(Sentence(f"a backup is overdue since {since}", f"{since} 起该有的备份还没有做。"))
         if self.error:
-            found.append(f"the last backup failed: {self.error}")
+            found.append(
+                Sentence(
+                    f"the last backup failed: {self.error}", f"上一次备份失败（{_moment(self.error)}）。"
+                )
+            )
         if self.second_error:
-            found.append(f"the second folder has no copy of the last backup: {self.second_error}")
+            found.append(
+                Sentence(
+                    f"the second folder has no copy of the last backup: {self.second_error}",
+                    "第二个备份文件夹里没有最近一次备份的副本。",
+                )
+            )
         if self.drill is not None and self.drill.problem:
-            found.append(f"the restore drill of {self.drill.file} failed: {self.drill.problem}")
+            found.append(
+                Sentence(
+                    f"the restore drill of {self.drill.file} failed: {self.drill.problem}",
+                    f"备份 {self.drill.file} 的恢复演练没有通过，它可能不能用。",
+                )
+            )
         return found
+
+
+def _moment(error: str) -> str:
+    """Return when a backup failed, of what is remembered of that: a stamp and the reason."""
+    return error[:16].replace("T", " ")
 
 
 def backup_health(config: Config, setting: Callable[[str], str], now: datetime) -> BackupHealth:

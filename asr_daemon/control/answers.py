@@ -81,6 +81,8 @@ class Listed:
     duration_ms: int | None
     problem: str | None
     problem_zh: str | None = None
+    forgotten_at: str | None = None  # its text was deleted for good
+    forgotten_by: str = ""  # "" where that is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asr_daemon.control.answers import InWork, Listed  # noqa: TC001 (pydantic reads the annotations)
+from asr_daemon.control.speaker_messages import SpeakerList  # noqa: TC001 (as above)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class InboxCard:
 
     name: str
     problem: str
-    hotwords_problem: str
+    problem_zh: str
+    hotwords_problem: bool
     watch: str  # "events", "polling", "restarting", "stopped"
     settling: int
     waiting: int
@@ -39,10 +41,13 @@ class RecogniserCard:
     name: str
     phase: str
     problem: str
+    problem_zh: str
     model: str
+    model_zh: str
     device: str
     precision: str
     busy_ratio: float | None
+    is_loaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class BackupCard:
     taken_at: str | None
     size_bytes: int
     problems: tuple[str, ...]
+    problems_zh: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Dashboard:
     version: str
     paused: bool
     state_problem: str
+    state_problem_zh: str
     recognisers: tuple[RecogniserCard, ...]
     inboxes: tuple[InboxCard, ...]
     in_work: tuple[InWork, ...]
@@ -103,7 +110,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class ReadPassage:
-    """A passage as it is read: its text, when each piece of it is spoken, what is marked in it.
+    """A passage as it is read: its text, and what is marked in it."""
+
+    index: int
+    start_ms: int
+    end_ms: int
+    text: str
+    marks: tuple[Mark, ...]
+    flags: tuple[str, ...]
+    speaker: str = ""  # several passages may share an index where this changes
+
+
+@dataclass(frozen=True, slots=True)
+class PassageTimes:
+    """When each piece of a passage is spoken.
 
     ``times`` holds three numbers for each piece of the text, in order: its length in characters, and when it
     begins and ends, in milliseconds from the start of the recording.
@@ -111,12 +131,15 @@ class ReadPassage:
 
     index: int
     start_ms: int
-    end_ms: int
-    text: str
     times: tuple[int, ...]
-    marks: tuple[Mark, ...]
-    flags: tuple[str, ...]
-    speaker: str = ""  # several passages may share an index where this changes
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The times of some passages, of that version of the text."""
+
+    version: str
+    passages: tuple[PassageTimes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +149,14 @@ class Reading:
     recording: Listed
     failed: Failed | None
     model: str
+    model_zh: str
     is_trial: bool  # the model is the built-in one
     flags: tuple[str, ...]
     passages: tuple[ReadPassage, ...]
     may_edit: bool
     version: str  # of the text: corrections name it
     may_forget: bool
+    who: SpeakerList
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +224,9 @@ class ModelCard:
     origin: str
     licence: str
     problem: str
+    problem_zh: str
     good_at: str
+    good_at_zh: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +237,4 @@ class Models:
     recognisers: tuple[RecogniserCard, ...]
 
 
-ConsoleTold = Dashboard | Reading | FoundList | HotwordFile | Models
+ConsoleTold = Dashboard | Reading | Times | FoundList | HotwordFile | Models

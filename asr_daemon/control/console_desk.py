@@ -8,22 +8,28 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from asr_daemon import __version__
 from asr_daemon.access import Right
 from asr_daemon.backup.health import backup_health
 from asr_daemon.clock import to_stamp
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
+from asr_daemon.control.answers import Done
 from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import error_class
+from asr_daemon.control.speaker_desk import who_speaks
 from asr_daemon.control.status import live_status
 from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
 from asr_daemon.history.finding import find_recordings
-from asr_daemon.history.in_force import transcript_in_force, version_of
+from asr_daemon.history.in_force import read_in_force, some_in_force, version_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
+from asr_daemon.models.catalogue import chinese_label
 from asr_daemon.models.overview import overview
+from asr_daemon.sentence import Sentence, chinese_of
 from asr_daemon.transcripts.correcting import CORRECTED
 from asr_daemon.transcripts.writers.pieces import timed_pieces
 
@@ -38,6 +44,8 @@ if TYPE_CHECKING:
     from asr_daemon.history import History
     from asr_daemon.history.readers import Readers
     from asr_daemon.transcripts.transcript import Segment
+
+log = structlog.get_logger()
 
 HOURS_DAYS = 14
 SHOWN_NEXT, SHOWN_FAILED = 10, 10
@@ -59,8 +67,10 @@ class ConsoleDesk:
         self.requests: dict[type, Callable[[Access, Any], Any]] = {
             cm.GetDashboard: lambda person, _: self._dashboard(person),
             cm.GetReading: self._reading,
+            cm.GetTimes: self._times,
             cm.Find: self._find,
             cm.GetModels: lambda _person, _: self._models(),
+            cm.Unload: lambda person, _: self._unload(person),
         }
 
     # ------------------------------------------------------------------ how everything stands
@@ -82,6 +92,7 @@ class ConsoleDesk:
             version=__version__,
             paused=parts.settings.is_paused,
             state_problem=live["state_problem"] or "",
+            state_problem_zh=chinese_of(live["state_problem"] or ""),
             recognisers=tuple(map(_recogniser, live["recognisers"])),
             inboxes=tuple(_inbox(each, counts) for each in live["inboxes"] if each["name"] in seen),
             in_work=self._in_work(person),
@@ -95,6 +106,7 @@ class ConsoleDesk:
                 to_stamp(health.last.taken_at) if health.last else None,
                 health.last.size_bytes if health.last else 0,
                 tuple(health.problems),
+                tuple(map(chinese_of, health.problems)),
             ),
             disk=self._disk(),
         )
@@ -116,11 +128,26 @@ class ConsoleDesk:
                 each.origin,
                 each.licence,
                 each.problem,
+                chinese_of(each.problem),
                 each.good_at,
+                chinese_of(each.good_at),
             )
             for each in overview(self._parts.config)
         )
         return ca.Models(cards, tuple(map(_recogniser, live_status(self._parts)["recognisers"])))
+
+    def _unload(self, person: Access) -> Done:
+        if Right.OPERATE not in person.rights:
+            raise RefusedError("forbidden", "only operators may unload the model", "您没有这个权限。")
+        if self._parts.dispatcher.in_work and not self._parts.settings.is_paused:
+            raise RefusedError(
+                "conflict",
+                "recordings are in work: pause the queue first; it is unloaded when they are done",
+                "正在转写录音：请先点“暂停”，再卸载；手头的录音转写完后模型就会卸载。",
+            )
+        count = self._parts.dispatcher.unload()
+        log.info("unloading_asked", access=person.name, recognisers=count)
+        return Done(count)
 
     # ------------------------------------------------------------------ a recording
 
@@ -130,21 +157,32 @@ class ConsoleDesk:
             work = filed.work
             is_done = work is not None and work.state is JobState.DONE
             version = version_of(history, filed)  # first: a step on an older text is told of the newer one
-            segments = transcript_in_force(history, filed).segments if is_done else ()
+            segments = read_in_force(history, filed) if is_done else ()
             passages = tuple(map(read_passage, segments))
+            who = who_speaks(history, filed)
         listed = self._sight.listed_filed(filed)
         has_failed = listed.state in ("failed", "quarantined")
         return ca.Reading(
             listed,
             _failed(listed, work.error_code if work else None) if has_failed else None,
             work.model if work else "",
+            chinese_label(work.model, is_builtin=work.model_is_builtin) if work else "",
             work.model_is_builtin if work else False,
             work.flags if work else (),
             passages,
             person.may(Right.EDIT, filed.recording.inbox),
             version,
             any(person.may(right, filed.recording.inbox) for right in (Right.EDIT, Right.OPERATE)),
+            who,
         )
+
+    def _times(self, person: Access, request: cm.GetTimes) -> ca.Times:
+        with self._readers.reader() as history:
+            filed = self._sight.filed(history, person, request.recording)
+            work, version = filed.work, version_of(history, filed)
+            is_done = work is not None and work.state is JobState.DONE
+            some = some_in_force(history, filed, request.first, request.count) if is_done else ()
+            return ca.Times(version, tuple(map(read_times, some)))
 
     # ------------------------------------------------------------------ a search
 
@@ -187,8 +225,19 @@ def _setting(history: History, key: str) -> str:
 
 
 def _recogniser(told: dict[str, Any]) -> ca.RecogniserCard:
-    names = ("name", "state", "problem", "model", "device", "precision", "busy_ratio")
-    return ca.RecogniserCard(*(told[name] for name in names))
+    model, problem = told["model"], told["problem"]
+    return ca.RecogniserCard(
+        name=told["name"],
+        phase=told["state"],
+        problem=problem,
+        problem_zh=chinese_of(problem),
+        model=model,
+        model_zh=model.chinese if isinstance(model, Sentence) else model,
+        device=told["device"],
+        precision=told["precision"],
+        busy_ratio=told["busy_ratio"],
+        is_loaded=told["pid"] is not None,
+    )
 
 
 def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.InboxCard:
@@ -196,7 +245,8 @@ def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.Inbox
     return ca.InboxCard(
         name,
         told["problem"],
-        told["hotwords_problem"],
+        chinese_of(told["problem"]),
+        bool(told["hotwords_problem"]),
         told["watch"]["mode"],
         told["settling"],
         *(counts.get((name, state), 0) for state in ("waiting", "done", "failed")),
@@ -210,19 +260,23 @@ def _failed(listed: Listed, code: str | None) -> ca.Failed:
 
 def read_passage(segment: Segment) -> ca.ReadPassage:
     """Return a segment as its page shows it."""
-    times: list[int] = []
-    for piece in timed_pieces(segment):
-        times += (len(piece.text), piece.start_ms, piece.end_ms)
     return ca.ReadPassage(
         segment.index,
         segment.start_ms,
         segment.end_ms,
         segment.text,
-        tuple(times),
         _marks(segment),
         segment.flags,
         segment.speaker,
     )
+
+
+def read_times(segment: Segment) -> ca.PassageTimes:
+    """Return when each piece of a segment is spoken."""
+    times: list[int] = []
+    for piece in timed_pieces(segment):
+        times += (len(piece.text), piece.start_ms, piece.end_ms)
+    return ca.PassageTimes(segment.index, segment.start_ms, tuple(times))
 
 
 def _marks(segment: Segment) -> tuple[ca.Mark, ...]:

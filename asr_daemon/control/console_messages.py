@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 MOST_HOTWORDS_CHARS = 300_000
+MOST_TIMES = 200  # segments at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,16 @@ class GetReading:
 
     recording: int
     command: Literal["get_reading"] = "get_reading"
+
+
+@dataclass(frozen=True, slots=True)
+class GetTimes:
+    """When the words of some segments are spoken; answered by :class:`Times`."""
+
+    recording: int
+    first: Annotated[int, Field(ge=0, le=1 << 31)] = 0
+    count: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 100
+    command: Literal["get_times"] = "get_times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +71,11 @@ class GetModels:
     command: Literal["get_models"] = "get_models"
 
 
-ConsoleRequest = GetDashboard | GetReading | Find | GetHotwords | SaveHotwords | GetModels
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Give the model's memory back until the next recording; answered by :class:`Done`."""
+
+    command: Literal["unload"] = "unload"
+
+
+ConsoleRequest = GetDashboard | GetReading | GetTimes | Find | GetHotwords | SaveHotwords | GetModels | Unload

@@ -231,6 +231,7 @@ class Forgotten:
     removed: tuple[str, ...]  # files, by their names
     kept: tuple[str, ...]  # files that a person edited
     problem: str  # why files are left for later, "" where none are
+    problem_zh: str
     backups: int  # that hold it
     backups_until: (
         str | None

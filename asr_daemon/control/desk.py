@@ -8,6 +8,7 @@ What may not be read is not there: no answer tells the one from the other.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,12 +28,13 @@ from asr_daemon.control.passages import passage_of
 from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import Sight
+from asr_daemon.control.speaker_desk import SpeakerDesk
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import AsrDaemonError, ModelMissingError, OperatorError, RecordingGoneError
 from asr_daemon.history.console import Filter, browse
-from asr_daemon.history.in_force import transcript_in_force, version_of
+from asr_daemon.history.in_force import read_in_force, transcript_in_force, version_of
 from asr_daemon.history.reading import places
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
@@ -86,6 +88,7 @@ class Desk:
             **CorrectingDesk(parts, readers, self).requests,
             **LearningDesk(parts, readers, self).requests,
             **ForgettingDesk(parts, readers, self).requests,
+            **SpeakerDesk(parts, readers, self).requests,
         }
 
     def serve(self, ask: m.Ask, descriptor: int | None) -> tuple[m.Told, int | None]:
@@ -242,7 +245,12 @@ class Desk:
             version = version_of(history, filed)
             passages: tuple[m.Passage, ...] = ()
             if filed.work is not None and filed.work.state is JobState.DONE:
-                passages = tuple(map(passage_of, transcript_in_force(history, filed).segments))
+                if request.words:
+                    passages = tuple(map(passage_of, transcript_in_force(history, filed).segments))
+                else:
+                    passages = tuple(
+                        replace(passage_of(each), words=()) for each in read_in_force(history, filed)
+                    )
         work = filed.work
         return m.RecordingDetail(
             self._listed(filed),
@@ -310,7 +318,7 @@ class Desk:
             path = put_into(inbox, request.name, descriptor, self._parts.shares)
         except AsrDaemonError as error:
             raise RefusedError(
-                "unavailable", str(error), getattr(error, "chinese", "") or str(error)
+                "unavailable", str(error), getattr(error, "chinese", "") or "现在无法放进这个文件夹。"
             ) from None
         log.info("recording_uploaded", inbox=inbox.name, file=path.name, access=person.name)
         self._parts.intake.wake(inbox.name, path)

@@ -9,6 +9,7 @@ import structlog
 from asr_daemon.access import Right
 from asr_daemon.clock import to_stamp
 from asr_daemon.control import corrections_messages as c
+from asr_daemon.sentence import chinese_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +49,14 @@ class ForgettingDesk:
     def _forget(self, person: Access, request: c.Forget) -> c.Forgotten:
         self._require(person, request.recording)
         log.info("forgetting_asked", recording=request.recording, access=person.name)
-        done = self._parts.deliverer.forgetter.forget(request.recording)
+        done = self._parts.deliverer.forgetter.forget(request.recording, person.name)
         self._parts.dispatcher.wake()
         until = done.held.until
         return c.Forgotten(
             done.removed,
             done.kept,
             done.problem,
+            chinese_of(done.problem),
             done.held.backups,
             None if until is None else to_stamp(until),
         )

@@ -12,6 +12,8 @@ from asr_daemon.control.desk import Desk
 from asr_daemon.control.gateway_socket import GatewaySocket
 from asr_daemon.control.playbacks import Playbacks
 from asr_daemon.control.transcribing import Transcribing
+from asr_daemon.control.trial_messages import TryHotwords
+from asr_daemon.control.trying import Trying
 from asr_daemon.delivery.forgetting import PLAYBACK_FOLDER
 from asr_daemon.errors import OperatorError
 from asr_daemon.history.readers import Readers
@@ -61,6 +63,7 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
                 group,
                 streams={
                     m.Transcribe: transcribing.serve,
+                    TryHotwords: Trying(parts, desk, readers).serve,
                     m.Attend: lambda ask, _: parts.changes.attendance.serve(ask, parts.changes),
                 },
             )

@@ -117,7 +117,7 @@ class LearningDesk:
         try:
             return trusted_path(path.absolute(), hotword_places(self._parts.config).shares)
         except OSError as error:
-            raise HotwordFileError(path, str(error.strerror), str(error.strerror)) from None
+            raise HotwordFileError(path, str(error.strerror), "文件无法打开") from None
 
     def _read(self, path: Path) -> bytes:
         """Return what the file holds; b"" where there is none."""

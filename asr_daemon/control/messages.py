@@ -40,6 +40,8 @@ from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
 from asr_daemon.control.playback_messages import Playback, PlaybackRequest
+from asr_daemon.control.speaker_messages import SpeakerRequest, SpeakerTold
+from asr_daemon.control.trial_messages import TrialRequest, TrialTold
 
 __all__ = [
     "MOST_IN_PAGE",
@@ -91,6 +93,7 @@ __all__ = [
     "decode_told",
     "encode_ask",
     "encode_told",
+    "json_of",
 ]
 
 VERSION = 1
@@ -145,9 +148,10 @@ class ListRecordings:
 
 @dataclass(frozen=True, slots=True)
 class GetRecording:
-    """One recording with its transcript; answered by :class:`RecordingDetail`."""
+    """One recording with its transcript, and the times of its words; answered by :class:`RecordingDetail`."""
 
     recording: int
+    words: bool = True
     command: Literal["get_recording"] = "get_recording"
 
 
@@ -291,6 +295,8 @@ Request = (
     | ConsoleRequest
     | CorrectingRequest
     | PlaybackRequest
+    | SpeakerRequest
+    | TrialRequest
 )
 
 
@@ -327,6 +333,8 @@ Told = (
     | ConsoleTold
     | CorrectingTold
     | Playback
+    | SpeakerTold
+    | TrialTold
 )
 
 _ASK = TypeAdapter(Ask)
@@ -348,7 +356,7 @@ def decode_ask(line: bytes) -> Ask:
 def encode_told(told: Told | Refusal) -> bytes:
     """Return an answer as one line."""
     name = type(told).__name__
-    return b'{"kind":"' + name.encode() + b'","told":' + _KINDS[name].dump_json(told) + b"}\n"
+    return _head(name) + _KINDS[name].dump_json(told) + b"}\n"
 
 
 def decode_told(line: bytes) -> Told | Refusal:
@@ -359,6 +367,17 @@ def decode_told(line: bytes) -> Told | Refusal:
         raise ValueError(f"no such answer: {envelope.get('kind')!r}")
     told: Told | Refusal = kind.validate_python(envelope["told"])
     return told
+
+
+def json_of(kind: type, line: bytes) -> bytes | None:
+    """Return the JSON of an answer of that kind, None where the line holds another."""
+    head, tail = _head(kind.__name__), b"}"
+    line = line.rstrip(b"\n")
+    return line[len(head) : -len(tail)] if line.startswith(head) and line.endswith(tail) else None
+
+
+def _head(name: str) -> bytes:
+    return b'{"kind":"' + name.encode() + b'","told":'
 
 
 _ENVELOPE = TypeAdapter(dict[str, Any])

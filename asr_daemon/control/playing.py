@@ -45,7 +45,7 @@ class PlayingDesk:
         if self._playbacks.is_there(sha256):
             return p.Playback("ready", 1.0, "")
         try:
-            making = self._playbacks.want(sha256, lambda: self._open_sound(filed))
+            making = self._playbacks.want(sha256, lambda: open_sound(self._parts, filed))
         except BusyError:
             raise RefusedError(
                 "unavailable", "too many recordings are waited for", "系统正忙，请稍后再试。"
@@ -70,18 +70,19 @@ class PlayingDesk:
             raise RefusedError("conflict", "this recording could not be read", "这个录音读不出来。")
         return filed, filed.work.sha256
 
-    def _open_sound(self, filed: Filed) -> int:
-        """Open the recording, if it is still what was hashed."""
-        recording = filed.recording
-        inbox = self._parts.config.require_inbox(recording.inbox)
-        root = inbox.path
-        if recording.archived_at and inbox.archive is not None:
-            root = inbox.archive
-        else:
-            self._parts.shares.require(inbox)
-        descriptor = open_recording(recording.path, root)
-        found = os.fstat(descriptor)
-        if (found.st_size, mtime_of(found)) != (recording.size_bytes, recording.mtime_ns):
-            os.close(descriptor)
-            raise RecordingGoneError("The recording was changed since.")
-        return descriptor
+
+def open_sound(parts: Parts, filed: Filed) -> int:
+    """Open a recording, if it is still what was hashed; raises a :class:`~asr_daemon.errors.WorkError`."""
+    recording = filed.recording
+    inbox = parts.config.require_inbox(recording.inbox)
+    root = inbox.path
+    if recording.archived_at and inbox.archive is not None:
+        root = inbox.archive
+    else:
+        parts.shares.require(inbox)
+    descriptor = open_recording(recording.path, root)
+    found = os.fstat(descriptor)
+    if (found.st_size, mtime_of(found)) != (recording.size_bytes, recording.mtime_ns):
+        os.close(descriptor)
+        raise RecordingGoneError("The recording was changed since.")
+    return descriptor

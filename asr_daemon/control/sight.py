@@ -9,6 +9,7 @@ from asr_daemon.access import Right
 from asr_daemon.control import answers as a
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.errors import JobError
+from asr_daemon.history.console import FORGOTTEN
 from asr_daemon.history.recordings import Recordings
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ class Sight:
             row.written_at,
             row.duration_ms,
             row.problem,
-            error_class(row.error_code).chinese if row.error_code else None,
+            error_class(row.error_code or "").chinese if row.problem else None,
+            row.forgotten_at,
+            row.forgotten_by,
         )
 
     def listed_filed(self, filed: Filed) -> a.Listed:
@@ -94,11 +97,14 @@ class Sight:
             recording.id,
             recording.inbox,
             self.within(recording.inbox, recording.path),
-            filed.state,
+            FORGOTTEN if recording.forgotten_at else filed.state,
             "",
             recording.written_at or None,
             filed.work.duration_ms or None if filed.work else None,
             filed.problem or None,
+            error_class(filed.work.error_code if filed.work else "").chinese if filed.problem else None,
+            forgotten_at=recording.forgotten_at or None,
+            forgotten_by=recording.forgotten_by,
         )
 
     def within(self, inbox: str, path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.delivery.attribution import find_speaker
-from asr_daemon.errors import OperatorError, UsageError
+from asr_daemon.errors import ToldError, UsageError
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState
 from asr_daemon.history.voices import speakers_of
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class SpeakerError(OperatorError):
+class SpeakerError(ToldError):
     """Speakers cannot be told apart, or named, there."""
+
+
+class NobodyError(SpeakerError, UsageError):
+    """No speaker, or nobody whom the inbox knows, is called that."""
 
 
 class SpeakerCommands:
@@ -76,7 +80,8 @@ class SpeakerCommands:
             if 2 * one.speech_ms < speech_ms:
                 raise SpeakerError(
                     f"{filed.recording.name}: several people speak there, none of them most of the time; "
-                    "take a sample of one voice.（样本里有几个人说话，请换一段只有本人说话的录音。）"
+                    "take a sample of one voice.",
+                    "样本里有几个人说话，请换一段只有本人说话的录音。",
                 )
         else:
             one = self._speaker(known, speaker)
@@ -90,10 +95,11 @@ class SpeakerCommands:
         if one.voice is None:
             raise SpeakerError(
                 f"{filed.recording.name}: its voices are not kept any more; `asr-daemon retry "
-                f"{filed.recording.id}` finds them anew"
+                f"{filed.recording.id}` finds them anew",
+                "这个录音的声音特征已经不再保留，重新转写以后才能使用。",
             )
         if one.voice.speech_ms < LEAST_SAMPLE_MS:
-            raise SpeakerError(too_short(filed.recording.name))
+            raise too_short(filed.recording.name)
         source = filed.recording.name
         self._parts.speakers.enrolments.add(
             section.name, name, one.model, one.voice.embedding, source, sample
@@ -106,8 +112,9 @@ class SpeakerCommands:
         known = [one for one in self._parts.speakers.enrolments.all(inbox) if one.name == name]
         count = self._parts.speakers.enrolments.forget(inbox, name)
         if not count:
-            raise UsageError(
-                f"nobody is called {name!r} in {inbox}; `asr-daemon speakers list` says who is known"
+            raise NobodyError(
+                f"nobody is called {name!r} in {inbox}; `asr-daemon speakers list` says who is known",
+                "这里没有记住这个人的声音。",
             )
         log.info("speaker_forgotten", inbox=inbox, voices=count)
         return {"count": count, "samples": [one.source for one in known if one.sample]}
@@ -119,7 +126,15 @@ class SpeakerCommands:
         filed, work = self._work(recording)
         return {"speakers": [_told(one) for one in self._known(filed, work)]}
 
-    def rename(self, recording: int, speaker: str, name: str, *, remember: bool = False) -> Answer:
+    def rename(
+        self,
+        recording: int,
+        speaker: str,
+        name: str,
+        *,
+        remember: bool = False,
+        by: str = "command line",
+    ) -> Answer:
         """Call a recording's speaker so, in its transcripts, too; ``remember``: and know them from now on."""
         filed, work = self._work(recording)
         inbox = filed.recording.inbox
@@ -128,7 +143,7 @@ class SpeakerCommands:
         if remember and name:
             self.learn(self._parts.config.require_inbox(inbox), name, one, filed)
         self._parts.speakers.attributor.rename(work.id, inbox, one, name)
-        log.info("speaker_renamed", recording=recording, speaker=one.number, by="command line")
+        log.info("speaker_renamed", recording=recording, speaker=one.number, by=by)
         return {**_files(self._parts.deliverer.rewriter.rewrite(work.id, inbox)), "number": one.number}
 
     def regroup(self, recording: int, speakers: int = 0) -> Answer:
@@ -137,7 +152,8 @@ class SpeakerCommands:
         if not self._parts.speakers.voices.models(work.id):
             raise SpeakerError(
                 f"{filed.recording.name}: its voices are not kept; `asr-daemon retry {recording}` finds them "
-                "anew, in an inbox with `speakers = true`"
+                "anew, in an inbox with `speakers = true`",
+                "这个录音没有保留声音特征，重新转写以后才能重新区分（这个文件夹须启用说话人区分）。",
             )
         before = self._parts.speakers.voices.asked(work.id)
         self._parts.speakers.voices.want(work.id, speakers)
@@ -157,7 +173,10 @@ class SpeakerCommands:
         if filed is None:
             raise UsageError(f"there is no recording {recording}; `asr-daemon history` lists them")
         if filed.work is None or filed.work.state is not JobState.DONE:
-            raise SpeakerError(f"recording {recording} is not transcribed: {filed.problem or filed.state}")
+            raise SpeakerError(
+                f"recording {recording} is not transcribed: {filed.problem or filed.state}",
+                "这个录音还没有转写好。",
+            )
         return filed, filed.work
 
     def _known(self, filed: Filed, work: Work) -> Sequence[Known]:
@@ -167,23 +186,26 @@ class SpeakerCommands:
         if not work.profile.speaker_model:
             raise SpeakerError(
                 f"{filed.recording.name}: nobody asked who speaks; set `speakers = true` for its inbox and "
-                f"`asr-daemon retry {filed.recording.id}`"
+                f"`asr-daemon retry {filed.recording.id}`",
+                "这个文件夹没有启用说话人区分；请管理员启用后重新转写。",
             )
-        raise SpeakerError(too_short(filed.recording.name))
+        raise too_short(filed.recording.name)
 
     def _speaker(self, known: Sequence[Known], called: str) -> Known:
         if (one := find_speaker(known, called)) is None:
             names = ", ".join(each.name for each in known)
-            raise UsageError(f"no speaker is called {called!r} there; there are {names}")
+            raise NobodyError(
+                f"no speaker is called {called!r} there; there are {names}", f"没有这个发言人；有：{names}。"
+            )
         return one
 
 
-def too_short(name: str) -> str:
+def too_short(name: str) -> SpeakerError:
     """Return what is said of a sample without enough speech."""
-    seconds = LEAST_SAMPLE_MS // 1000
-    return (
-        f"{Path(name).name}: hardly any speech was heard; take a sample of at least {seconds} s of one voice."
-        f"（没有听到足够的说话声，请换一段至少 {seconds} 秒、只有本人说话的录音。）"
+    name, seconds = Path(name).name, LEAST_SAMPLE_MS // 1000
+    return SpeakerError(
+        f"{name}: hardly any speech was heard; take a sample of at least {seconds} s of one voice.",
+        f"没有听到足够的说话声，请换一段至少 {seconds} 秒、只有本人说话的录音。",
     )
 
 

@@ -24,6 +24,7 @@ from asr_daemon.errors import JobError, RecordingGoneError, Retry, WorkError, wo
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.hotwords.entry import Replacement, Word, parse_line
+from asr_daemon.sentence import chinese_of
 from asr_daemon.transcripts.writers.document import says_something
 from asr_daemon.transcripts.writers.paragraphs import join
 
@@ -108,10 +109,10 @@ class Transcribing:
                 queued = self._parts.intake.submit(path, profile, priority=SOMEBODY_WAITS)
             except RecordingGoneError as error:  # its time was over, this very moment
                 if is_last:
-                    raise _of_work(error) from None
+                    raise of_work(error) from None
                 is_last = True
             except WorkError as error:
-                raise _of_work(error) from None
+                raise of_work(error) from None
             else:
                 log.info("transcription_asked", job=queued.job, access=person.name, file=path.name)
                 return path, queued
@@ -141,16 +142,10 @@ class Transcribing:
                 yield whole
                 return
             if filed.work.state.is_over:
-                raise _of_work(work_error(filed.work.error_code, filed.work.error_message))
-            self._require_recogniser()
+                raise of_work(work_error(filed.work.error_code, filed.work.error_message))
+            require_recogniser(self._parts)
             version = self._parts.changes.after(version, within_s=HEARTBEAT_S, quiet_s=QUIET_S)
         raise RefusedError("unavailable", "the daemon ends", "转写服务正在停止。")
-
-    def _require_recogniser(self) -> None:
-        together = live_status(self._parts)["recogniser"]
-        if together["state"] in ("blocked", "paused"):
-            why = together["problem"] or "the queue is paused"
-            raise RefusedError("unavailable", f"nothing is transcribed at present: {why}", "暂停转写中。")
 
     @staticmethod
     def _whole(history: History, filed: Filed, kind: str) -> m.Transcribed:
@@ -180,6 +175,15 @@ class _Heard:
         return self.whole[before:]
 
 
+def require_recogniser(parts: Parts) -> None:
+    """Raise :class:`RefusedError` where nothing is transcribed at present."""
+    together = live_status(parts)["recogniser"]
+    if together["state"] in ("blocked", "paused"):
+        why = together["problem"] or "the queue is paused"
+        chinese = chinese_of(together["problem"]) or "暂停转写中。"
+        raise RefusedError("unavailable", f"nothing is transcribed at present: {why}", chinese)
+
+
 def with_more(profile: Profile, lines: Iterable[str]) -> Profile:
     """Return the profile with further lines as of a hotword file; those that say nothing are passed over."""
     words, replacements = dict.fromkeys(profile.hotwords), dict(profile.replacements)
@@ -192,7 +196,7 @@ def with_more(profile: Profile, lines: Iterable[str]) -> Profile:
     return replace(profile, hotwords=tuple(words), replacements=tuple(replacements.items()))
 
 
-def _of_work(error: WorkError) -> RefusedError:
+def of_work(error: WorkError) -> RefusedError:
     """Return what a failure means to who sent the file: the file's fault, a passing one, or ours."""
     if isinstance(error, JobError):
         is_the_files = error.retry is Retry.NEVER

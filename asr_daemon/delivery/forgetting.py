@@ -76,14 +76,14 @@ class Forgetter:
         self._recordings = Recordings(history, clock)
         self._forgetting = Forgetting(history, clock)
 
-    def forget(self, recording: int) -> Forgotten:
-        """Forget a recording's text; raises :class:`NothingToForgetError` where there is none."""
+    def forget(self, recording: int, who: str = "") -> Forgotten:
+        """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError`."""
         with self._lock:
             filed = self._recordings.get(recording)
             if filed is None:
                 told = f"there is no recording {recording}; `asr-daemon history` lists them"
                 raise NothingToForgetError(told)
-            versions = self._forgetting.forget(recording)
+            versions = self._forgetting.forget(recording, who)
             removed, kept, problem = self._take_files_away(filed, versions)
         self._drop_copies(filed)
         self._forgetting.erase()
@@ -133,7 +133,7 @@ class Forgetter:
         except HistoryUnavailableError:
             raise
         except ShareUnavailableError as error:
-            return removed, kept, str(error)
+            return removed, kept, error.sentence
         return removed, kept, ""
 
     def _drop_copies(self, filed: Filed) -> None:

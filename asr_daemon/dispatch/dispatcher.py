@@ -69,6 +69,17 @@ class Dispatcher:
         for session in list(self.sessions.values()):
             session.wake.set()
 
+    def unload(self) -> int:
+        """Let each recogniser end once it has nothing in work; return how many are loaded.
+
+        The next recording loads it again.
+        """
+        loaded = [session for session in list(self.sessions.values()) if session.state.pid is not None]
+        for session in loaded:
+            session.unload.set()
+            session.wake.set()
+        return len(loaded)
+
     def reload(self, config: Config) -> None:
         """Take up another configuration; recognisers come and go with ``engine.devices``."""
         self._config = config

@@ -95,7 +95,7 @@ class Session:
         """Work on ``device``; ``fair_share`` says how many recordings at once are this recogniser's part."""
         self.device = device
         self.state = SessionState(name)
-        self.wake = threading.Event()
+        self.wake, self.unload = threading.Event(), threading.Event()  # unload: when nothing is in work
         self._engine = engine
         self._sharers = sharers
         self._around = around
@@ -190,11 +190,13 @@ class Session:
 
     def _rest(self) -> None:
         idle_s = self._clock.monotonic_s() - self._idle_since_s
-        unload_after_s = self._engine.idle_unload_min * 60
-        if self._keeper.current is not None and unload_after_s and idle_s >= unload_after_s:
+        is_due = 0 < self._engine.idle_unload_min * 60 <= idle_s or self.unload.is_set()
+        self.unload.clear()
+        if self._keeper.current is not None and is_due:
             log.info("recogniser_unloaded", recogniser=self.state.name, idle_s=round(idle_s))
             self._keeper.end()
             self._show_recogniser()
+            self._around.on_progress()
         if self.state.phase in (Phase.WORKING, Phase.LOADING):
             self.state.phase = Phase.IDLE
         self._keeper.check_idle()
@@ -381,7 +383,7 @@ class Session:
     def _say_blocked(self, error: WorkError) -> None:
         if self.state.reason != str(error):
             log.error("queue_blocked", recogniser=self.state.name, error=error.code, problem=str(error))
-        self.state.phase, self.state.reason = Phase.BLOCKED, str(error)
+        self.state.phase, self.state.reason = Phase.BLOCKED, error.sentence
 
     def _return_untried(self) -> None:
         """Let what is in work go back to the queue; no attempt is spent."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asr_daemon.sentence import Sentence
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -36,7 +38,7 @@ class Overlap:
 
     inbox: str  # whose key is to be changed
     key: str  # "path" or "archive"
-    sentence: str
+    sentence: str  # one that keeps an inbox from being watched is told in Chinese, too
 
 
 def overlaps(departments: Sequence[Department], own: Mapping[str, Path]) -> Iterator[Overlap]:
@@ -47,30 +49,42 @@ def overlaps(departments: Sequence[Department], own: Mapping[str, Path]) -> Iter
                 yield Overlap(
                     inbox.name,
                     key,
-                    f"{folder} is a folder of the system itself, and cannot be the {key} of inbox "
-                    f"{inbox.name!r}: make a folder for it, /srv/asr-daemon/{inbox.name} for instance",
+                    Sentence(
+                        f"{folder} is a folder of the system itself, and cannot be the {key} of inbox "
+                        f"{inbox.name!r}: make a folder for it, /srv/asr-daemon/{inbox.name} for instance",
+                        "这是系统自己的文件夹，不能用来放录音。请管理员另建一个文件夹。",
+                    ),
                 )
         for other in departments[:number]:
             if _is_in(inbox.path, other.path) or _is_in(other.path, inbox.path):
                 yield Overlap(
                     inbox.name,
                     "path",
-                    f"the folders of inboxes {other.name!r} and {inbox.name!r} lie in one another: "
-                    "a recording would belong to both",
+                    Sentence(
+                        f"the folders of inboxes {other.name!r} and {inbox.name!r} lie in one another: "
+                        "a recording would belong to both",
+                        f"“{other.name}”和“{inbox.name}”的文件夹互相包含，录音会同时属于两边。请管理员修改配置。",
+                    ),
                 )
         for key, folder in own.items():
             if _is_in(folder, inbox.path):
                 yield Overlap(
                     inbox.name,
                     "path",
-                    f"{key} ({folder}) lies in the folder of inbox {inbox.name!r}: whoever may write there "
-                    "could change what the service keeps; put it elsewhere",
+                    Sentence(
+                        f"{key} ({folder}) lies in the folder of inbox {inbox.name!r}: whoever may write "
+                        "there could change what the service keeps; put it elsewhere",
+                        "系统的数据放在了这个文件夹里面，能写入这里的人都能改动它。请管理员修改配置。",
+                    ),
                 )
             elif _is_in(inbox.path, folder) and key != _MAY_HOLD_AN_INBOX:
                 yield Overlap(
                     inbox.name,
                     "path",
-                    f"the folder of inbox {inbox.name!r} lies in {key} ({folder}): put it elsewhere",
+                    Sentence(
+                        f"the folder of inbox {inbox.name!r} lies in {key} ({folder}): put it elsewhere",
+                        "这个文件夹放在了系统的数据文件夹里面。请管理员修改配置。",
+                    ),
                 )
         if inbox.archive is not None:
             yield from _archive(inbox, inbox.archive, departments, own)

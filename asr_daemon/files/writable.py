@@ -13,11 +13,16 @@ import stat
 from typing import TYPE_CHECKING
 
 from asr_daemon.files.mounts import find_mount
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 RESTART = "run `asr-daemon install`, then `systemctl restart asr-daemon`"
+
+
+def _closed(why: str, chinese: str) -> Sentence:
+    return Sentence(why, f"系统不能在这个文件夹里写入文字稿：{chinese}")
 
 
 def why_closed(folder: Path) -> str:
@@ -29,25 +34,31 @@ def why_closed(folder: Path) -> str:
             return _why_read_only(folder)
         found = folder.stat()
     except OSError as error:
-        return f"{folder} cannot be written: {error.strerror}"
+        return _closed(f"{folder} cannot be written: {error.strerror}", "文件夹打不开。请联系管理员。")
     if found.st_mode & stat.S_IWGRP and found.st_gid not in {os.getegid(), *os.getgroups()}:
-        return (
+        return _closed(
             f"{folder} cannot be written: its group {_group(found.st_gid)} may, and this service is not in "
-            f"it; {RESTART}"
+            f"it; {RESTART}",
+            "服务还没有加入有权限的用户组。请管理员运行 asr-daemon install 并重启服务。",
         )
-    return f"{folder} cannot be written: permission denied; `sudo asr-daemon check` names the fix"
+    return _closed(
+        f"{folder} cannot be written: permission denied; `sudo asr-daemon check` names the fix",
+        "没有写入权限。请管理员运行 asr-daemon check 查看办法。",
+    )
 
 
 def _why_read_only(folder: Path) -> str:
     mount = find_mount(folder)
     if mount is not None and mount.is_read_only:
-        return (
+        return _closed(
             f"{folder} cannot be written: it lies on a file system that is mounted read-only "
-            f"({mount.fs_type}, {mount.source}); mount it for writing"
+            f"({mount.fs_type}, {mount.source}); mount it for writing",
+            "共享以只读方式挂载。请管理员改为可写。",
         )
-    return (
+    return _closed(
         f"{folder} cannot be written: it was made, or configured, after the service was started, which sees "
-        f"it read-only until then; {RESTART}"
+        f"it read-only until then; {RESTART}",
+        "这个文件夹是服务启动之后才有的。请管理员运行 asr-daemon install 并重启服务。",
     )
 
 

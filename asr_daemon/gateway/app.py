@@ -18,6 +18,7 @@ from asr_daemon.gateway.api import (
     playback,
     recordings,
     session,
+    speakers,
     uploads,
 )
 from asr_daemon.gateway.daemon_client import DaemonClient
@@ -67,7 +68,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     app.state.most_upload_bytes = int(section.most_upload_gb * GB)
     app.state.entrance = entering.Entrance()
     add_handlers(app)
-    for module in (session, recordings, corrections, playback, export, hotwords, uploads, events):
+    for module in (session, recordings, corrections, speakers, playback, export, hotwords, uploads, events):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(openai.router, prefix="/v1")
     add_pages(app, section)

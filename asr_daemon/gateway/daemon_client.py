@@ -79,6 +79,30 @@ class DaemonClient:
         self, kind: type[T], request: m.Request, secret: str = "", descriptor: int | None = None
     ) -> tuple[T, int | None]:
         """Return the answer and the descriptor that came with it, which the caller closes."""
+        answer, given = self._ask(request, secret, descriptor)
+        told = m.decode_told(answer)
+        if isinstance(told, kind) and not isinstance(told, m.Refusal):
+            return told, given
+        if given is not None:
+            os.close(given)
+        raise AnsweredError(told if isinstance(told, m.Refusal) else AWAY)
+
+    def ask_json(self, kind: type[T], request: m.Request, secret: str) -> bytes:
+        """Return the answer of that kind as the JSON that came: large ones are read by nobody on the way.
+
+        Raises :class:`AnsweredError`.
+        """
+        answer, given = self._ask(request, secret, None)
+        if given is not None:
+            os.close(given)
+        body = m.json_of(kind, answer)
+        if body is not None:
+            return body
+        told = m.decode_told(answer)
+        raise AnsweredError(told if isinstance(told, m.Refusal) else AWAY)
+
+    def _ask(self, request: m.Request, secret: str, descriptor: int | None) -> tuple[bytes, int | None]:
+        """Return an answer's line, and the descriptor that came with it."""
         line = _asked(request, secret)
         within_s = PUT_WITHIN_S if descriptor is not None else ANSWER_WITHIN_S
         for wire in self._connections():
@@ -93,24 +117,19 @@ class DaemonClient:
             except OSError:
                 answer = None
             if answer:
-                return self._told(kind, wire, answer)
+                given = wire.take_descriptor()
+                self._keep(wire)
+                return answer, given
             wire.close()
             break  # it may have been carried out: not asked again
         raise AnsweredError(AWAY)
 
-    def _told(self, kind: type[T], wire: Wire, answer: bytes) -> tuple[T, int | None]:
-        descriptor = wire.take_descriptor()
+    def _keep(self, wire: Wire) -> None:
         with self._lock:
             if len(self._free) < KEPT:
                 self._free.append(wire)
             else:
                 wire.close()
-        told = m.decode_told(answer)
-        if isinstance(told, kind) and not isinstance(told, m.Refusal):
-            return told, descriptor
-        if descriptor is not None:
-            os.close(descriptor)
-        raise AnsweredError(told if isinstance(told, m.Refusal) else AWAY)
 
     def _connections(self) -> Iterator[Wire]:
         """Yield those that are kept, then, where they are of no use, a fresh one."""

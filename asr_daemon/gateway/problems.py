@@ -54,8 +54,12 @@ def problem_response(refusal: Refusal) -> JSONResponse:
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    detail = ProblemDetail(code=refusal.code, message=refusal.message, message_zh=refusal.chinese)
-    return JSONResponse(Problem(error=detail).model_dump(), status, headers)
+    return JSONResponse(Problem(error=detail_of(refusal)).model_dump(), status, headers)
+
+
+def detail_of(refusal: Refusal) -> ProblemDetail:
+    """Return what an error answer holds of a refusal."""
+    return ProblemDetail(code=refusal.code, message=refusal.message, message_zh=refusal.chinese)
 
 
 def refused(message: str, chinese: str) -> AnsweredError:

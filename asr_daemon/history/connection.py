@@ -157,7 +157,7 @@ class History:
     def _typed(self, error: sqlite3.DatabaseError) -> Exception:
         typed = _typed(error)
         if isinstance(typed, HistoryDamagedError):
-            self.damage = str(typed)
+            self.damage = typed.sentence
         return typed
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.history.connection import History
 
+FORGOTTEN = "forgotten"  # cancelled, and its text deleted
 # A state as people ask for it: that of the file, and that of its work where it narrows that down.
 STATES: dict[str, tuple[RecordingState, JobState | None]] = {
     "waiting": (RecordingState.WAITING, None),
@@ -28,6 +29,7 @@ STATES: dict[str, tuple[RecordingState, JobState | None]] = {
     "failed": (RecordingState.FAILED, None),
     "quarantined": (RecordingState.FAILED, JobState.QUARANTINED),
     "cancelled": (RecordingState.CANCELLED, None),
+    FORGOTTEN: (RecordingState.CANCELLED, None),
     "gone": (RecordingState.GONE, None),
     "superseded": (RecordingState.SUPERSEDED, None),
 }
@@ -59,6 +61,8 @@ class Row:
     duration_ms: int | None
     error_code: str | None
     problem: str | None
+    forgotten_at: str | None = None
+    forgotten_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def browse(history: History, which: Filter, *, limit: int, before: int | None = 
 
     An unknown state has no recordings.
     """
-    asked = {
+    asked: dict[str, object] = {
         "before": before or NO_LIMIT,
         "inboxes": json.dumps(sorted(which.inboxes)),
         "since": which.since,
@@ -88,7 +92,9 @@ def browse(history: History, which: Filter, *, limit: int, before: int | None = 
     if which.state not in STATES:
         return []
     state, job_state = STATES[which.state]
-    return [_row(row) for row in history.all("browse_in_state", state=state, job_state=job_state, **asked)]
+    forgotten = int(which.state == FORGOTTEN) if state is RecordingState.CANCELLED else None
+    asked |= {"state": state, "job_state": job_state, "forgotten": forgotten}
+    return [_row(row) for row in history.all("browse_in_state", **asked)]
 
 
 def next_in_line(history: History, inboxes: Collection[str], *, limit: int) -> list[Row]:
@@ -110,10 +116,12 @@ def _row(row: sqlite3.Row) -> Row:
         inbox=row["inbox"],
         name=row["name"],
         path=Path(os.fsdecode(row["path"])),
-        state=state_of(row),
+        state=FORGOTTEN if row["forgotten_at"] else state_of(row),
         found_at=row["found_at"],
         written_at=row["written_at"],
         duration_ms=row["duration_ms"],
         error_code=row["error_code"] if is_failure else None,
         problem=(row["error_message"] if is_failure else None) or row["problem"],
+        forgotten_at=row["forgotten_at"],
+        forgotten_by=row["forgotten_by"] or "",
     )

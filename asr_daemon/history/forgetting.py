@@ -39,8 +39,10 @@ class Forgetting:
         self._clock = clock
         self._settings = Settings(history)
 
-    def forget(self, recording: int) -> list[int]:
+    def forget(self, recording: int, who: str = "") -> list[int]:
         """Delete the text of a recording, of its earlier versions, too; return these recordings.
+
+        ``who`` said so; what was forgotten before keeps its time, and who said so then.
 
         A text that another file has as well, by the same content, stays that file's.
         """
@@ -50,7 +52,13 @@ class Forgetting:
             for version in versions:
                 for statement in OF_RECORDING:
                     history.run(statement, recording=version)
-                history.run("forget_recording", recording=version, now=self._clock.stamp(), problem=PROBLEM)
+                history.run(
+                    "forget_recording",
+                    recording=version,
+                    now=self._clock.stamp(),
+                    who=who or None,
+                    problem=PROBLEM,
+                )
             for job in {job for job in versions.values() if job is not None}:
                 self._forget_job(job)
             self._settings.set(ERASING, "begin")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.history.said import speaking_in
 from asr_daemon.history.segments import recognised_of, transcript_of
+from asr_daemon.speakers.words import changes_near
 from asr_daemon.transcripts.correcting import Block, Place, Stretch, in_force, place_at, spots
 
 if TYPE_CHECKING:
@@ -51,13 +52,36 @@ def transcript_in_force(history: History, filed: Filed) -> Transcript:
     return replace(recognised, segments=tuple(segments), speakers=speakers)
 
 
+def read_in_force(history: History, filed: Filed) -> tuple[Segment, ...]:
+    """Return the segments of :func:`transcript_in_force` without the times of words: most of the cost."""
+    assert filed.work is not None  # noqa: S101 (it is done)
+    speaking = speaking_in(history, filed.work.id, filed.recording.inbox)
+    changes = changes_near(speaking.turns if speaking else ())
+    recognised = recognised_of(history, filed.work.id, changes)  # where a segment is cut, by its words' times
+    found = spots(recognised.raw_texts, blocks_of(history, filed.recording.id))
+    places = (place_at(recognised, spot, index) for index, spot in enumerate(found))
+    return tuple(segment for place in places for segment in _said(place, speaking))
+
+
 def _said(place: Place, speaking: Speaking | None) -> tuple[Segment, ...]:
-    segment = place.segment
-    if speaking is None or segment.speaker:
-        return (segment,)
-    if place.block is None:
-        return speaking.cut([segment])
-    return (replace(segment, speaker=speaking.name_at(segment.start_ms, segment.end_ms)),)
+    """Return a segment in parts by who speaks; what a person wrote is cut by the words it stands for."""
+    if speaking is None or place.segment.speaker:
+        return (place.segment,)
+    return speaking.cut([place.segment])
+
+
+def corrected_at(history: History, filed: Filed, start_ms: int, end_ms: int) -> tuple[Segment, ...]:
+    """Return the corrected segment of these times, in parts by who speaks; nothing where there is none."""
+    assert filed.work is not None  # noqa: S101 (it is done)
+    recognised = recognised_of(history, filed.work.id)
+    speaking = speaking_in(history, filed.work.id, filed.recording.inbox)
+    for index, spot in enumerate(spots(recognised.raw_texts, blocks_of(history, filed.recording.id))):
+        if spot.block is None:
+            continue
+        stretch = spot.block.stretches[spot.within]
+        if (stretch.start_ms, stretch.end_ms) == (start_ms, end_ms):
+            return _said(place_at(recognised, spot, index), speaking)
+    return ()
 
 
 def some_in_force(history: History, filed: Filed, first: int, count: int) -> tuple[Segment, ...]:

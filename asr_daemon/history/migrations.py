@@ -324,3 +324,9 @@ def corrections(db: Database) -> None:
 def recordings_by_inbox(db: Database) -> None:
     """Count what an inbox has, and ask for that of a few, without reading the recordings of all."""
     db.execute("CREATE INDEX recordings_by_inbox ON recordings (inbox, state)")
+
+
+@migrations(name="0018_forgotten_by")
+def forgotten_by(db: Database) -> None:
+    """Say who forgot a recording's text; NULL: the command line, or a release that did not ask."""
+    db.execute("ALTER TABLE recordings ADD COLUMN forgotten_by TEXT")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.history.finding import find_recordings
+from asr_daemon.history.in_force import corrected_at
+from asr_daemon.history.recordings import filed_of
 from asr_daemon.history.said import segments_near, speaking_in
 from asr_daemon.history.search import mentions
 from asr_daemon.history.segments import hotwords_of
@@ -122,13 +124,18 @@ def _places_of(history: History, found: FoundRecording, terms: Sequence[str]) ->
     speaking = speaking_in(history, found.passages[0].job, found.inbox)  # they are of one job
     for said in found.passages:
         place = Place(found.id, found.inbox, found.name, said.start_ms, said.end_ms, said.text, found.path)
-        if said.is_corrected:
-            at = speaking.name_at(said.start_ms, said.end_ms) if speaking else ""
-            yield replace(place, speaker=said.speaker or at)
-        elif speaking is None:
-            yield place
+        if speaking is None or said.speaker:
+            yield replace(place, speaker=said.speaker or "")
         else:
-            parts = speaking.cut(segments_near(history, said.job, said.start_ms, said.end_ms))
+            if said.is_corrected:
+                row = history.one("get_recording", recording=found.id)
+                parts = (
+                    () if row is None else corrected_at(history, filed_of(row), said.start_ms, said.end_ms)
+                )
+            else:
+                parts = speaking.cut(segments_near(history, said.job, said.start_ms, said.end_ms))
+            if not parts:
+                yield place
             for part in [part for part in parts if mentions(part.text, terms)] or parts:
                 yield replace(
                     place, start_ms=part.start_ms, end_ms=part.end_ms, text=part.text, speaker=part.speaker

@@ -60,6 +60,8 @@ class Recording:
     problem: str  # why its transcript is not written yet, or ""
     written_at: str  # stamp, or ""
     archived_at: str
+    forgotten_at: str = ""  # its text was deleted: a stamp
+    forgotten_by: str = ""
 
     @property
     def look(self) -> Look:
@@ -317,6 +319,8 @@ def recording_of(row: sqlite3.Row) -> Recording:
         problem=row["problem"] or "",
         written_at=row["written_at"] or "",
         archived_at=row["archived_at"] or "",
+        forgotten_at=row["forgotten_at"] or "",
+        forgotten_by=row["forgotten_by"] or "",
     )
 
 

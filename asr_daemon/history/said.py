@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.history.segments import segment_of
 from asr_daemon.history.voices import speakers_of, turns_of
-from asr_daemon.speakers.words import attributed, speaker_at
+from asr_daemon.speakers.words import attributed
 from asr_daemon.transcripts.transcript import Speaker
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ class Speaking:
             )
             for each in attributed(segments, self.turns)
         )
-
-    def name_at(self, start_ms: int, end_ms: int) -> str:
-        """Return who speaks most of that time."""
-        turn = speaker_at(start_ms, end_ms, self.turns)
-        return "" if turn is None else self.names.get(turn.speaker, "")
 
 
 def speaking_in(history: History, job: int, inbox: str) -> Speaking | None:

@@ -19,7 +19,7 @@ from asr_daemon.transcripts.transcript import Correction, Segment, Token, Transc
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from asr_daemon.history.connection import History
     from asr_daemon.history.recordings import Work
@@ -101,10 +101,16 @@ class Segments:
 
 
 class Recognised(Sequence[Segment]):
-    """The segments of a job in the order of time; each is read when it is looked at."""
+    """The segments of a job in the order of time; each is read when it is looked at.
 
-    def __init__(self, rows: list[sqlite3.Row]) -> None:
+    ``needs_words`` says of which, by its begin and end, the times of words are read: most of what it costs.
+    """
+
+    def __init__(
+        self, rows: list[sqlite3.Row], needs_words: Callable[[int, int], bool] = lambda _start, _end: True
+    ) -> None:
         self._rows = rows
+        self._needs_words = needs_words
         self.raw_texts: list[str] = [row["raw_text"] for row in rows]
 
     def __len__(self) -> int:
@@ -118,13 +124,18 @@ class Recognised(Sequence[Segment]):
 
     def __getitem__(self, at: int | slice) -> Segment | list[Segment]:
         if isinstance(at, slice):
-            return [segment_of(row) for row in self._rows[at]]
-        return segment_of(self._rows[at])
+            return [self._read(row) for row in self._rows[at]]
+        return self._read(self._rows[at])
+
+    def _read(self, row: sqlite3.Row) -> Segment:
+        return segment_of(row, with_words=self._needs_words(row["start_ms"], row["end_ms"]))
 
 
-def recognised_of(history: History, job: int) -> Recognised:
+def recognised_of(
+    history: History, job: int, needs_words: Callable[[int, int], bool] = lambda _start, _end: True
+) -> Recognised:
     """Return what was recognised of a job."""
-    return Recognised(history.all("job_segments", job=job))
+    return Recognised(history.all("job_segments", job=job), needs_words)
 
 
 def transcript_of(history: History, work: Work) -> Transcript:
@@ -156,15 +167,15 @@ def hotwords_of(history: History, job: int | None) -> Counter[Hit]:
     )
 
 
-def segment_of(row: sqlite3.Row) -> Segment:
-    """Return the segment of a row of the table."""
+def segment_of(row: sqlite3.Row, *, with_words: bool = True) -> Segment:
+    """Return the segment of a row of the table, without its tokens where their times are of no use."""
     return Segment(
         index=row["number"],
         start_ms=row["start_ms"],
         end_ms=row["end_ms"],
         raw_text=row["raw_text"],
         text=row["text"],
-        tokens=_TOKENS.validate_json(row["tokens"]),
+        tokens=_TOKENS.validate_json(row["tokens"]) if with_words else (),
         spans=_SPANS.validate_json(row["spans"]),
         corrections=_CORRECTIONS.validate_json(row["corrections"]),
         hotwords_hit=_STRINGS.validate_json(row["hotwords_hit"]),

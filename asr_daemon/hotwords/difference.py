@@ -60,6 +60,67 @@ def find_changes(
     return tuple(changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of a text."""
+
+    text: str
+    is_changed: bool  # the other transcript says something else there
+    is_hotword: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A segment in both transcripts; one that only the other has is empty here."""
+
+    start_ms: int
+    end_ms: int
+    before: tuple[Stretch, ...]
+    after: tuple[Stretch, ...]
+
+
+def side_by_side(
+    without: Sequence[Segment],
+    with_list: Sequence[Segment],
+    words_before: Iterable[str],
+    words_after: Iterable[str],
+) -> tuple[Pair, ...]:
+    """Return both texts in the order of time, with what differs and each one's hotwords in it."""
+    before_words, after_words = tuple(dict.fromkeys(words_before)), tuple(dict.fromkeys(words_after))
+    old = {(segment.start_ms, segment.end_ms): segment.text for segment in without}
+    new = {(segment.start_ms, segment.end_ms): segment.text for segment in with_list}
+    pairs = []
+    for start_ms, end_ms in sorted({*old, *new}):
+        before, after = old.get((start_ms, end_ms), ""), new.get((start_ms, end_ms), "")
+        spans = list(_whole_words(_spans(before, after), after, after_words))
+        pairs.append(
+            Pair(
+                start_ms,
+                end_ms,
+                _stretches(before, [(low, high) for low, high, _, _ in spans], before_words),
+                _stretches(after, [(low, high) for _, _, low, high in spans], after_words),
+            )
+        )
+    return tuple(pairs)
+
+
+def _stretches(text: str, changed: Iterable[tuple[int, int]], words: Iterable[str]) -> tuple[Stretch, ...]:
+    marks = [[False, False] for _ in text]
+    places = [match.span() for word in words if word for match in re.finditer(re.escape(word), text)]
+    for kind, spans in enumerate((changed, places)):
+        for low, high in spans:
+            for mark in marks[low:high]:
+                mark[kind] = True
+    found: list[Stretch] = []
+    for letter, (is_changed, is_hotword) in zip(text, marks, strict=True):
+        last = found[-1] if found else None
+        if last is not None and (last.is_changed, last.is_hotword) == (is_changed, is_hotword):
+            found[-1] = Stretch(last.text + letter, is_changed, is_hotword)
+        else:
+            found.append(Stretch(letter, is_changed, is_hotword))
+    return tuple(found)
+
+
 def _whole_words(
     spans: list[tuple[int, int, int, int]], after: str, words: Iterable[str]
 ) -> Iterator[tuple[int, int, int, int]]:

@@ -87,8 +87,10 @@ def at_once(folder: Path, call: Callable[[], T]) -> T:
     return call()
 
 
-def read_hotwords(path: Path, places: Places = NOWHERE, ask: Ask = at_once) -> HotwordList:
-    """Return the list of a file.
+def read_hotwords(
+    path: Path, places: Places = NOWHERE, ask: Ask = at_once, data: bytes | None = None
+) -> HotwordList:
+    """Return the list of a file; ``data``: as if that were its content, which nobody saved yet.
 
     Raises :class:`HotwordFileError` where the file itself is missing or cannot be read; an inclusion that
     cannot is a problem of its line.
@@ -97,7 +99,7 @@ def read_hotwords(path: Path, places: Places = NOWHERE, ask: Ask = at_once) -> H
     replacements: dict[str, str] = {}
     problems: list[Problem] = []
     reader = _Reader(places, ask)
-    reader.read_first(Path(path))
+    reader.read_first(Path(path), data)
     for line in reader.lines:
         match line.entry:
             case Word(text):
@@ -140,14 +142,14 @@ class _Reader:
         self._bytes = self._lines = self._entries = 0
         self._is_full = False
 
-    def read_first(self, path: Path) -> None:
-        """Read the list that was named."""
+    def read_first(self, path: Path, data: bytes | None = None) -> None:
+        """Read the list that was named, or what is to stand there."""
         try:
             real = self._ask(path.parent, lambda: self._real(path))
             common = self._places.common
             shared = () if common is None else (self._ask(common, lambda: self._real(common)),)
             self._roots = (real.parent, *shared)
-            data = self._data(real)
+            data = self._data(real) if data is None else self._counted(real, data)
             self.sources.append(Source(path, _digest(data)))
             self._take(real, data)
         except HotwordFileError as error:
@@ -174,7 +176,9 @@ class _Reader:
 
     def _data(self, real: Path) -> bytes:
         left = MAX_BYTES - self._bytes
-        data = self._ask(real.parent, lambda: read_stable(real, most_bytes=left))
+        return self._counted(real, self._ask(real.parent, lambda: read_stable(real, most_bytes=left)))
+
+    def _counted(self, real: Path, data: bytes) -> bytes:
         self._bytes += len(data)
         self._lines += max(data.count(b"\n"), data.count(b"\r")) + 1
         if self._lines > MAX_LINES:

@@ -17,7 +17,15 @@ from rapidfuzz.distance import Levenshtein
 
 from asr_daemon.hotwords.dressing import CHINESE
 from asr_daemon.hotwords.entry import Replacement, Word, parse_line
-from asr_daemon.transcripts.writers.words import CHEAP, cut_prices
+from asr_daemon.transcripts.writers.words import (
+    CHEAP,
+    PARTICLES,
+    PREPOSITIONS,
+    PRICE_AFTER_PREPOSITION,
+    PRICE_BEFORE_PARTICLE,
+    PRICE_IN_NAME,
+    cut_prices,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
@@ -28,6 +36,7 @@ MOST_WIDENED = 4  # characters on either side
 MOST_LEARNED = 100
 JOIN_CHARS = 1  # changes no further apart than this are one
 _CHINESE = re.compile(f"[{CHINESE}]+")
+_NOT_IN_NAMES = frozenset("说讲问答去到在是做写看听想要能")  # what people do whose name stands before it
 _LATIN = re.compile(r"[0-9A-Za-zÀ-ÖØ-öø-ɏ]")
 
 
@@ -168,7 +177,15 @@ def _belong(text: str, prices: list[float], at: int) -> bool:
     left, right = text[at - 1], text[at]
     if not (left.isalnum() and right.isalnum()):
         return False
-    return bool(_LATIN.match(left) and _LATIN.match(right)) or prices[at] > CHEAP
+    if _LATIN.match(left) and _LATIN.match(right):
+        return True
+    # Prices say where a line ends well; a word ends as well between 请 or 和 and a name, or before 的 or 说.
+    limits = (
+        PRICE_AFTER_PREPOSITION if left in PREPOSITIONS else 0.0,
+        PRICE_BEFORE_PARTICLE if right in PARTICLES else 0.0,
+        PRICE_IN_NAME if right in _NOT_IN_NAMES else 0.0,
+    )
+    return prices[at] > max(CHEAP, *limits)
 
 
 def _says(text: str) -> bool:

@@ -35,7 +35,7 @@ from asr_daemon.inboxes.departures import Departures
 from asr_daemon.inboxes.lane import NoRecording, Order
 from asr_daemon.inboxes.presence import check_presence
 from asr_daemon.inboxes.reader import Reader
-from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan, shortened
+from asr_daemon.inboxes.scan import is_inside, is_too_deep, scan, unreadable
 from asr_daemon.inboxes.settle import Settler
 from asr_daemon.inboxes.watched import WatchedInbox
 from asr_daemon.queue.jobs import MAX_BACK_OFF_S, WHEN_CLEARED_S
@@ -135,7 +135,7 @@ class Intake:
         try:
             self._shares.ask(folder, functools.partial(os.path.lexists, folder))  # as itself: see Shares
         except InboxGoneError as error:
-            watched.complain(str(error))
+            watched.complain(error.sentence)
             return False
         return True
 
@@ -277,7 +277,7 @@ class Intake:
                 section.path,
                 recursive=section.recursive,
                 is_known=functools.partial(self._is_known, watched),
-                on_problem=lambda path, error: problems.append(f"{shortened(path)}: {error.strerror}"),
+                on_problem=lambda path, error: problems.append(unreadable(path, error)),
                 on_temporary=functools.partial(self._remove_temporary, section.name),
             ):
                 self._settler.observe(found, section.settle_s)
@@ -288,7 +288,7 @@ class Intake:
             )  # what is wrong with the list is told before a recording needs it
             problems += filter(None, [self._shares.ask(section.path, lambda: why_closed(section.path))])
         except (ShareUnavailableError, HistoryUnavailableError) as error:
-            problems.append(str(error))
+            problems.append(error.sentence)
         finally:
             watched.end_scan(is_whole=is_whole)
             watched.scanned_s = self._clock.monotonic_s()

@@ -20,6 +20,7 @@ from asr_daemon.files.syscalls import open_beneath
 from asr_daemon.files.temporary import is_stale_temporary
 from asr_daemon.inboxes.candidate import Candidate, candidate_of, is_candidate
 from asr_daemon.inboxes.presence import gone
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,6 +135,12 @@ class _Look:
             return
         if (self.is_known is None or not self.is_known(path, seen)) and stat.S_ISREG(seen.st_mode):
             found.append(candidate_of(Path(path), seen))
+
+
+def unreadable(path: Path, error: OSError) -> Sentence:
+    """Return what is said of a folder that a scan cannot look into."""
+    shown = shortened(path)
+    return Sentence(f"{shown}: {error.strerror}", f"这个位置读不了，里面的录音看不到：{shown}")
 
 
 def shortened(path: Path) -> str:

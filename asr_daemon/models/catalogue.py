@@ -19,6 +19,7 @@ from asr_daemon.models.abilities import ABILITIES, FAMILY_OF_CLASS
 from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import KNOWN, folder_name, pull_command
 from asr_daemon.models.manifest import MANIFEST_NAME, hash_file, model_files, read_manifest
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     from asr_daemon.models.abilities import Abilities, Family
@@ -36,7 +37,13 @@ _WEIGHTS = ("model.pt", "model.safetensors", "model.pb", "pytorch_model.bin")
 _MODEL_LINE = re.compile(r"^model:\s*[\"']?(\w+)", re.MULTILINE)
 
 
+BUILTIN_IN_ENGLISH = " (built-in, for trying out only)"
 BUILTIN_IN_CHINESE = "（内置演示模型，只供试用）"
+
+
+def chinese_label(name: str, *, is_builtin: bool) -> str:
+    """Return what the people in the share read of a model, by its name, or by its English label."""
+    return name.removesuffix(BUILTIN_IN_ENGLISH) + BUILTIN_IN_CHINESE if is_builtin else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,13 @@ class ModelChoice:
     @property
     def label(self) -> str:
         """What people read."""
-        return f"{self.name} (built-in, for trying out only)" if self.is_builtin else self.name
+        english = self.name + (BUILTIN_IN_ENGLISH if self.is_builtin else "")
+        return Sentence(english, self.chinese_label)
 
     @property
     def chinese_label(self) -> str:
         """What the people in the share read."""
-        return self.name + (BUILTIN_IN_CHINESE if self.is_builtin else "")
+        return chinese_label(self.name, is_builtin=self.is_builtin)
 
     @property
     def identity(self) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from asr_daemon.sentence import Sentence
+
 Hub = Literal["modelscope", "huggingface"]
 Role = Literal["recognition", "voice activity", "punctuation", "speakers"]
 HUBS: tuple[Hub, ...] = ("modelscope", "huggingface")
@@ -48,7 +50,10 @@ KNOWN: tuple[KnownModel, ...] = (
         folder="paraformer-zh",
         role="recognition",
         family="SeacoParaformer",
-        good_at="Mandarin meetings and calls, fast on a processor; hotwords, times of every word",
+        good_at=Sentence(
+            "Mandarin meetings and calls, fast on a processor; hotwords, times of every word",
+            "普通话会议和通话，在处理器上也快；支持热词，每个字都有时间",
+        ),
         licence="Apache-2.0",
         size_bytes=998 * _MB,
         sources={
@@ -66,7 +71,10 @@ KNOWN: tuple[KnownModel, ...] = (
         folder="SenseVoiceSmall",
         role="recognition",
         family="SenseVoiceSmall",
-        good_at="Mandarin, Cantonese, English, Japanese, Korean; punctuates by itself, very fast",
+        good_at=Sentence(
+            "Mandarin, Cantonese, English, Japanese, Korean; punctuates by itself, very fast",
+            "普通话、粤语、英语、日语、韩语；自带标点，非常快",
+        ),
         licence="FunASR model licence (its text lies in the FunASR repository)",
         size_bytes=937 * _MB,
         sources={
@@ -87,7 +95,10 @@ KNOWN: tuple[KnownModel, ...] = (
         folder="Fun-ASR-Nano-2512",
         role="recognition",
         family="FunASRNano",
-        good_at="the best text: Chinese with dialects, English, Japanese; hotwords; wants a GPU",
+        good_at=Sentence(
+            "the best text: Chinese with dialects, English, Japanese; hotwords; wants a GPU",
+            "文字质量最好：中文（含方言）、英语、日语；支持热词；需要显卡",
+        ),
         licence="Apache-2.0",
         size_bytes=2140 * _MB,
         sources={
@@ -111,7 +122,10 @@ KNOWN: tuple[KnownModel, ...] = (
         folder="fsmn-vad",
         role="voice activity",
         family="FsmnVADStreaming",
-        good_at="finds the speech in a recording, beside every recognition model",
+        good_at=Sentence(
+            "finds the speech in a recording, beside every recognition model",
+            "找出录音里的说话声，配合各种识别模型使用",
+        ),
         licence="Apache-2.0",
         size_bytes=2 * _MB,
         sources={
@@ -132,7 +146,10 @@ KNOWN: tuple[KnownModel, ...] = (
         folder="ct-punc",
         role="punctuation",
         family="CTTransformer",
-        good_at="punctuates Chinese and English text; beside paraformer-zh",
+        good_at=Sentence(
+            "punctuates Chinese and English text; beside paraformer-zh",
+            "给中英文加标点，配合 paraformer-zh 使用",
+        ),
         licence="Apache-2.0",
         size_bytes=1134 * _MB,
         sources={
@@ -153,7 +170,10 @@ KNOWN: tuple[KnownModel, ...] = (
         folder="cam++",
         role="speakers",
         family="CAMPPlus",
-        good_at="tells speakers apart; not used by this release",
+        good_at=Sentence(
+            "tells speakers apart; not used by this release",
+            "区分说话人；本版本未使用",
+        ),
         licence="Apache-2.0",
         size_bytes=28 * _MB,
         weights="campplus_cn_common.bin",

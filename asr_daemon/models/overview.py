@@ -18,6 +18,7 @@ from asr_daemon.models.code import code_asked_for
 from asr_daemon.models.known import KNOWN, find_known
 from asr_daemon.models.manifest import model_files, read_manifest
 from asr_daemon.models.soundness import quick_faults
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +102,10 @@ def _entry(folder: Path, used_for: str) -> Entry:
         manifest = read_manifest(folder)
         size_bytes = sum(path.stat().st_size for path in model_files(folder).values())
         state, problem = _state(folder, manifest)
-    except (ModelMissingError, OSError) as error:
-        problem = str(error)
+    except ModelMissingError as error:
+        problem = Sentence(str(error), "模型的文件不全或已损坏；请管理员用 asr-daemon models verify 查看。")
+    except OSError as error:
+        problem = Sentence(str(error), "模型的文件读不了。")
     return Entry(
         name=folder.name,
         folder=str(folder),
@@ -114,7 +117,7 @@ def _entry(folder: Path, used_for: str) -> Entry:
         origin="" if manifest is None else "comes with asr-daemon" if is_builtin else manifest.origin,
         written_at=manifest.written_at if manifest else "",
         used_for=used_for,
-        good_at="trying out only" if is_builtin else known.good_at if known else "",
+        good_at=Sentence("trying out only", "只供试用") if is_builtin else known.good_at if known else "",
         licence=known.licence if known else "",
         is_builtin=is_builtin,
     )
@@ -122,8 +125,10 @@ def _entry(folder: Path, used_for: str) -> Entry:
 
 def _state(folder: Path, manifest: Manifest | None) -> tuple[State, str]:
     if asked := code_asked_for(folder):
-        return "damaged", asked
+        return "damaged", Sentence(asked, "模型里带有程序代码，为安全起见不会载入。")
     if manifest is None:
         return "unverified", ""
     fault = next(quick_faults(folder, manifest), None)
-    return ("manifest", "") if fault is None else ("damaged", str(fault))
+    if fault is None:
+        return "manifest", ""
+    return "damaged", Sentence(str(fault), f"文件与清单不符：{fault.file}")

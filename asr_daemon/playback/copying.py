@@ -54,7 +54,7 @@ def _copy(sound: int, copy: int, peaks: int, ffmpeg: Path, most_s: float, most_b
     with _encoder(ffmpeg, copy, most_bytes) as encoder, os.fdopen(peaks, "wb", closefd=False) as shown:
         assert encoder.stdin is not None  # noqa: S101 (it is a pipe)
         for window in decoding:
-            encoder.stdin.write(_as_int16(window).tobytes())
+            encoder.stdin.write(as_int16(window).tobytes())
             shown.write(seen.of(window))
             _say(decoded_s=round(decoding.decoded_s, 1), announced_s=decoding.announced_s)
         shown.write(seen.rest())
@@ -88,7 +88,7 @@ def _encoder(ffmpeg: Path, copy: int, most_bytes: int) -> Iterator[subprocess.Po
         process.wait()
 
 
-def _as_int16(window: NDArray[np.float32]) -> NDArray[np.int16]:
+def as_int16(window: NDArray[np.float32]) -> NDArray[np.int16]:
     """Return ``int16 [n_samples]`` of ``float32 [n_samples], about -1..1``."""
     samples: NDArray[np.int16] = np.clip(np.rint(window * 32767.0), -32768, 32767).astype(np.int16)
     return samples

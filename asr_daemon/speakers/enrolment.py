@@ -13,7 +13,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from asr_daemon.errors import UsageError
+from asr_daemon.errors import ToldError, UsageError
 from asr_daemon.printable import HARMFUL, printable
 from asr_daemon.speakers.window import cosine, decoded
 
@@ -31,15 +31,20 @@ _NUMBERED = re.compile(r"发言人\s*\d+|\d+")
 _UNFIT = re.compile(r"[<>&{}]|-->|[\r\n]|[：:]")  # they have a meaning in subtitles
 
 
+class UnfitNameError(ToldError, UsageError):
+    """Nobody is called that."""
+
+
 def check_name(name: str) -> str:
-    """Return a name as it is written; raises :class:`~asr_daemon.errors.UsageError` where it is none."""
+    """Return a name as it is written; raises :class:`UnfitNameError` where it is none."""
     name = " ".join(unicodedata.normalize("NFC", name).split())
     is_fit = 0 < len(name) <= MOST_NAME_CHARACTERS and not _UNFIT.search(name) and not HARMFUL.search(name)
     if not is_fit or _NUMBERED.fullmatch(name):
-        raise UsageError(
+        raise UnfitNameError(
             f"{printable(name)!r} is no name: 1 to {MOST_NAME_CHARACTERS} characters, none of < > & : {{ }}, "
-            "and not a number.（姓名须为 1 到 40 个字，不能含 < > & ： 等符号，"
-            "也不能是“发言人1”这样的编号。）"
+            "and not a number.",
+            f"姓名须为 1 到 {MOST_NAME_CHARACTERS} 个字，不能含 < > & ： 等符号，"
+            "也不能是“发言人1”这样的编号。",
         )
     return name
 

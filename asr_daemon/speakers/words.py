@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.transcripts.writers.pieces import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from asr_daemon.speakers.grouped import Turn
     from asr_daemon.transcripts.transcript import Segment
@@ -49,6 +49,19 @@ def attributed(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[Said
         around = ordered[max(0, low - 1) : high]
         found += _cut(segment, around)
     return tuple(found)
+
+
+def changes_near(turns: Sequence[Turn]) -> Callable[[int, int], bool]:
+    """Return what says whether somebody else begins to speak between two times, or near them."""
+    ordered = sorted(turns, key=lambda turn: (turn.start_ms, turn.end_ms))
+    starts = [turn.start_ms for turn in ordered]
+
+    def changes(start_ms: int, end_ms: int) -> bool:
+        low = bisect.bisect_left(starts, start_ms - NEAR_MS)
+        high = bisect.bisect_right(starts, end_ms + NEAR_MS)
+        return len({turn.speaker for turn in ordered[max(0, low - 1) : high]}) > 1
+
+    return changes
 
 
 def speaker_at(start_ms: int, end_ms: int, turns: Sequence[Turn]) -> Turn | None:

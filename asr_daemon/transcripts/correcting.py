@@ -174,7 +174,7 @@ def with_join(recognised: Sequence[Segment], one: Place, other: Place) -> Block:
         )
         merged = Block(left.first, right.last, f"{left.said} {right.said}", (*left.stretches, *shifted))
     first, second = merged.stretches[at], merged.stretches[at + 1]
-    text = join(first.text, second.text) if first.text and second.text else first.text or second.text
+    text = _joined(merged.said, first, second)
     if len(text) > MOST_CHARS:
         raise CorrectionError("that segment would be too long", "合并后这一段太长了。")
     joined = replace(
@@ -185,6 +185,23 @@ def with_join(recognised: Sequence[Segment], one: Place, other: Place) -> Block:
         is_by_hand=first.is_by_hand or second.is_by_hand,
     )
     return replace(merged, stretches=(*merged.stretches[:at], joined, *merged.stretches[at + 2 :]))
+
+
+def _joined(said: str, first: Stretch, second: Stretch) -> str:
+    """Return two texts as one; what was split where nothing parts it has nothing between it then."""
+    one, other = first.text, second.text
+    if not one or not other:
+        return one or other
+    around = said[max(0, first.raw_end - 1) : first.raw_end + 1]
+    was_one = first.raw_end == second.raw_start and not any(map(str.isspace, around))
+    are_words = _is_latin(one[-1]) and _is_latin(other[0])  # parted, but where a word was split
+    if was_one and (not are_words or all(map(_is_latin, around))):
+        return one + other
+    return join(one, other)
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
 
 
 def _clean(text: str, most: int) -> str:

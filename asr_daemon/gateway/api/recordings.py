@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import StreamingResponse
 
+from asr_daemon.control import console_answers as ca
+from asr_daemon.control import console_messages as cm
 from asr_daemon.control import messages as m
 from asr_daemon.gateway.ranges import media_type_of, serve_descriptor
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
@@ -56,12 +59,39 @@ def list_recordings(
     return daemon.ask(m.RecordingList, asked, secret)
 
 
-@router.get("/recordings/{recording}")
-def get_recording(response: Response, daemon: Daemon, secret: Secret, recording: Number) -> m.RecordingDetail:
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """All that is looked at here of an answer of megabytes."""
+
+    version: str
+
+
+_VERSION = TypeAdapter(_Version)
+
+
+@router.get("/recordings/{recording}", response_model=m.RecordingDetail)
+def get_recording(
+    daemon: Daemon,
+    secret: Secret,
+    recording: Number,
+    words: Annotated[bool, Query(description="With the times of words: most of the answer.")] = True,
+) -> Response:
     """Return a recording with its segments and the times of its words; its `ETag` goes with corrections."""
-    detail = daemon.ask(m.RecordingDetail, m.GetRecording(recording), secret)
-    response.headers["ETag"] = f'"{detail.version}"'
-    return detail
+    body = daemon.ask_json(m.RecordingDetail, m.GetRecording(recording, words), secret)
+    etag = f'"{_VERSION.validate_json(body).version}"'
+    return Response(body, headers={"ETag": etag}, media_type="application/json")
+
+
+@router.get("/recordings/{recording}/times")
+def get_times(
+    daemon: Daemon,
+    secret: Secret,
+    recording: Number,
+    first: Annotated[int, Query(ge=0, le=1 << 31)] = 0,
+    count: Annotated[int, Query(ge=1, le=cm.MOST_TIMES)] = 100,
+) -> ca.Times:
+    """Return when the words of some segments are spoken: for each piece of text its length, begin and end."""
+    return daemon.ask(ca.Times, cm.GetTimes(recording, first, count), secret)
 
 
 @router.get("/recordings/{recording}/transcript.{format}", response_class=Response)
@@ -130,3 +160,9 @@ def pause(daemon: Daemon, secret: Secret) -> m.Done:
 def resume(daemon: Daemon, secret: Secret) -> m.Done:
     """Go on."""
     return daemon.ask(m.Done, m.SetPaused(paused=False), secret)
+
+
+@router.post("/engine/unload")
+def unload(daemon: Daemon, secret: Secret) -> m.Done:
+    """Give the model's memory back; the next recording loads it again. 409 while recordings are in work."""
+    return daemon.ask(m.Done, cm.Unload(), secret)

@@ -19,6 +19,7 @@ from asr_daemon.gateway.pages import (
     recordings,
     search,
     upload,
+    voices,
 )
 from asr_daemon.gateway.pages.shell import Rendering, refusal_page
 from asr_daemon.gateway.problems import problem_response
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from asr_daemon.config_sections import GatewaySection
 
 PROGRAMS = ("/api/", "/v1/")  # below these, no answer is a page
-PARTS = (assets, login, overview, recordings, recording, search, upload, hotwords, models)
+PARTS = (assets, login, overview, recordings, recording, search, upload, hotwords, models, voices)
 
 
 def add_pages(app: FastAPI, section: GatewaySection) -> None:

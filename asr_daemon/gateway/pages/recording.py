@@ -36,6 +36,7 @@ class View:
     stretches: tuple[Stretch, ...]
     speech_ms: int
     speakers: tuple[str, ...]  # in order of first word
+    said_ms: int  # by all who are told apart
     doubts: frozenset[str]
     formats: tuple[str, ...]
 
@@ -55,6 +56,7 @@ def recording(who: Looking, recording: Annotated[int, Path(ge=1, le=(1 << 63) - 
         stretches,
         sum(each.length_ms for each in stretches),
         tuple(dict.fromkeys(each.speaker for each in reading.passages if each.speaker)),
+        sum(each.speech_ms for each in reading.who.speakers),
         DOUBTS,
         FORMATS,
     )

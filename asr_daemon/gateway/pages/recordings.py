@@ -16,7 +16,7 @@ from asr_daemon.gateway.pages.shell import Looking, PageRoute
 router = APIRouter(route_class=PageRoute)
 
 IN_PAGE = 50
-STATES = ("done", "waiting", "running", "failed", "cancelled", "gone")
+STATES = ("done", "waiting", "running", "failed", "cancelled", "forgotten", "gone")
 BAD_DATE = m.Refusal("refused", "a date is written 2026-03-15", "日期的格式应为 2026-03-15。")
 
 

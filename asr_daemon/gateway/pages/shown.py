@@ -90,11 +90,6 @@ def marked(passage: ReadPassage, t: Texts) -> Markup:
     return Markup("").join(parts)
 
 
-def times(passage: ReadPassage) -> str:
-    """Return the times of a passage's pieces for its script: lengths, begins and ends."""
-    return ",".join(map(str, passage.times))
-
-
 FILTERS = {
     "clock": clock,
     "when": when,
@@ -105,5 +100,4 @@ FILTERS = {
     "folder": folder,
     "tone": tone,
     "marked": marked,
-    "times": times,
 }

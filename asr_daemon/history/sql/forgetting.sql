@@ -11,7 +11,8 @@ SELECT id FROM recordings
 WHERE job_id = :job AND state NOT IN ('superseded', 'gone') AND forgotten_at IS NULL
 
 -- forget_recording: it is waited for no more, and has no text
-UPDATE recordings SET forgotten_at = :now, problem = :problem, revision = 0, written_revision = 0,
+UPDATE recordings SET forgotten_at = coalesce(forgotten_at, :now),
+    forgotten_by = CASE WHEN forgotten_at IS NULL THEN :who ELSE forgotten_by END, problem = :problem, revision = 0, written_revision = 0,
     state = CASE WHEN state = 'superseded' THEN state ELSE 'cancelled' END
 WHERE id = :recording
 

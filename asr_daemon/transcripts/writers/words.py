@@ -34,8 +34,8 @@ _SURNAMES = frozenset(
     "贾路江童颜郭梅林钟徐邱骆高夏蔡田樊胡凌霍虞万柯管卢莫房丁邓洪包石崔龚程陆翁甄曲段焦侯邢裴温庄晏柴阎"
     "龙叶黎白蒲卓乔尤葛易廖耿关欧"
 )
-_PARTICLES = frozenset("的地得了着过吗呢吧啊呀嘛们")
-_PREPOSITIONS = frozenset("和与及在把被对从向是不很也都就还再将由为给让跟比请")
+PARTICLES = frozenset("的地得了着过吗呢吧啊呀嘛们")
+PREPOSITIONS = frozenset("和与及在把被对从向是不很也都就还再将由为给让跟比请")
 _NUMERALS = frozenset("零〇一二两三四五六七八九十百千万亿几第半0123456789")
 _IS_CHINESE = re.compile("[\u3400-\u9fff]")
 
@@ -67,7 +67,7 @@ def _prices(text: str) -> list[float]:
             continue
         if left in _NUMERALS:
             by_hand[at] = PRICE_AFTER_NUMERAL
-        elif right in _PARTICLES and ends[at]:
+        elif right in PARTICLES and ends[at]:
             by_hand[at] = PRICE_BEFORE_PARTICLE
         elif ends[at] and ends[at - 1] and _IS_CHINESE.match(left):  # a character alone
             by_hand[at] = _price_behind(left, right, is_alone=ends[at + 1])
@@ -80,7 +80,7 @@ def _price_behind(left: str, right: str, *, is_alone: bool) -> float:
     """Return what a cut costs behind a character that stands alone; ``is_alone``: so does the next."""
     if left in _SURNAMES:
         return PRICE_IN_NAME
-    if left in _PREPOSITIONS:
+    if left in PREPOSITIONS:
         return PRICE_AFTER_PREPOSITION
     return _rarity(left, right) if is_alone else 0.0
 

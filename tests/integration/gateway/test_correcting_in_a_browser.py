@@ -197,6 +197,6 @@ def test_words_corrected_twice_are_offered_and_a_text_is_forgotten(
     page.get_by_role("button", name="永久删除").click()
     expect(page.locator("#forgetting-told")).to_contain_text("复会.txt")
     page.get_by_role("button", name="关闭").click()
-    expect(page.get_by_text("没有文稿")).to_be_visible()
+    expect(page.get_by_text("由 王敏 永久删除")).to_be_visible()
     assert site.text_of("复会") == ""
     assert (site.inbox / "复会.m4a").exists()

@@ -11,6 +11,8 @@ import pytest
 from attack import drop, recording
 from gatewayed import Gatewayed
 
+from support import eventually
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -196,3 +198,41 @@ def test_upload_may_say_its_length_at_its_end(site: WithHotwords, mine: httpx.Cl
     for lengths in ({}, {"Upload-Defer-Length": "1", "Upload-Length": "5"}):
         refused = mine.post(f"{API}/uploads", headers={"Upload-Metadata": metadata, **lengths})
         assert refused.status_code == 400
+
+
+def test_operator_frees_the_cards_memory(site: WithHotwords, mine: httpx.Client) -> None:
+    """Not beside recordings in work, unless the queue is paused; the next recording loads the model again."""
+    assert mine.post(f"{API}/engine/unload").status_code == 403
+    with site.client(site.let_in("管理", may="operate,edit")) as operator:
+        assert "卸载模型" in operator.get("/").text
+        assert "卸载模型" not in mine.get("/").text
+        drop(site.folder / "inbox" / "长.wav", recording("long", segments=4, ms=500))
+        eventually(lambda: site.live()["in_work"], what="something in work")
+        refused = operator.post(f"{API}/engine/unload")
+        assert (refused.status_code, "暂停" in refused.json()["error"]["message_zh"]) == (409, True)
+        assert operator.post(f"{API}/queue/pause").json() == {"count": 1}
+        assert operator.post(f"{API}/engine/unload").json() == {"count": 1}
+        eventually(lambda: site.live()["recognisers"][0]["pid"] is None, what="the unloaded model")
+        site.wait_for("inbox/长.txt")  # what was in work was finished first
+        assert "模型未载入" in operator.get("/").text
+        assert operator.post(f"{API}/queue/resume").status_code == 200
+        drop(site.folder / "inbox" / "后.wav", recording("after"))
+        site.wait_for("inbox/后.txt")
+        assert site.live()["recognisers"][0]["pid"] is not None
+
+
+def test_times_of_words_come_when_they_are_asked_for(mine: httpx.Client) -> None:
+    """The page has none; programs may leave them out; some segments' come with the version they are of."""
+    whole = mine.get(f"{API}/recordings/1")
+    light = mine.get(f"{API}/recordings/1", params={"words": False})
+    assert (light.status_code, light.headers["etag"]) == (200, whole.headers["etag"])
+    passages = whole.json()["passages"]
+    assert all(each["words"] for each in passages)
+    assert [{**each, "words": []} for each in passages] == light.json()["passages"]
+    times = mine.get(f"{API}/recordings/1/times", params={"first": 1, "count": 1}).json()
+    assert f'"{times["version"]}"' == whole.headers["etag"]
+    (only,) = times["passages"]
+    assert (only["index"], only["start_ms"]) == (1, passages[1]["start_ms"])
+    assert sum(only["times"][0::3]) == len(passages[1]["text"])
+    assert "data-times" not in mine.get("/recordings/1").text
+    assert mine.get(f"{API}/recordings/1/times", params={"first": 99}).json()["passages"] == []

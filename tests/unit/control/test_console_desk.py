@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr_daemon.control.console_answers import Mark
-from asr_daemon.control.console_desk import read_passage
+from asr_daemon.control.console_desk import read_passage, read_times
 from asr_daemon.itn import Span
 from asr_daemon.transcripts.transcript import Correction, Segment, Token
 
@@ -40,7 +40,8 @@ def test_numbers_hotwords_and_corrections_are_marked_with_what_was_said() -> Non
 def test_pieces_cover_the_text_with_the_times_of_their_words() -> None:
     """Lengths add up to the text; a number has the time of the words that it was said with."""
     passage = read_passage(segment())
-    lengths, begins, ends = passage.times[0::3], passage.times[1::3], passage.times[2::3]
+    times = read_times(segment()).times
+    lengths, begins, ends = times[0::3], times[1::3], times[2::3]
     assert sum(lengths) == len(passage.text)
     assert list(begins) == sorted(begins)
     place = lengths[:5]

@@ -66,7 +66,7 @@ def test_nothing_of_the_words_is_left_in_the_history(site: EditedDaemon) -> None
     assert [tuple(row) for row in site.history.db.execute("PRAGMA integrity_check")] == [("ok",)]
     assert not site.history.db.execute("PRAGMA foreign_key_check").fetchall()
     detail = site.client.ask(m.RecordingDetail, m.GetRecording(recording), secret)
-    assert (detail.passages, detail.recording.state) == ((), "cancelled")
+    assert (detail.passages, detail.recording.state) == ((), "forgotten")
     assert detail.recording.problem == "its text was forgotten; `asr-daemon retry` transcribes it again"
     assert site.client.ask(c.CorrectionList, c.GetCorrections(recording), secret).steps == ()
     assert site.history.all("recent_errors", limit=5) == []  # that is no failure
@@ -98,6 +98,27 @@ def test_it_is_not_transcribed_again_unless_somebody_asks(site: EditedDaemon) ->
     detail = site.client.ask(m.RecordingDetail, m.GetRecording(recording), secret)
     assert [passage.text for passage in detail.passages] == [SAID, "散会"]
     assert site.put("a.wav", b"other content") != recording  # another sound is another recording
+
+
+def test_it_is_told_who_forgot_it_and_when(site: EditedDaemon) -> None:
+    """In lists and on its page, with a filter of its own; what was cancelled is told apart from it."""
+    recording, cancelled = site.transcribed("a.wav", SAID), site.put("b.wav")
+    site.arrivals.cancel(cancelled)
+    secret = site.token("李主任", "inbox")
+    site.client.ask(c.Forgotten, c.Forget(recording), secret)
+    now = site.time.clock.stamp()
+    site.time.pass_s(3600)
+    site.parts.deliverer.forgetter.finish_all()
+    shown = site.client.ask(m.RecordingDetail, m.GetRecording(recording), secret).recording
+    assert (shown.state, shown.forgotten_at, shown.forgotten_by) == ("forgotten", now, "李主任")
+    for state, expected in (("forgotten", recording), ("cancelled", cancelled)):
+        (row,) = site.client.ask(m.RecordingList, m.ListRecordings(state=state), secret).recordings
+        assert (row.id, row.state) == (expected, state)
+    (row,) = site.client.ask(m.RecordingList, m.ListRecordings(state="forgotten"), secret).recordings
+    assert (row.forgotten_at, row.forgotten_by) == (now, "李主任")
+    site.arrivals.retry(recording)
+    shown = site.client.ask(m.RecordingDetail, m.GetRecording(recording), secret).recording
+    assert (shown.state, shown.forgotten_at) == ("queued", None)
 
 
 def test_another_departments_copy_keeps_its_text(site: EditedDaemon) -> None:

@@ -352,6 +352,24 @@ def test_idle_recogniser_is_unloaded(room: Room) -> None:
     assert room.session.state.pid is None
 
 
+def test_recogniser_is_unloaded_when_somebody_asks(room: Room) -> None:
+    """Once nothing is in work, paused or not; the next recording loads it again, and it stays then."""
+    room.way.put("a.wav", b"A")
+    room.run()
+    assert room.started[0].is_alive
+    room.way.settings.pause(True)
+    room.session.unload.set()
+    room.session.step()
+    assert not room.started[0].is_alive
+    assert room.session.state.pid is None
+    room.way.settings.pause(False)
+    room.way.put("b.wav", b"B")
+    room.run()
+    assert room.states() == {"a.wav": "done", "b.wav": "done"}
+    room.session.step()
+    assert [each.is_alive for each in room.started] == [False, True]
+
+
 def test_pause_finishes_what_is_in_work_and_begins_nothing(room: Room) -> None:
     """Paused: the state says so, and the queue stays; resumed, it goes on."""
     room.way.settings.pause(True)

@@ -95,6 +95,31 @@ def test_what_was_split_is_joined_with_its_neighbour() -> None:
     assert [token.text for token in second.tokens] == list("明天放假")
 
 
+@pytest.mark.parametrize(
+    ("raw", "at"),
+    [
+        ("今天开会明天放假", 4),
+        ("今天开会，明天放假", 5),
+        ("用github来写", 4),
+        ("say hello world", 9),
+        ("say hello world", 7),
+        ("共三百五十元整", 4),
+        ("我们用GPU训练", 3),
+    ],
+)
+def test_what_was_split_and_joined_again_is_as_it_was(raw: str, at: int) -> None:
+    """No blank is left where none was, and none is lost between words; other segments are parted still."""
+    recognised = said(raw, "散会")
+    (one, _) = in_force(recognised, [])
+    block = with_split(recognised, one, at)
+    first, second, _ = in_force(recognised, [block])
+    again = with_join(recognised, first, second)
+    assert texts(in_force(recognised, [again])) == [recognised[0].text, "散会"]
+    first, other = in_force(recognised, [again])
+    both = with_join(recognised, first, other)
+    assert texts(in_force(recognised, [both])) == [f"{recognised[0].text} 散会"]
+
+
 def test_join_across_several_corrected_stretches_keeps_every_word() -> None:
     """Joined again and again, one segment is left with all that was said."""
     recognised = said("一共三人", "到了两人", "还差一人")

@@ -4,11 +4,13 @@
  * on to the next one, Escape leaves. Passages that are of one segment are edited as one.
  *
  * A step that others were faster than is taken again by itself where they changed another place; where it is
- * the same one, both texts are shown, and the person takes either.
+ * the same one, both texts are shown, and the person takes either. What is not saved yet is kept (drafts.js).
  */
 import { t } from "./asking.js";
+import { drop, keep } from "./drafts.js";
 import { look } from "./history.js";
-import { make, moment, take } from "./steps.js";
+import { make } from "./making.js";
+import { moment, take } from "./steps.js";
 import { passages, refresh, transcript, version } from "./transcript.js";
 
 /** @typedef {import("./steps.js").Outdated} Outdated */
@@ -22,7 +24,7 @@ const tools = /** @type {HTMLTemplateElement} */ (document.getElementById("edito
 let editor = null;
 
 /** @param {Element} row @returns {HTMLElement[]} the passages of its segment */
-const partsOf = (row) =>
+export const partsOf = (row) =>
   passages().map((each) => each.element).filter((each) => each.dataset.index === /** @type {HTMLElement} */ (row).dataset.index);
 
 /** @param {readonly {text: string, speaker: string, index: number, start_ms: number}[]} parts @returns {Segment | null} */
@@ -35,7 +37,7 @@ function together(parts) {
 }
 
 /** @param {HTMLElement[]} rows */
-const segmentOf = (rows) =>
+export const segmentOf = (rows) =>
   together(
     rows.map((each) => ({
       index: Number(each.dataset.index),
@@ -55,8 +57,8 @@ function thereNow(current, mine) {
 const tidy = (text) => text.split(/\s+/).filter(Boolean).join(" ");
 
 class Editor {
-  /** @param {HTMLElement} row */
-  constructor(row) {
+  /** @param {HTMLElement} row @param {{text: string, speaker: string}} [draft] what was being written */
+  constructor(row, draft) {
     const found = segmentOf(partsOf(row));
     if (!found) throw new Error("no segment");
     /** What it was when it was opened, or as others left it and the person saw. */
@@ -68,8 +70,8 @@ class Editor {
     this.text = /** @type {HTMLTextAreaElement} */ (this.item.querySelector("textarea"));
     this.speaker = /** @type {HTMLInputElement} */ (this.item.querySelector("input"));
     this.clash = /** @type {HTMLElement} */ (this.item.querySelector(".clash"));
-    this.text.value = found.text;
-    this.speaker.value = found.speaker;
+    this.text.value = draft?.text ?? found.text;
+    this.speaker.value = draft?.speaker ?? found.speaker;
     if (found.voices > 1) this.speaker.placeholder = t("js.voices", found.voices);
     const at = /** @type {HTMLElement} */ (this.item.querySelector(".at"));
     at.textContent = row.querySelector(".at")?.textContent ?? "";
@@ -77,6 +79,8 @@ class Editor {
     this.item.addEventListener("click", (event) => this.clicked(event));
     this.item.addEventListener("keydown", (event) => this.pressed(event));
     this.text.addEventListener("input", () => this.grow());
+    this.item.addEventListener("input", () => this.keepDraft());
+    if (draft) this.keepDraft();
     this.grow();
     this.text.focus({ preventScroll: true });
     this.text.setSelectionRange(0, 0);
@@ -93,6 +97,13 @@ class Editor {
   grow() {
     this.text.style.height = "auto";
     this.text.style.height = `${this.text.scrollHeight + 2}px`;
+  }
+
+  /** Keep what is written so far: the page may go at any moment. */
+  keepDraft() {
+    const { start_ms, text: before, speaker: before_speaker } = this.segment;
+    if (!this.isChanged) return drop(start_ms);
+    keep({ version: this.version, start_ms, before, before_speaker, text: this.text.value, speaker: this.speaker.value.trim() });
   }
 
   get changes() {
@@ -178,6 +189,7 @@ class Editor {
         this.version = came.version;
         const { text = this.segment.text, speaker = this.segment.speaker } = this.changes;
         this.segment = { ...this.segment, text, speaker };
+        drop(this.segment.start_ms);
         this.clash.hidden = true;
         return true;
       }
@@ -185,7 +197,9 @@ class Editor {
       this.version = came.current.version;
       if (!now) return false;
       const isSame = now.start_ms === this.segment.start_ms && now.text === this.segment.text && now.speaker === this.segment.speaker;
+      drop(this.segment.start_ms);
       this.segment = now;
+      this.keepDraft();
       if (!isSame) return this.tellClash(came.current, now);
     }
     return false;
@@ -205,6 +219,7 @@ class Editor {
 
   /** @param {number} [onwards] */
   async close(onwards = 0) {
+    drop(this.segment.start_ms);
     if (this.version !== version()) {
       await refresh();
       look();
@@ -219,14 +234,19 @@ class Editor {
   }
 }
 
-/** @param {HTMLElement} row */
-async function open(row) {
-  if (editor?.busy) return;
+/**
+ * @param {HTMLElement} row
+ * @param {{text: string, speaker: string}} [draft] what was being written there
+ * @returns {Promise<boolean>} whether it is edited now
+ */
+export async function open(row, draft) {
+  if (editor?.busy) return false;
   if (editor?.isChanged) {
     await editor.act("save"); // nobody's words are lost by a click elsewhere
-    if (editor) return;
+    if (editor) return false;
   } else await editor?.close();
-  if (row.isConnected) editor = new Editor(row);
+  if (row.isConnected) editor = new Editor(row, draft);
+  return row.isConnected;
 }
 
 transcript?.addEventListener("click", (event) => {
@@ -241,6 +261,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   open(held);
 });
+let isLoggedOut = false; // whoever logs in again finds the draft
+document.addEventListener("logged-out", () => (isLoggedOut = true));
 addEventListener("beforeunload", (event) => {
-  if (editor?.isChanged) event.preventDefault();
+  if (editor?.isChanged && !isLoggedOut) event.preventDefault();
 });

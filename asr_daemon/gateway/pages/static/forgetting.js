@@ -1,9 +1,9 @@
 // @ts-check
 /** Forgetting a text for good: what goes, what stays, until when backups hold it; asked before, told after. */
 import { ask, isChinese, need, t } from "./asking.js";
-import { make } from "./steps.js";
+import { make } from "./making.js";
 
-/** @typedef {{removed: string[], kept: string[], problem: string, backups: number, backups_until: string | null}} Forgotten */
+/** @typedef {{removed: string[], kept: string[], problem: string, problem_zh: string, backups: number, backups_until: string | null}} Forgotten */
 
 const dialog = need("forgetting", HTMLDialogElement);
 const told = need("forgetting-told", HTMLElement);
@@ -24,7 +24,7 @@ function tell(done) {
   const said = [t("js.forgotten")];
   if (done.removed.length) said.push(t("js.forgotten_files", done.removed.join(isChinese ? "、" : ", ")));
   if (done.kept.length) said.push(t("js.forgotten_kept", done.kept.join(isChinese ? "、" : ", ")));
-  if (done.problem) said.push(t("js.forgotten_later", done.problem));
+  if (done.problem) said.push(t("js.forgotten_later", isChinese ? done.problem_zh : done.problem));
   said.push(sayHeld(done.backups, done.backups_until));
   told.replaceChildren(...said.map((line) => make("p", "", line)));
   sure.hidden = true;

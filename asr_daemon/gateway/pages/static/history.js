@@ -2,7 +2,8 @@
 /** Who changed what and when; what found its words no more; taking the newest step back. */
 import { clock, need, t } from "./asking.js";
 import { onChange } from "./events.js";
-import { corrections, make, moment, take } from "./steps.js";
+import { make } from "./making.js";
+import { corrections, moment, take } from "./steps.js";
 import { refresh, version } from "./transcript.js";
 
 /** @typedef {import("./steps.js").Step} Step */

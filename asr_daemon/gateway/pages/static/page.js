@@ -1,11 +1,13 @@
 // @ts-check
 /** What every page can do: log out, press buttons that ask the interface, tell what came of it. */
 import { ask, notice, t } from "./asking.js";
+import { dropAll } from "./drafts.js";
 
 document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element ? event.target.closest("button") : null;
   if (!button) return;
   if (button.dataset.logOut !== undefined) {
+    dropAll();
     await ask("DELETE", "/api/v1/session");
     location.assign("/login");
   } else if (button.dataset.post) {

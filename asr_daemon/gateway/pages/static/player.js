@@ -2,9 +2,10 @@
 /** The text beside the sound: a click on a word plays there, the word being spoken is marked. */
 import { clock, need } from "./asking.js";
 import { begin } from "./sound.js";
-import { offsetAt, passages, pieces, placeOf, transcript } from "./transcript.js";
+import { ensure, offsetAt, passages, pieces, placeOf, transcript } from "./transcript.js";
 
 const STEP_S = 5;
+const AHEAD = 20; // passages whose words' times are there before they are spoken
 const SILENCE_MS = 700; // shorter pauses are not skipped
 const player = need("player", HTMLElement);
 const audio = need("audio", HTMLAudioElement);
@@ -57,6 +58,7 @@ function show() {
     passage?.element.classList.add("current");
     current = passage;
     if (passage && !audio.paused) passage.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (passage) fetchAhead(passage);
   }
   if (!highlights) return;
   if (passage?.element.hidden) return void highlights.delete("spoken");
@@ -66,6 +68,14 @@ function show() {
   range.setStart(...placeOf(passage.text, piece.from));
   range.setEnd(...placeOf(passage.text, piece.to));
   highlights.set("spoken", new /** @type {any} */ (window).Highlight(range));
+}
+
+/** Have the times of what is spoken now, and soon. @param {Passage} passage */
+async function fetchAhead(passage) {
+  const all = passages();
+  const ahead = all[all.indexOf(passage) + AHEAD];
+  await Promise.all([ensure(passage), ahead && ensure(ahead)]);
+  if (passage === current && audio.paused) show();
 }
 
 function skipSilence() {
@@ -97,11 +107,12 @@ speed.addEventListener("change", () => {
   audio.defaultPlaybackRate = audio.playbackRate = Number(speed.value); // the first one stays with another source
 });
 
-transcript?.addEventListener("click", (event) => {
+transcript?.addEventListener("click", async (event) => {
   if (!(event.target instanceof Element) || getSelection()?.isCollapsed === false) return;
   const passage = passages().find((each) => each.text.contains(/** @type {Node} */ (event.target)));
   if (!passage) return;
   const offset = offsetAt(passage.text, event);
+  await ensure(passage);
   const piece = pieces(passage).find((each) => offset >= each.from && offset < each.to);
   go(piece ? piece.start_ms : passage.start_ms, true);
 });

@@ -33,7 +33,10 @@ export async function take(method, path, version, body) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
     const response = await fetch(`${address}/${path}`, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
-    if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    if (response.status === 401) {
+      document.dispatchEvent(new Event("logged-out"));
+      location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    }
     if (response.ok) {
       const now = new Date().toTimeString().slice(0, 5);
       tell(t("js.saved", now), "good");
@@ -69,19 +72,4 @@ export function moment(stamp) {
   /** @type {Intl.DateTimeFormatOptions} */
   const day = today ? {} : { month: "2-digit", day: "2-digit" };
   return at.toLocaleString(isChinese ? "zh-CN" : "en-GB", { ...day, hour: "2-digit", minute: "2-digit", hour12: false });
-}
-
-/**
- * An element with a class, a text or what is in it.
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} kind
- * @param {string} [look] classes
- * @param {...(string | Node)} within
- * @returns {HTMLElementTagNameMap[T]}
- */
-export function make(kind, look = "", ...within) {
-  const made = document.createElement(kind);
-  if (look) made.className = look;
-  made.append(...within);
-  return made;
 }

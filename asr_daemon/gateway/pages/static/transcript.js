@@ -2,9 +2,9 @@
 /**
  * The passages of the page: their times, places in their texts, and reading them anew after a change.
  *
- * A passage carries its pieces' times as numbers (`data-times`: length, begin and end, over and over); words
- * are found by where the text was clicked and marked by a highlight, so that a page of three hours has no
- * element for every word.
+ * Words are found by where the text was clicked and marked by a highlight, so that a page of three hours has no
+ * element for every word. Their times come when they are first needed, for a hundred segments at once: three
+ * numbers for each piece of text, its length, begin and end.
  */
 
 /** @typedef {{from: number, to: number, start_ms: number, end_ms: number}} Piece offsets in the passage's text */
@@ -57,7 +57,7 @@ export async function refresh() {
     replace(rows(other));
     transcript.className = other.className;
     transcript.dataset.version = other.dataset.version;
-    for (const id of ["stretches", "voices"]) {
+    for (const id of ["stretches", "voices", "who"]) {
       const fresh = page.getElementById(id);
       if (fresh) document.getElementById(id)?.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
     }
@@ -87,14 +87,50 @@ function replace(fresh) {
   for (const row of fresh.slice(first, fresh.length - behind)) transcript?.insertBefore(document.adoptNode(row), next);
 }
 
+const COUNT = 100; // segments whose times come at once
+/** @type {Map<number, Promise<void>>} what is being fetched, by the first segment */
+const coming = new Map();
+
+/** @param {number} first a segment */
+async function fetchTimes(first) {
+  try {
+    const address = `/api/v1${location.pathname}/times?first=${first}&count=${COUNT}`;
+    const response = await fetch(address);
+    if (!response.ok) return;
+    /** @type {{version: string, passages: {index: number, start_ms: number, times: number[]}[]}} */
+    const told = await response.json();
+    if (told.version !== version()) return; // the text is another one by now: it is fetched soon
+    const found = new Map(told.passages.map((each) => [`${each.index} ${each.start_ms}`, each.times]));
+    for (const passage of all) {
+      const figures = found.get(`${passage.element.dataset.index} ${passage.start_ms}`);
+      if (figures) known.set(passage, parted(figures));
+    }
+  } catch {
+    // whoever asks next tries again
+  }
+}
+
 /**
+ * Have a passage's times, where they can be had.
+ * @param {Passage} passage
+ */
+export async function ensure(passage) {
+  if (known.has(passage)) return;
+  const index = Number(passage.element.dataset.index);
+  const first = index - (index % COUNT);
+  if (!coming.has(first)) coming.set(first, fetchTimes(first).finally(() => coming.delete(first)));
+  await coming.get(first);
+}
+
+/**
+ * The pieces of a passage; none while their times are not there.
  * @param {Passage} passage
  * @returns {Piece[]}
  */
-export function pieces(passage) {
-  const before = known.get(passage);
-  if (before) return before;
-  const figures = (passage.element.dataset.times ?? "").split(",").map(Number);
+export const pieces = (passage) => known.get(passage) ?? [];
+
+/** @param {number[]} figures @returns {Piece[]} */
+function parted(figures) {
   /** @type {Piece[]} */
   const found = [];
   let at = 0;
@@ -103,7 +139,6 @@ export function pieces(passage) {
     found.push({ from: at, to: at + length, start_ms, end_ms });
     at += length;
   }
-  known.set(passage, found);
   return found;
 }
 

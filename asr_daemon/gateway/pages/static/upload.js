@@ -204,7 +204,7 @@ function stands(inbox, row) {
       link.textContent = link.title = line.name;
       line.element.firstElementChild?.replaceWith(link);
     }
-    line.isOver = ["done", "failed", "quarantined", "cancelled", "gone"].includes(row.state);
+    line.isOver = ["done", "failed", "quarantined", "cancelled", "forgotten", "gone"].includes(row.state);
     if (line.isOver) line.tell(t(row.state === "done" ? "js.transcribed" : "js.not_transcribed"), row.state === "done" ? "good" : "bad");
   }
 }
