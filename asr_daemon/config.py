@@ -35,6 +35,7 @@ from asr_daemon.config_sections import (
 )
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.overlap import Department, Overlap, overlaps
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +140,7 @@ class Config(Section):
         section = self.find_inbox(inbox)
         is_below = section is not None and section.path in path.parents
         inside = path.relative_to(section.path) if section is not None and is_below else path.name
-        return os.fsencode(inside).decode("utf-8", "replace")
+        return valid_text(inside)
 
     def root_of(self, path: Path) -> Path:
         """Return the folder below which no link is followed to that path: an inbox, or the fall-back."""

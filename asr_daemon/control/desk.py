@@ -37,6 +37,7 @@ from asr_daemon.history.reading import places
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
 from asr_daemon.inboxes.fingerprint import open_recording
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -259,7 +260,7 @@ class Desk:
             if filed.work is None or filed.work.state is not JobState.DONE:
                 raise RefusedError("conflict", "there is no transcript of it yet", "这个录音还没有转写好。")
             text = render(history, filed, request.format)
-        stem = os.fsencode(filed.recording.path.stem).decode("utf-8", "replace")
+        stem = valid_text(filed.recording.path.stem)
         return m.Rendered(f"{stem}.{request.format}", text)
 
     def _open(self, person: Access, recording: int) -> tuple[m.Opened, int]:

@@ -19,6 +19,7 @@ from asr_daemon.files.temporary import sweep
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.inboxes.candidate import mtime_of
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ class Archiver:
             job=recording.job,
             inbox=inbox.name,
             file=self.config.shown_path(inbox.name, recording.path),
-            folder=os.fsencode(moved[-1].parent).decode("utf-8", "replace") if moved else "",
+            folder=valid_text(moved[-1].parent) if moved else "",
             files=[path.name for path in moved],
         )
 

@@ -21,6 +21,7 @@ from asr_daemon.errors import HistoryUnavailableError, OperatorError, ShareUnava
 from asr_daemon.history.forgetting import Forgetting
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
+from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.writers import RENDERERS
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Forgetter:
                 self._outputs.withdraw(version, KINDS, inbox.path)
                 for output in outputs:
                     is_there = self._shares.exists(output.path)
-                    (kept if is_there else removed).append(output.path.name)
+                    (kept if is_there else removed).append(valid_text(output.path.name))
         except HistoryUnavailableError:
             raise
         except ShareUnavailableError as error:

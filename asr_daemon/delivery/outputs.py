@@ -22,6 +22,7 @@ from asr_daemon.files.folders import remove
 from asr_daemon.files.publish import write_error
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
+from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.names import FAILURE_SUFFIX, output_paths, same_name_key
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Outputs:
             elif found is not None and output.written_sha256:
                 log.info(
                     "edited_transcript_kept",
-                    file=os.fsencode(path.relative_to(below)).decode("utf-8", "replace"),
+                    file=valid_text(path.relative_to(below)),
                 )
             forget_output(self._history, path)
 

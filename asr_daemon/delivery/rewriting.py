@@ -22,7 +22,7 @@ from asr_daemon.files.publish import publish
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
-from asr_daemon.inboxes.candidate import shown_name
+from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.writers import RENDERERS
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ class Rewriter:
         kept: list[str] = []
         for output in outputs:
             data = RENDERERS[output.format](document).encode("utf-8", "replace")
-            (written if self._write(recording.id, output, data) else kept).append(shown_name(output.path))
+            name = valid_text(output.path.name)
+            (written if self._write(recording.id, output, data) else kept).append(name)
         self.is_written(recording.id, revision)
         log.info(
             "transcript_rewritten",

@@ -95,7 +95,13 @@ def times(passage: ReadPassage) -> str:
     return ",".join(map(str, passage.times))
 
 
+def as_it_is(text: str) -> Markup:
+    """Return a text that is edited and written back: nothing in it is shown otherwise."""
+    return escape(text)
+
+
 FILTERS = {
+    "as_it_is": as_it_is,
     "clock": clock,
     "when": when,
     "size": size,
