@@ -16,6 +16,7 @@ import structlog
 from asr_daemon.backup import BackupError
 from asr_daemon.backup.holding import Held, held_since
 from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.moving import require_archive
 from asr_daemon.delivery.outputs import FAILURE
 from asr_daemon.errors import HistoryUnavailableError, OperatorError, ShareUnavailableError
 from asr_daemon.history.forgetting import Forgetting
@@ -125,6 +126,8 @@ class Forgetter:
             return removed, kept, ""
         try:
             self._shares.require(inbox)
+            if filed.recording.archived_at and inbox.archive is not None:
+                require_archive(inbox.archive, inbox.name, self._shares)
             for version in versions:
                 outputs = outputs_of(self._history, version)
                 self._outputs.withdraw(version, KINDS, inbox.path)

@@ -141,10 +141,9 @@ class DaemonClient:
 
     async def watch(self, secret: str) -> AsyncGenerator[m.Changed, None]:
         """Yield what changes until the daemon or the listener goes; raises :class:`AnsweredError`."""
-        async with contextlib.aclosing(self.follow(m.Watch(), secret)) as answers:
-            async for told in answers:
-                if isinstance(told, m.Changed):
-                    yield told
+        async for told in self.follow(m.Watch(), secret):  # a loop that ends closes both, each by itself
+            if isinstance(told, m.Changed):
+                yield told
 
     async def follow(
         self, request: m.Request, secret: str, descriptor: int | None = None
