@@ -9,9 +9,9 @@ from asr_daemon.control import answers as a
 from asr_daemon.control import playback_messages as p
 from asr_daemon.control.playbacks import BusyError
 from asr_daemon.control.refused import RefusedError
+from asr_daemon.control.sounds import open_sound
 from asr_daemon.errors import RecordingGoneError
 from asr_daemon.inboxes.candidate import mtime_of
-from asr_daemon.inboxes.fingerprint import open_recording
 
 if TYPE_CHECKING:
     from asr_daemon.access import Access
@@ -73,13 +73,7 @@ class PlayingDesk:
     def _open_sound(self, filed: Filed) -> int:
         """Open the recording, if it is still what was hashed."""
         recording = filed.recording
-        inbox = self._parts.config.require_inbox(recording.inbox)
-        root = inbox.path
-        if recording.archived_at and inbox.archive is not None:
-            root = inbox.archive
-        else:
-            self._parts.shares.require(inbox)
-        descriptor = open_recording(recording.path, root)
+        descriptor = open_sound(self._parts, recording)
         found = os.fstat(descriptor)
         if (found.st_size, mtime_of(found)) != (recording.size_bytes, recording.mtime_ns):
             os.close(descriptor)

@@ -325,3 +325,10 @@ def corrections(db: Database) -> None:
 def recordings_by_inbox(db: Database) -> None:
     """Count what an inbox has, and ask for that of a few, without reading the recordings of all."""
     db.execute("CREATE INDEX recordings_by_inbox ON recordings (inbox, state)")
+
+
+@migrations(name="0017_sent_to")
+def sent_to(db: Database) -> None:
+    """Say of what a program sent to be transcribed whose it is: it lies in no inbox."""
+    db.execute("ALTER TABLE recordings ADD COLUMN sent_to TEXT")  # an inbox; NULL where the file lies in one
+    db.execute("CREATE INDEX recordings_sent_to ON recordings (sent_to, state)")

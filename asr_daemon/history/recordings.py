@@ -61,6 +61,12 @@ class Recording:
     problem: str  # why its transcript is not written yet, or ""
     written_at: str  # stamp, or ""
     archived_at: str
+    sent_to: str = ""  # the inbox whose department sees what a program sent; "" where it lies in one
+
+    @property
+    def department(self) -> str:
+        """The inbox whose people it is for."""
+        return self.sent_to or self.inbox
 
     @property
     def look(self) -> Look:
@@ -288,6 +294,11 @@ class Recordings:
         with self._history.transaction() as history:
             history.run("wake_held")
 
+    def send_to(self, recording: int, inbox: str) -> None:
+        """Say whose it is, though it lies in no inbox."""
+        with self._history.transaction() as history:
+            history.run("set_sent_to", recording=recording, inbox=inbox)
+
     def complain(self, recording: int, problem: str) -> None:
         """Say why a file's transcript cannot be written at present."""
         with self._history.transaction() as history:
@@ -323,6 +334,7 @@ def recording_of(row: sqlite3.Row) -> Recording:
         problem=row["problem"] or "",
         written_at=row["written_at"] or "",
         archived_at=row["archived_at"] or "",
+        sent_to=row["sent_to"] or "",
     )
 
 

@@ -65,6 +65,9 @@ WHERE id = :recording
 -- set_recording_problem: its transcript cannot be written at present
 UPDATE recordings SET problem = :problem WHERE id = :recording
 
+-- set_sent_to: a program sent it, for that inbox's department
+UPDATE recordings SET sent_to = :inbox WHERE id = :recording
+
 -- rebind_recording: a waiting recording belongs to another piece of work now
 UPDATE recordings SET job_id = :job WHERE id = :recording
 
