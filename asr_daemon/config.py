@@ -35,6 +35,7 @@ from asr_daemon.config_sections import (
 )
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.overlap import Department, Overlap, overlaps
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,20 +140,25 @@ class Config(Section):
         section = self.find_inbox(inbox)
         is_below = section is not None and section.path in path.parents
         inside = path.relative_to(section.path) if section is not None and is_below else path.name
-        return os.fsencode(inside).decode("utf-8", "replace")
+        return valid_text(inside)
 
     def root_of(self, path: Path) -> Path:
-        """Return the folder below which no link is followed to that path: an inbox, or the fall-back."""
-        roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir)
-        return next((root for root in roots if root in path.parents), path.parent)
+        """Return the folder below which no link is followed to that path: its own where none is ours."""
+        return self.root_of_ours(path) or path.parent
+
+    def root_of_ours(self, path: Path) -> Path | None:
+        """Return the inbox, archive or fall-back folder that a path lies in, None where it lies in none.
+
+        Files of ours are changed and removed there alone: a history that somebody made up, and an
+        administrator restored, may name any other.
+        """
+        archives = (inbox.archive for inbox in self.inbox if inbox.archive is not None)
+        roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir, *archives)
+        return None if ".." in path.parts else next((root for root in roots if root in path.parents), None)
 
     def keeps(self, path: Path) -> bool:
-        """Return whether files of ours may be removed at that path: in an inbox, or in the fall-back.
-
-        A history that somebody made up, and an administrator restored, may name any other.
-        """
-        roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir)
-        return ".." not in path.parts and any(root in path.parents for root in roots)
+        """Return whether files of ours may be changed and removed at that path."""
+        return self.root_of_ours(path) is not None
 
     def require_inbox(self, name: str) -> InboxSection:
         """Return the inbox of that name; raises :class:`~asr_daemon.errors.UsageError` if there is none."""

@@ -8,8 +8,13 @@ turns the reading direction, is not seen, or is no character at all. JSON keeps 
 from __future__ import annotations
 
 import json
+import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import PurePath
 
 # C0, DEL, C1; soft hyphen; marks, overrides and isolates of direction; zero width but for the joiners that
 # scripts and emoji need; line and paragraph separators; tags; lone surrogates (bytes that are no UTF-8).
@@ -18,7 +23,14 @@ HARMFUL = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_CALCULATED = frozenset("=+-@＝＋－＠")  # by spreadsheets, in the first place
+_SPACES = frozenset("\t\r\n")
 _BYTES = range(0xDC80, 0xDD00)  # how Python carries a byte of a file's name that is no UTF-8
+
+
+def valid_text(path: str | PurePath) -> str:
+    """Return a path, or a name, as valid text; bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -32,6 +44,14 @@ def printable(text: str, *, lines: bool = False) -> str:
     return HARMFUL.sub(escaped, text)
 
 
+def harmless_cell(value: Any) -> Any:
+    """Return a cell of a table that no spreadsheet calculates; figures stay figures."""
+    if not isinstance(value, str) or not value:
+        return value
+    value = printable(value, lines=True)
+    return f"'{value}" if value[0] in _SPACES or value.lstrip()[:1] in _CALCULATED else value
+
+
 def printable_tree(value: Any) -> Any:
     """Return JSON's kind of value with every text in it printable."""
     if isinstance(value, str):
@@ -43,9 +63,9 @@ def printable_tree(value: Any) -> Any:
     return value
 
 
-def json_text(value: Any, *, indent: int | None = None) -> str:
+def json_text(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
     """Return the value as JSON that a terminal may show: Chinese as it is, what is harmful escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
     return HARMFUL.sub(lambda found: found[0] if found[0] == "\n" else _json_escape(ord(found[0])), text)
 
 

@@ -29,11 +29,19 @@ class Gatewayed(AttackedDaemon):
     """Both processes; the inboxes are "inbox" and "hr"."""
 
     def __init__(
-        self, folder: Path, *, gateway: str = "", model: str = "", before: str = "", listen: str = ""
+        self,
+        folder: Path,
+        *,
+        gateway: str = "",
+        model: str = "",
+        before: str = "",
+        listen: str = "",
+        of_inbox: str = 'formats = ["txt"]',
     ) -> None:
         """Take further lines of ``[gateway]``, and ``before`` them of ``[daemon]``.
 
-        ``model``: a real recogniser instead of the fake one; ``listen``: elsewhere than at a free port.
+        ``model``: a real recogniser instead of the fake one; ``listen``: elsewhere than at a free port;
+        ``of_inbox``: the lines of the inbox "inbox".
         """
         self.port = free_port()
         self.listen = listen or f"127.0.0.1:{self.port}"
@@ -43,7 +51,7 @@ class Gatewayed(AttackedDaemon):
         self._gateway: subprocess.Popen[bytes] | None = None
         super().__init__(
             folder,
-            inboxes={"inbox": 'formats = ["txt"]', "hr": 'formats = ["txt"]'},
+            inboxes={"inbox": of_inbox, "hr": 'formats = ["txt"]'},
             extra=f'{before}\n[gateway]\nlisten = "{self.listen}"\n{gateway}\n',
         )
         if model:

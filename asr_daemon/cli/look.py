@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -28,7 +27,7 @@ from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.segments import hotwords_of
 from asr_daemon.history.states import JobState
 from asr_daemon.install.running import service_of
-from asr_daemon.printable import json_text, printable
+from asr_daemon.printable import json_text, printable, valid_text
 from asr_daemon.transcripts.writers.document import clock_time
 from asr_daemon.views.console import console, echo_transcript
 from asr_daemon.views.places import Places
@@ -158,7 +157,7 @@ def search(
             {
                 **asdict(place),
                 "inbox": inbox_label(place.inbox),
-                "path": os.fsencode(place.path).decode("utf-8", "replace"),
+                "path": valid_text(place.path),
                 "shown": lie.shown(place.inbox, place.path),
             }
             for place in found

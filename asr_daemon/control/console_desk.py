@@ -170,9 +170,9 @@ class ConsoleDesk:
             work.model_is_builtin if work else False,
             work.flags if work else (),
             passages,
-            person.may(Right.EDIT, filed.recording.inbox),
+            person.may(Right.EDIT, filed.recording.department),
             version,
-            any(person.may(right, filed.recording.inbox) for right in (Right.EDIT, Right.OPERATE)),
+            any(person.may(right, filed.recording.department) for right in (Right.EDIT, Right.OPERATE)),
             who,
         )
 

@@ -28,6 +28,7 @@ from asr_daemon.control.passages import passage_of
 from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import Sight
+from asr_daemon.control.sounds import open_sound
 from asr_daemon.control.speaker_desk import SpeakerDesk
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
@@ -38,7 +39,7 @@ from asr_daemon.history.in_force import read_in_force, transcript_in_force, vers
 from asr_daemon.history.reading import places
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
-from asr_daemon.inboxes.fingerprint import open_recording
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -257,7 +258,7 @@ class Desk:
             work.model if work else "",
             work.flags if work else (),
             passages,
-            person.may(Right.EDIT, filed.recording.inbox),
+            person.may(Right.EDIT, filed.recording.department),
             version,
         )
 
@@ -267,27 +268,26 @@ class Desk:
             if filed.work is None or filed.work.state is not JobState.DONE:
                 raise RefusedError("conflict", "there is no transcript of it yet", "这个录音还没有转写好。")
             text = render(history, filed, request.format)
-        stem = os.fsencode(filed.recording.path.stem).decode("utf-8", "replace")
+        stem = valid_text(filed.recording.path.stem)
         return m.Rendered(f"{stem}.{request.format}", text)
 
-    def _open(self, person: Access, recording: int) -> tuple[m.Opened, int]:
+    def _open(self, person: Access, number: int) -> tuple[m.Opened, int]:
         with self._readers.reader() as history:
-            filed = self._filed(history, person, recording)
-        inbox = self._parts.config.require_inbox(filed.recording.inbox)
-        path = filed.recording.path
+            filed = self._filed(history, person, number)
+        recording = filed.recording
         try:
-            self._parts.shares.require(inbox)
-            descriptor = open_recording(path, inbox.path)
+            descriptor = open_sound(self._parts, recording)
         except AsrDaemonError as error:
             chinese = getattr(error, "chinese", "") or "录音暂时无法打开。"
             code: m.Code = "not_found" if isinstance(error, RecordingGoneError) else "unavailable"
             raise RefusedError(code, str(error), chinese) from None
-        return m.Opened(self._within(inbox.name, path), os.fstat(descriptor).st_size), descriptor
+        name = self._within(recording.department, recording.path)
+        return m.Opened(name, os.fstat(descriptor).st_size), descriptor
 
     def filed(self, history: History, person: Access, recording: int, right: Right = Right.READ) -> Filed:
         """Return a recording that somebody may do that with; raises :class:`RefusedError`."""
         filed = self._filed(history, person, recording)
-        self._require(person, right, filed.recording.inbox)
+        self._require(person, right, filed.recording.department)
         return filed
 
     def _filed(self, history: History, person: Access, recording: int) -> Filed:
@@ -337,7 +337,7 @@ class Desk:
         with self._readers.reader() as history:
             for recording in wanted:
                 filed = self._filed(history, person, recording)
-                self._require(person, Right.EDIT, filed.recording.inbox)
+                self._require(person, Right.EDIT, filed.recording.department)
         try:
             for recording in wanted:
                 do(recording)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.control import messages as m
+from asr_daemon.control.listeners import Listeners
 from asr_daemon.control.listening import BACKLOG, Listener, part, user_of
 from asr_daemon.control.refused import RefusedError
-from asr_daemon.control.wire import Wire
+from asr_daemon.control.wire import MOST_ASK_BYTES, Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MOST_ASK_BYTES = 1 << 20
 MOST_CONNECTIONS = 512  # watchers and requests under way; the gateway has a bound of its own below that
 IDLE_S = 3600.0
 HEARTBEAT_S = 15.0  # a watcher hears at least that often: it knows that the daemon lives
@@ -100,6 +100,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self.desk, self.changes, self.users, self.open = desk, changes, users, connections
         self.streams = streams
         self.free = threading.Semaphore(MOST_CONNECTIONS)
+        self.listeners = Listeners()
         super().__init__(path, _Connection)
 
 
@@ -157,11 +158,12 @@ class _Connection(socketserver.BaseRequestHandler):
             return m.Refusal("version", told, "系统正在升级，请联系管理员重启服务。"), None
         try:
             if (stream := self.server.streams.get(type(ask.request))) is not None:
-                with contextlib.closing(stream(ask, given)) as answers:
+                with self._place(ask), contextlib.closing(stream(ask, given)) as answers:
                     for answer in answers:
                         wire.send(m.encode_told(answer))
             elif isinstance(ask.request, m.Watch):
-                self._watch(wire, ask, ask.request)
+                with self._place(ask):
+                    self._watch(wire, ask, ask.request)
             else:
                 return self.server.desk.serve(ask, given)
         except (BrokenPipeError, ConnectionResetError, TimeoutError):  # the listener has gone
@@ -169,6 +171,11 @@ class _Connection(socketserver.BaseRequestHandler):
         except Exception as error:  # noqa: BLE001 (told to the gateway, and logged where it is a fault of ours)
             return _refusal(error, ask.request.command), None
         return None, None
+
+    def _place(self, ask: m.Ask) -> contextlib.AbstractContextManager[None]:
+        if isinstance(ask.request, m.Attend):  # the gateway itself
+            return contextlib.nullcontext()
+        return self.server.listeners.place(self.server.desk.asker(ask).name)
 
     def _watch(self, wire: Wire, ask: m.Ask, request: m.Watch) -> None:
         seen: int | None = request.seen

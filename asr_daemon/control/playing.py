@@ -9,9 +9,9 @@ from asr_daemon.control import answers as a
 from asr_daemon.control import playback_messages as p
 from asr_daemon.control.playbacks import BusyError
 from asr_daemon.control.refused import RefusedError
+from asr_daemon.control.sounds import open_sound
 from asr_daemon.errors import RecordingGoneError
 from asr_daemon.inboxes.candidate import mtime_of
-from asr_daemon.inboxes.fingerprint import open_recording
 
 if TYPE_CHECKING:
     from asr_daemon.access import Access
@@ -45,7 +45,7 @@ class PlayingDesk:
         if self._playbacks.is_there(sha256):
             return p.Playback("ready", 1.0, "")
         try:
-            making = self._playbacks.want(sha256, lambda: open_sound(self._parts, filed))
+            making = self._playbacks.want(sha256, lambda: open_as_hashed(self._parts, filed))
         except BusyError:
             raise RefusedError(
                 "unavailable", "too many recordings are waited for", "系统正忙，请稍后再试。"
@@ -71,16 +71,10 @@ class PlayingDesk:
         return filed, filed.work.sha256
 
 
-def open_sound(parts: Parts, filed: Filed) -> int:
+def open_as_hashed(parts: Parts, filed: Filed) -> int:
     """Open a recording, if it is still what was hashed; raises a :class:`~asr_daemon.errors.WorkError`."""
     recording = filed.recording
-    inbox = parts.config.require_inbox(recording.inbox)
-    root = inbox.path
-    if recording.archived_at and inbox.archive is not None:
-        root = inbox.archive
-    else:
-        parts.shares.require(inbox)
-    descriptor = open_recording(recording.path, root)
+    descriptor = open_sound(parts, recording)
     found = os.fstat(descriptor)
     if (found.st_size, mtime_of(found)) != (recording.size_bytes, recording.mtime_ns):
         os.close(descriptor)

@@ -70,7 +70,7 @@ class Sight:
     def filed(self, history: History, person: Access, recording: int) -> Filed:
         """Return a recording; raises :class:`RefusedError` where it may not be seen."""
         filed = Recordings(history, self._parts.clock).get(recording)
-        if filed is None or filed.recording.inbox not in self.inboxes(person):
+        if filed is None or filed.recording.department not in self.inboxes(person):
             raise not_there()
         return filed
 
@@ -95,8 +95,8 @@ class Sight:
         recording = filed.recording
         return a.Listed(
             recording.id,
-            recording.inbox,
-            self.within(recording.inbox, recording.path),
+            recording.department,
+            self.within(recording.department, recording.path),
             FORGOTTEN if recording.forgotten_at else filed.state,
             "",
             recording.written_at or None,

@@ -116,8 +116,8 @@ from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.connection import HistoryError
 from asr_daemon.history.recordings import inbox_label
-from asr_daemon.inboxes.candidate import shown_name
 from asr_daemon.models.catalogue import resolve
+from asr_daemon.printable import valid_text
 from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def status_line(parts: Parts) -> str:
     ]
     for progress in filter(None, map(parts.intake.reader.progress, list(parts.intake.inboxes))):
         done = _percent(progress.read_bytes, progress.size_bytes) or 0
-        told.append(f"reading {shown_name(progress.path)} {done}%")
+        told.append(f"reading {valid_text(progress.path.name)} {done}%")
     together = _together(parts.dispatcher.states)
     if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.LOADING):
         told.append(

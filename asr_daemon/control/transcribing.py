@@ -71,6 +71,8 @@ class Transcribing:
         inbox = self._inbox(person, request.inbox)
         profile = self._profile(inbox, request)
         path, queued = self._submit(person, request.name, profile, descriptor)
+        if inbox != COMMAND_LINE:
+            Recordings(self._parts.history, self._parts.clock).send_to(queued.recording, inbox)
         if queued.job_state in (JobState.FAILED, JobState.QUARANTINED):
             self._parts.arrivals.retry(queued.recording)  # who sends it again wants another try
         self._parts.dispatcher.wake()
@@ -82,7 +84,7 @@ class Transcribing:
     # ------------------------------------------------------------------ in
 
     def _inbox(self, person: Access, wanted: str) -> str:
-        """Return the inbox whose profile counts; COMMAND_LINE: none's."""
+        """Return the inbox whose profile counts, and whose people see it; COMMAND_LINE: none's."""
         own = [each.name for each in self._parts.config.inbox if person.may(Right.UPLOAD, each.name)]
         if wanted:
             if wanted not in own:

@@ -22,7 +22,7 @@ import structlog
 from asr_daemon.access import Right
 from asr_daemon.control import trial_messages as t
 from asr_daemon.control.excerpts import cut
-from asr_daemon.control.playing import open_sound
+from asr_daemon.control.playing import open_as_hashed
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import not_there
 from asr_daemon.control.transcribing import (
@@ -154,7 +154,7 @@ class Trying:
             self._leave(folder)
 
     def _cut_into(self, folder: Path, filed: Filed, request: t.TryHotwords) -> Iterator[None]:
-        sound = open_sound(self._parts, filed)
+        sound = open_as_hashed(self._parts, filed)
         try:
             until_ms = request.from_ms + request.for_ms
             yield from self._cut(

@@ -14,10 +14,12 @@ import unicodedata
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from asr_daemon.errors import NotDecodableError, WriteFailedError
+from asr_daemon.errors import JobError, NotDecodableError, WriteFailedError
 from asr_daemon.files.formats import SUFFIXES
 from asr_daemon.files.publish import publish_copy
 from asr_daemon.inboxes.candidate import is_candidate
+from asr_daemon.inboxes.fingerprint import open_recording
+from asr_daemon.printable import HARMFUL
 from asr_daemon.transcripts.names import fitting
 
 if TYPE_CHECKING:
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
     from asr_daemon.inboxes.share import Shares
 
 MOST_NAMES = 1000
+MOST_COMPARED = 3  # files of that name that are read, where they are as long
+BLOCK_BYTES = 1 << 20
 # What Windows, macOS or a terminal would choke on; a name that begins with a dot or ~ is no recording.
-_UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\\\|?*]')
+_UNFIT = re.compile(f'{HARMFUL.pattern}|[<>:"/\\\\|?*]')
+# Devices, to Windows, whatever the suffix: such a file could be neither opened nor deleted there.
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 
 def put_into(inbox: InboxSection, name: str, descriptor: int, shares: Shares) -> Path:
@@ -40,8 +46,10 @@ def put_into(inbox: InboxSection, name: str, descriptor: int, shares: Shares) ->
     if not is_recordings_name(name):
         raise NotDecodableError(f"{name!r} is not the name of a recording.")
     shares.require(inbox)
-    for path in names_for(inbox.path, name):
+    for number, path in enumerate(names_for(inbox.path, name)):
         if shares.exists(path):
+            if number < MOST_COMPARED and _holds_the_same(path, inbox.path, descriptor):
+                return path  # it was put before, and who sent it was not told
             continue
         try:
             publish_copy(path, descriptor, root=inbox.path)
@@ -49,6 +57,26 @@ def put_into(inbox: InboxSection, name: str, descriptor: int, shares: Shares) ->
             continue
         return path
     raise WriteFailedError(f"{MOST_NAMES} files are called like {name!r}: give it another name")
+
+
+def _holds_the_same(path: Path, root: Path, descriptor: int) -> bool:
+    """Whether a regular file of that very content lies there."""
+    try:
+        there = open_recording(path, root)
+    except JobError:
+        return False
+    try:
+        size_bytes = os.fstat(descriptor).st_size
+        if os.fstat(there).st_size != size_bytes:
+            return False
+        return all(
+            os.pread(there, BLOCK_BYTES, at) == os.pread(descriptor, BLOCK_BYTES, at)
+            for at in range(0, size_bytes, BLOCK_BYTES)
+        )
+    except OSError:
+        return False
+    finally:
+        os.close(there)
 
 
 def is_recordings_name(name: str) -> bool:
@@ -60,7 +88,8 @@ def is_recordings_name(name: str) -> bool:
 def fit_name(name: str) -> str:
     """Return a bare name that every system can show, of what a sender calls a file."""
     bare = PureWindowsPath(unicodedata.normalize("NFC", name)).name
-    return _UNFIT.sub("_", bare).strip(" .~") or "_"
+    fit = _UNFIT.sub("_", bare).strip(" .~") or "_"
+    return f"_{fit}" if _DEVICE.match(fit) else fit
 
 
 def names_for(folder: Path, name: str) -> itertools.chain[Path]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import socket
 
 MOST_LINE_BYTES = 64 << 20  # a transcript of many hours with the times of its words
+MOST_ASK_BYTES = 2 << 20  # what is asked: a hotword list, at most
 
 
 class WireError(OSError):

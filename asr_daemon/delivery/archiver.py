@@ -19,6 +19,7 @@ from asr_daemon.files.temporary import sweep
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.inboxes.candidate import mtime_of
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,18 +104,19 @@ class Archiver:
         except RecordingGoneError:
             if os.path.lexists(recording.path):
                 raise
-            moved = ()  # somebody took it away: nothing is left to do
-        self._recordings.archive(recording.id, moved[-1] if moved else None)  # the recording comes last
+            moved = {}  # somebody took it away: nothing is left to do
+        lies_at = moved.pop(recording.path, None)
+        self._recordings.archive(recording.id, lies_at, moved)
         self._on_gone(inbox.name, recording.path)
-        for folder in {path.parent for path in moved}:
-            self._sweep(folder, inbox.archive)
+        if lies_at is not None:
+            self._sweep(lies_at.parent, inbox.archive)
         log.info(
             "recording_archived",
             job=recording.job,
             inbox=inbox.name,
             file=self.config.shown_path(inbox.name, recording.path),
-            folder=os.fsencode(moved[-1].parent).decode("utf-8", "replace") if moved else "",
-            files=[path.name for path in moved],
+            folder=valid_text(lies_at.parent) if lies_at else "",
+            files=[valid_text(path.name) for path in (*moved.values(), lies_at) if path],
         )
 
     def _refuse_overlap(self, inbox: InboxSection) -> None:

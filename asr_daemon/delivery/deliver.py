@@ -75,7 +75,7 @@ class Deliverer:
         self._on_gone = on_gone
         self._beat = beat
         self._recordings = Recordings(history, clock)
-        self._outputs = Outputs(history, clock, self._keeps)
+        self._outputs = Outputs(history, clock, self._root_of_ours)
         self.held = HeldTranscripts(history, shares.ask)
         self._history_problem = ""  # the last that was said
         self.on_finished: Callable[[], None] = lambda: None  # whose work comes before the writing
@@ -96,8 +96,8 @@ class Deliverer:
     def _shown(self, recording: Recording) -> str:
         return self.config.shown_path(recording.inbox, recording.path)
 
-    def _keeps(self, path: Path) -> bool:
-        return self.config.keeps(path)
+    def _root_of_ours(self, path: Path) -> Path | None:
+        return self.config.root_of_ours(path)
 
     # ------------------------------------------------------------------ which
 

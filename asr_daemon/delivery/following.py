@@ -9,7 +9,6 @@ new name, since they say it, and taken away under the old one. May fail as the h
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from asr_daemon.files.folders import remove
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.printable import valid_text
 from asr_daemon.queue.job import Enqueued
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Follower:
             job=recording.job,
             inbox=inbox,
             file=self._deliverer.config.shown_path(inbox, look.path),
-            before=os.fsencode(recording.path).decode("utf-8", "replace"),
+            before=valid_text(recording.path),
         )
         if is_other_work:
             return None

@@ -16,11 +16,13 @@ import structlog
 from asr_daemon.backup import BackupError
 from asr_daemon.backup.holding import Held, held_since
 from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.moving import require_archive
 from asr_daemon.delivery.outputs import FAILURE
 from asr_daemon.errors import HistoryUnavailableError, OperatorError, ShareUnavailableError
 from asr_daemon.history.forgetting import Forgetting
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
+from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.writers import RENDERERS
 
 if TYPE_CHECKING:
@@ -124,12 +126,14 @@ class Forgetter:
             return removed, kept, ""
         try:
             self._shares.require(inbox)
+            if filed.recording.archived_at and inbox.archive is not None:
+                require_archive(inbox.archive, inbox.name, self._shares)
             for version in versions:
                 outputs = outputs_of(self._history, version)
                 self._outputs.withdraw(version, KINDS, inbox.path)
                 for output in outputs:
                     is_there = self._shares.exists(output.path)
-                    (kept if is_there else removed).append(output.path.name)
+                    (kept if is_there else removed).append(valid_text(output.path.name))
         except HistoryUnavailableError:
             raise
         except ShareUnavailableError as error:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from asr_daemon.inboxes.share import Shares
+
 BLOCK_BYTES = 1 << 20
 SOURCE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -43,8 +45,8 @@ def archive(
     when: datetime,
     *,
     root: Path | None = None,
-) -> tuple[Path, ...]:
-    """Move the files and return where they lie now, outputs first; called again after a crash it finishes.
+) -> dict[Path, Path]:
+    """Move the files and return where each lies now, the recording last; called after a crash it finishes.
 
     ``when`` chooses the month; it must be the same each time (when the recording was finished, say). An
     output that is not there is passed over. ``root``: no link is followed below that folder of the sources'.
@@ -61,16 +63,23 @@ def archive(
             open_folders.callback(os.close, target_fd)
             sources = [_source(path, root, open_folders) for path in (*outputs, recording)]
             targets = _free_names(recording, sources, target_fd)
-            moved = [
-                target
-                for source, target in zip(sources, targets, strict=True)
+            moved = {
+                path: target
+                for path, source, target in zip((*outputs, recording), sources, targets, strict=True)
                 if _move(source, target, target_fd) or _is_file(stat_in(target_fd, target))
-            ]
+            }
         except OSError as error:
             raise write_error(target_root, error) from None
-    if targets[-1] not in moved:
+    if recording not in moved:
         raise RecordingGoneError(f"{recording.name!r} is gone, and not in the archive")
-    return tuple(target_root.joinpath(*names, target) for target in moved)
+    return {path: target_root.joinpath(*names, target) for path, target in moved.items()}
+
+
+def require_archive(target_root: Path, inbox: str, shares: Shares) -> None:
+    """Raise :class:`InboxGoneError` where what an inbox has in its archive is not there: not mounted, say."""
+    folder = target_root / _folder_name(inbox)
+    if not shares.ask(target_root, folder.is_dir):
+        raise InboxGoneError(f"the archive folder {folder} is not there; mount its share")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from asr_daemon.files.folders import remove
 from asr_daemon.files.publish import write_error
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
+from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.names import FAILURE_SUFFIX, output_paths, same_name_key
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ class Outputs:
     """The history's word on which files this program wrote, for which recording, and with what in them."""
 
     def __init__(
-        self, history: History, clock: Clock, may_remove: Callable[[Path], bool] = lambda _path: False
+        self, history: History, clock: Clock, root_of_ours: Callable[[Path], Path | None] = lambda _path: None
     ) -> None:
-        """``may_remove`` says whether files of ours are removed there, besides in the recording's inbox."""
+        """``root_of_ours``: below which folder files of ours lie there, besides in the recording's inbox."""
         self._history = history
         self._clock = clock
-        self._may_remove = may_remove
+        self._elsewhere = root_of_ours
 
     def plan(self, recording: int, path: Path, root: Path, data: dict[str, bytes]) -> dict[str, Planned]:
         """Choose, and remember, the name of each kind of file beside ``path``, which lies below ``root``.
@@ -121,7 +122,7 @@ class Outputs:
         """Return the folder below which that file of ours is looked for, None where none of ours can lie."""
         if root in path.parents and ".." not in path.parts:
             return root
-        return path.parent if self._may_remove(path) else None  # the fall-back's
+        return self._elsewhere(path)
 
     def withdraw(self, recording: int, kinds: Iterable[str], root: Path, keep: Iterable[Path] = ()) -> None:
         """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay."""
@@ -145,7 +146,7 @@ class Outputs:
             elif found is not None and output.written_sha256:
                 log.info(
                     "edited_transcript_kept",
-                    file=os.fsencode(path.relative_to(below)).decode("utf-8", "replace"),
+                    file=valid_text(path.relative_to(below)),
                 )
             forget_output(self._history, path)
 

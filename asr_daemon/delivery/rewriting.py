@@ -1,9 +1,9 @@
-"""Files beside a recording that say something else now: written anew, where nobody edited them.
+"""Files of a recording that say something else now: written anew, where nobody edited them.
 
 Enters: recordings whose corrections are later than their files, or whose speakers got other names. Leaves:
-the files with the text in force, each whole; one that a person edited, or took away, stays as it is. What
-cannot be written now (share gone, disk full, a kill in between) is due again: the row that says what the
-files hold comes last. Nothing raises but what the history raises.
+the files with the text in force, each whole, in the inbox or the archive; one that a person edited, or took
+away, stays as it is. What cannot be written now (share gone, disk full, a kill in between) is due again: the
+row that says what the files hold comes last. Nothing raises but what the history raises.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.delivery.moving import require_archive
 from asr_daemon.delivery.outputs import Outputs, digest_of
 from asr_daemon.delivery.rendering import document_of
 from asr_daemon.errors import HistoryUnavailableError, WorkError
@@ -22,7 +23,7 @@ from asr_daemon.files.publish import publish
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
-from asr_daemon.inboxes.candidate import shown_name
+from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.writers import RENDERERS
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
+    from asr_daemon.config_sections import InboxSection
     from asr_daemon.history import History
     from asr_daemon.history.outputs import Output
-    from asr_daemon.history.recordings import Filed
+    from asr_daemon.history.recordings import Filed, Recording
     from asr_daemon.inboxes.share import Shares
 
 log = structlog.get_logger()
@@ -68,7 +70,7 @@ class Rewriter:
         self._recordings = Recordings(history, clock)
         self._outputs = Outputs(history, clock)
         self._clock = clock
-        self._problems: dict[str, str] = {}  # what was said of an inbox last
+        self._problems: dict[tuple[str, bool], str] = {}  # what was said of an inbox, or its archive, last
         self._not_before_s: dict[int, float] = {}  # recordings that were written a moment ago
 
     def revision(self, recording: int) -> int:
@@ -85,7 +87,7 @@ class Rewriter:
     def rewrite_all(self) -> int:
         """Write anew what is due; return of how many recordings."""
         count = 0
-        closed: set[str] = set()  # an inbox that cannot be written is asked once a round
+        closed: set[tuple[str, bool]] = set()  # an inbox, or archive, that cannot be written is asked once
         now_s = self._clock.monotonic_s()
         self._not_before_s = {key: at_s for key, at_s in self._not_before_s.items() if at_s > now_s}
         for row in self._history.all("to_rewrite"):
@@ -94,17 +96,17 @@ class Rewriter:
             began_s = time.monotonic()
             with self._lock:
                 filed = self._recordings.get(row["id"])
-                if filed is None or filed.recording.inbox in closed:
+                if filed is None or _place(filed) in closed:
                     continue
                 try:
                     count += self._rewrite(filed) is not None
                 except HistoryUnavailableError:
                     raise
                 except WorkError as error:
-                    closed.add(filed.recording.inbox)
+                    closed.add(_place(filed))
                     self._complain(filed, error)
                 else:
-                    self._problems.pop(filed.recording.inbox, None)
+                    self._problems.pop(_place(filed), None)
             rest_s = REST_FACTOR * (time.monotonic() - began_s)
             self._not_before_s[row["id"]] = self._clock.monotonic_s() + rest_s
         return count
@@ -133,23 +135,24 @@ class Rewriter:
     def _rewrite(self, filed: Filed) -> Rewritten | None:
         """Write a recording's files anew; None where that is not for now, or not for us."""
         recording, work = filed.recording, filed.work
-        if recording.state is not RecordingState.DONE or recording.archived_at:
+        if recording.state is not RecordingState.DONE:
             return None  # it is written, as it is in force, when it is delivered
         if work is None or work.state is not JobState.DONE:
             return None
         revision = self.revision(recording.id)
         inbox = self._config().find_inbox(recording.inbox)
         outputs = [each for each in outputs_of(self._history, recording.id) if each.format in RENDERERS]
-        if outputs and inbox is None:
+        if outputs and (inbox is None or (recording.archived_at and inbox.archive is None)):
             return None  # it was taken out of the configuration, and may come back
-        if inbox is not None:
-            self._shares.require(inbox)
+        if inbox is not None and outputs:
+            self._require(inbox, recording)
         document = document_of(self._history, filed)
         written: list[str] = []
         kept: list[str] = []
         for output in outputs:
             data = RENDERERS[output.format](document).encode("utf-8", "replace")
-            (written if self._write(recording.id, output, data) else kept).append(shown_name(output.path))
+            name = valid_text(output.path.name)
+            (written if self._write(recording.id, output, data) else kept).append(name)
         self.is_written(recording.id, revision)
         log.info(
             "transcript_rewritten",
@@ -161,6 +164,13 @@ class Rewriter:
             revision=revision,
         )
         return Rewritten(tuple(written), tuple(kept))
+
+    def _require(self, inbox: InboxSection, recording: Recording) -> None:
+        """Raise :class:`~asr_daemon.errors.InboxGoneError` where the share of the files is not there."""
+        if recording.archived_at and inbox.archive is not None:
+            require_archive(inbox.archive, inbox.name, self._shares)
+        else:
+            self._shares.require(inbox)
 
     def _write(self, recording: int, output: Output, data: bytes) -> bool:
         """Replace a file that is as we wrote it; False where it is somebody's now, or is gone."""
@@ -178,7 +188,11 @@ class Rewriter:
         return True
 
     def _complain(self, filed: Filed, error: WorkError) -> None:
-        inbox = filed.recording.inbox
-        if self._problems.get(inbox) != str(error):
-            self._problems[inbox] = str(error)
-            log.warning("correction_waits", inbox=inbox, error=error.code, problem=str(error))
+        if self._problems.get(_place(filed)) != str(error):
+            self._problems[_place(filed)] = str(error)
+            log.warning("correction_waits", inbox=filed.recording.inbox, error=error.code, problem=str(error))
+
+
+def _place(filed: Filed) -> tuple[str, bool]:
+    """Return whose files they are, and whether they lie in the archive."""
+    return filed.recording.inbox, bool(filed.recording.archived_at)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from asr_daemon.control import messages as m
 from asr_daemon.control.listening import short_name
-from asr_daemon.control.wire import MOST_LINE_BYTES, Wire
+from asr_daemon.control.wire import MOST_ASK_BYTES, MOST_LINE_BYTES, Wire
 from asr_daemon.files.passing import send_line
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ U = TypeVar("U")
 ANSWER_WITHIN_S = 60.0  # copying a large upload into a slow share is told of by another way: see PUT_WITHIN_S
 PUT_WITHIN_S = 3600.0
 KEPT = 16
+MOST_TOLD_BYTES = 1 << 20  # of changes that nobody takes; the daemon waits then
 AWAY = m.Refusal(
     "unavailable", "the daemon does not run or does not answer", "转写服务没有运行，请稍后再试。"
 )
+
+NO_TEXT = m.Refusal("refused", "there is a text in it that is no Unicode", "发送的内容不是有效的文字。")
+TOO_LONG = m.Refusal("refused", f"it is longer than {MOST_ASK_BYTES >> 20} MB", "发送的内容太长。")
 
 
 class AnsweredError(Exception):
@@ -48,9 +52,15 @@ class TrustedName(str):
 
 
 def _asked(request: m.Request, secret: str) -> bytes:
-    if isinstance(secret, TrustedName):
-        return m.encode_ask(m.Ask(request, user=str(secret)))
-    return m.encode_ask(m.Ask(request, secret))
+    """Return the line that asks; raises :class:`AnsweredError` where the daemon would not take it."""
+    is_told = isinstance(secret, TrustedName)
+    try:
+        line = m.encode_ask(m.Ask(request, user=str(secret)) if is_told else m.Ask(request, secret))
+    except ValueError:  # half a character, as a JSON body may hold one
+        raise AnsweredError(NO_TEXT) from None
+    if len(line) > MOST_ASK_BYTES:
+        raise AnsweredError(TOO_LONG)
+    return line
 
 
 class DaemonClient:
@@ -150,10 +160,9 @@ class DaemonClient:
 
     async def watch(self, secret: str) -> AsyncGenerator[m.Changed, None]:
         """Yield what changes until the daemon or the listener goes; raises :class:`AnsweredError`."""
-        async with contextlib.aclosing(self.follow(m.Watch(), secret)) as answers:
-            async for told in answers:
-                if isinstance(told, m.Changed):
-                    yield told
+        async for told in self.follow(m.Watch(), secret):  # a loop that ends closes both, each by itself
+            if isinstance(told, m.Changed):
+                yield told
 
     async def follow(
         self, request: m.Request, secret: str, descriptor: int | None = None
@@ -163,7 +172,8 @@ class DaemonClient:
         The descriptor stays open, and has to until the first answer. Raises :class:`AnsweredError`.
         """
         end = await asyncio.to_thread(self._send, _asked(request, secret), descriptor)
-        reader, writer = await asyncio.open_unix_connection(sock=end, limit=MOST_LINE_BYTES)
+        most = MOST_LINE_BYTES if isinstance(request, m.Transcribe) else MOST_TOLD_BYTES
+        reader, writer = await asyncio.open_unix_connection(sock=end, limit=most)
         try:
             while line := await reader.readline():
                 told = m.decode_told(line)

@@ -32,13 +32,14 @@ class Proxies:
         if scope["type"] in ("http", "websocket"):
             client = scope.get("client")
             user = ""
-            if (client is None and self._is_unix) or (client is not None and self._trusts(client[0])):
+            if (client is None and self._is_unix) or (client is not None and self.trusts(client[0])):
                 scope = self._as_told(scope)
                 user = self._user(scope)
             scope = {**scope, "state": {**scope.get("state", {}), TRUSTED_USER: user}}
         await self._app(scope, receive, send)
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether that is a proxy's address."""
         try:
             known = ipaddress.ip_address(address)
         except ValueError:
@@ -55,7 +56,7 @@ class Proxies:
             told["scheme"] = scheme.replace("http", "ws") if is_socket else scheme
         every = [each.strip() for each in _all(scope, b"x-forwarded-for").split(",") if each.strip()]
         for address in reversed(every):
-            if not self._trusts(address):  # the nearest that is none of ours
+            if not self.trusts(address):  # the nearest that is none of ours
                 told["client"] = (address, 0)
                 break
         return told

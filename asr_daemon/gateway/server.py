@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import getpass
 import os
 import signal
@@ -18,7 +19,8 @@ from asr_daemon import __version__
 from asr_daemon.control import messages as m
 from asr_daemon.errors import OperatorError
 from asr_daemon.gateway.app import create_app
-from asr_daemon.gateway.connection import Connection
+from asr_daemon.gateway.bodies import Bodies
+from asr_daemon.gateway.connection import MOST_CONNECTIONS, Connection
 from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.listening import UNIX, listening, port_of
 from asr_daemon.gateway.proxies import Proxies
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 5
-MOST_CONNECTIONS = 1000
 THREADS = 64  # that ask the daemon or write to the disk; each may wait for a slow share
 ATTEND_AGAIN_S = 2.0  # how soon a daemon that went is looked for again
 
@@ -53,9 +54,10 @@ def serve_gateway(
     async def sign_of_life() -> None:
         notifier.watchdog()
 
+    proxies = Proxies(Bodies(app), section)
     settings = uvicorn.Config(
-        Proxies(app, section),
-        http=Connection,
+        proxies,
+        http=functools.partial(Connection, trusts=proxies.trusts),  # type: ignore[arg-type]
         ssl_certfile=section.tls_certificate,
         ssl_keyfile=section.tls_key,
         log_config=None,

@@ -1,12 +1,14 @@
 """Uploads that are under way, in the gateway's own folder: a lost connection or a restart loses nothing.
 
 Enters: the beginning of an upload and its pieces, in order. Leaves: a whole file, to be handed to the daemon
-as a descriptor. A piece counts once it is on the disk. What nobody goes on with is removed after a day.
+as a descriptor. A piece counts once it is on the disk. What nobody goes on with is removed after a day; so
+long it is known where a file was put, for a client that did not hear it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -18,11 +20,10 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 FORGOTTEN_AFTER_S = 86_400.0
-MOST_UNDER_WAY = 1000
+MOST_UNDER_WAY, MOST_OF_ONE_OWNER = 1000, 300
 ROOM_LEFT_BYTES = 1 << 30  # that much of the disk stays free
 _NAME = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -37,6 +38,15 @@ class Upload:
     length_bytes: int | None  # None: not known before its end (a microphone's)
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One that the daemon has; ``path`` is the recording's, within its inbox."""
+
+    owner: str
+    length_bytes: int
+    path: str
+
+
 class NoRoomError(Exception):
     """The disk of the spool is full, or too many uploads are under way."""
 
@@ -46,6 +56,31 @@ class OffsetError(Exception):
 
 
 _UPLOAD = TypeAdapter(Upload)
+_FINISHED = TypeAdapter(Finished)
+
+
+class Piece:
+    """Where an upload goes on; nobody else does meanwhile. Close it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, block: bytes) -> None:
+        """Append; raises ``OSError``, also where the disk would be full."""
+        room = os.fstatvfs(self._descriptor)
+        if room.f_bavail * room.f_frsize < ROOM_LEFT_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left = memoryview(block)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+
+    def keep(self) -> None:
+        """Make what was written durable."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let others go on."""
+        os.close(self._descriptor)
 
 
 class Spool:
@@ -66,7 +101,9 @@ class Spool:
         stat = os.statvfs(self._folder)
         if (upload.length_bytes or 0) + ROOM_LEFT_BYTES > stat.f_bavail * stat.f_frsize:
             raise NoRoomError("the disk of the gateway has no room for it")
-        if sum(1 for _ in self._folder.glob("*.json")) >= MOST_UNDER_WAY:
+        under_way = [self.find(path.stem) for path in self._folder.glob("*.json")]
+        of_owner = sum(1 for each in under_way if each is not None and each.owner == upload.owner)
+        if len(under_way) >= MOST_UNDER_WAY or of_owner >= MOST_OF_ONE_OWNER:
             raise NoRoomError("too many uploads are under way")
         number = secrets.token_urlsafe(24)
         self._data(number).touch(mode=0o600)
@@ -104,28 +141,41 @@ class Spool:
         except OSError:
             return 0
 
-    @contextlib.contextmanager
-    def piece(self, number: str, offset_bytes: int) -> Iterator[int]:
-        """Lend a descriptor that writes on at that place; what was written counts however this ends.
+    def piece(self, number: str, offset_bytes: int) -> Piece:
+        """Return what writes on at that place; what was written counts however this ends.
 
-        Raises :class:`OffsetError`.
+        Raises :class:`OffsetError`, or ``OSError`` (``FileNotFoundError`` where it has gone).
         """
         descriptor = os.open(self._data(number), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OffsetError("another piece of it is being sent") from None
-            if os.fstat(descriptor).st_size != offset_bytes:
-                raise OffsetError("a piece does not go on where the last one ended")
-            yield descriptor
-        finally:
-            os.fsync(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             os.close(descriptor)
+            raise OffsetError("another piece of it is being sent") from None
+        if os.fstat(descriptor).st_size != offset_bytes:
+            os.close(descriptor)
+            raise OffsetError("a piece does not go on where the last one ended")
+        return Piece(descriptor)
 
     def open(self, number: str) -> int:
         """Return a descriptor of what is there, for reading; the caller closes it."""
         return os.open(self._data(number), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def finish(self, number: str, finished: Finished) -> None:
+        """Forget an upload but for where it is now."""
+        temporary = self._done(number).with_suffix(".new")
+        temporary.write_bytes(_FINISHED.dump_json(finished))
+        temporary.rename(self._done(number))
+        self.remove(number)
+
+    def finished(self, number: str) -> Finished | None:
+        """Return what became of an upload that the daemon has."""
+        if not _NAME.fullmatch(number):
+            return None
+        try:
+            return _FINISHED.validate_json(self._done(number).read_bytes())
+        except (OSError, ValueError):
+            return None
 
     def remove(self, number: str) -> None:
         """Forget an upload."""
@@ -145,6 +195,9 @@ class Spool:
 
     def _data(self, number: str) -> Path:
         return self._folder / f"{number}.data"
+
+    def _done(self, number: str) -> Path:
+        return self._folder / f"{number}.done"
 
     def _about(self, number: str) -> Path:
         return self._folder / f"{number}.json"

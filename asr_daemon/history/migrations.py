@@ -326,6 +326,13 @@ def recordings_by_inbox(db: Database) -> None:
     db.execute("CREATE INDEX recordings_by_inbox ON recordings (inbox, state)")
 
 
+@migrations(name="0017_sent_to")
+def sent_to(db: Database) -> None:
+    """Say of what a program sent to be transcribed whose it is: it lies in no inbox."""
+    db.execute("ALTER TABLE recordings ADD COLUMN sent_to TEXT")  # an inbox; NULL where the file lies in one
+    db.execute("CREATE INDEX recordings_sent_to ON recordings (sent_to, state)")
+
+
 @migrations(name="0018_forgotten_by")
 def forgotten_by(db: Database) -> None:
     """Say who forgot a recording's text; NULL: the command line, or a release that did not ask."""

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from asr_daemon.history.outputs import forget_output, move_output, outputs_of
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from asr_daemon.clock import Clock
     from asr_daemon.history.connection import History
@@ -62,6 +63,12 @@ class Recording:
     archived_at: str
     forgotten_at: str = ""  # its text was deleted: a stamp
     forgotten_by: str = ""
+    sent_to: str = ""  # the inbox whose department sees what a program sent; "" where it lies in one
+
+    @property
+    def department(self) -> str:
+        """The inbox whose people it is for."""
+        return self.sent_to or self.inbox
 
     @property
     def look(self) -> Look:
@@ -289,18 +296,28 @@ class Recordings:
         with self._history.transaction() as history:
             history.run("wake_held")
 
+    def send_to(self, recording: int, inbox: str) -> None:
+        """Say whose it is, though it lies in no inbox."""
+        with self._history.transaction() as history:
+            history.run("set_sent_to", recording=recording, inbox=inbox)
+
     def complain(self, recording: int, problem: str) -> None:
         """Say why a file's transcript cannot be written at present."""
         with self._history.transaction() as history:
             history.run("set_recording_problem", recording=recording, problem=problem)
 
-    def archive(self, recording: int, path: Path | None) -> None:
-        """Say where in the archive it lies with its transcripts (None: it is gone); their names are free."""
+    def archive(self, recording: int, path: Path | None, outputs: Mapping[Path, Path]) -> None:
+        """Say where in the archive it lies (None: it is gone) with these files of it."""
         lies_at = None if path is None else os.fsencode(path)
         with self._history.transaction() as history:
             history.run("supersede_at", recording=recording, path=lies_at)
             history.run("archive_recording", recording=recording, path=lies_at, now=self._clock.stamp())
-            history.run("forget_outputs", recording=recording)
+            for output in outputs_of(history, recording):
+                if (there := outputs.get(output.path)) is None:
+                    forget_output(history, output.path)
+                else:
+                    forget_output(history, there)  # of one that was taken away from there
+                    move_output(history, output.path, there)
 
 
 def recording_of(row: sqlite3.Row) -> Recording:
@@ -321,6 +338,7 @@ def recording_of(row: sqlite3.Row) -> Recording:
         archived_at=row["archived_at"] or "",
         forgotten_at=row["forgotten_at"] or "",
         forgotten_by=row["forgotten_by"] or "",
+        sent_to=row["sent_to"] or "",
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ALONE = re.compile(r"([\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
 MOST_TERMS = 20  # of a search; each is looked up by itself
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
-_QUOTES = str.maketrans("“”„‟«»", '""""""')
+_QUOTES = str.maketrans("“”„‟«»\0", '"""""" ')  # NUL ends an expression in the middle
 
 
 def index_body(text: str) -> str:

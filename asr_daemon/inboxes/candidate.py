@@ -13,7 +13,6 @@ inode get two transcripts of one recognition.
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,8 +20,10 @@ from typing import TYPE_CHECKING
 from asr_daemon.files.formats import SHARED_SUFFIXES, SUFFIXES
 from asr_daemon.files.junk import JUNK_FILES
 from asr_daemon.history.recordings import Look
+from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 # Half-written by their first letters: dot files (rsync, Syncthing, macOS), Office's, Syncthing's on Windows.
@@ -70,7 +71,7 @@ class Candidate:
     @property
     def look(self) -> Look:
         """What the history keeps of it."""
-        name = shown_name(self.path)
+        name = valid_text(self.path.name)
         return Look(self.path, name, self.size_bytes, self.mtime_ns, self.inode, self.device)
 
     @property
@@ -89,11 +90,6 @@ class Candidate:
         ctime moves with every write, also where a copying program has set size and mtime beforehand.
         """
         return (self.size_bytes, self.mtime_ns, self.inode, self.device, self.ctime_ns)
-
-
-def shown_name(path: Path) -> str:
-    """Return the file's name as valid text, for logs and lists; bytes that are no UTF-8 become U+FFFD."""
-    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def is_candidate(name: str) -> bool:

@@ -6,7 +6,6 @@ transaction over both tables, so that no job is queued which nobody waits for.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import OperatorError
@@ -14,6 +13,7 @@ from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.outputs import move_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
+from asr_daemon.printable import valid_text
 from asr_daemon.queue.job import Enqueued
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class NotFoundError(OperatorError):
     @classmethod
     def gone(cls, recording: Recording) -> NotFoundError:
         """Return what is said of one whose file is not there any more."""
-        where = os.fsencode(recording.path).decode("utf-8", "replace")
+        where = valid_text(recording.path)
         return cls(
             f"recording {recording.id} is gone: {where} is not there any more; put it back to retry it"
         )
@@ -44,7 +44,7 @@ class NotFoundError(OperatorError):
     @classmethod
     def archived(cls, recording: Recording) -> NotFoundError:
         """Return what is said of one that lies in the archive."""
-        where = os.fsencode(recording.path).decode("utf-8", "replace")
+        where = valid_text(recording.path)
         return cls(
             f"recording {recording.id} lies in the archive: {where}; copy it back into its inbox to retry it"
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
-from asr_daemon.printable import printable
+from asr_daemon.printable import json_text, printable
 from asr_daemon.telemetry import journal
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _processors(output: Output) -> list[Processor]:
             return [
                 *common,
                 stamp,
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=journal.as_text),
+                structlog.processors.JSONRenderer(json_text, default=journal.as_text),
             ]
         case "console":
             stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -10,7 +9,7 @@ from rich.table import Table
 from asr_daemon.clock import from_stamp, shown_length
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.history.states import RecordingState
-from asr_daemon.printable import printable
+from asr_daemon.printable import printable, valid_text
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -33,7 +32,7 @@ def as_fields(entry: Entry, places: Places) -> dict[str, Any]:
         entry.id,
         inbox_label(entry.inbox),
         entry.name,
-        os.fsencode(entry.path).decode("utf-8", "replace"),
+        valid_text(entry.path),
         entry.state,
         entry.found_at,
         entry.written_at,

@@ -15,14 +15,12 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon.clock import from_stamp
-from asr_daemon.printable import printable
+from asr_daemon.printable import harmless_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 BYTE_ORDER_MARK = "\ufeff"
-_CALCULATED = frozenset("=+-@＝＋－＠")
-_SPACES = frozenset("\t\r\n")
 
 
 def csv_chunks(
@@ -40,17 +38,9 @@ def csv_chunks(
         page.seek(0)
         page.truncate()
         writer.writerow(
-            local_time(row[name]) if name in are_times else harmless(row[name]) for name in fields
+            local_time(row[name]) if name in are_times else harmless_cell(row[name]) for name in fields
         )
     yield (head + page.getvalue()).encode("utf-8", "replace")
-
-
-def harmless(value: Any) -> Any:
-    """Return a cell that no spreadsheet calculates; figures stay figures."""
-    if not isinstance(value, str) or not value:
-        return value
-    value = printable(value, lines=True)
-    return f"'{value}" if value[0] in _SPACES or value.lstrip()[:1] in _CALCULATED else value
 
 
 def local_time(stamp: str | None) -> str:

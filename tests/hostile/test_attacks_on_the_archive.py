@@ -40,7 +40,7 @@ class Place:
         recording = self.inbox / name
         if not recording.exists():
             recording.write_text("sound", encoding="utf-8")
-        return archive(recording, [], self.archive, "finance", WHEN, root=self.inbox)
+        return tuple(archive(recording, [], self.archive, "finance", WHEN, root=self.inbox).values())
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_archive_whose_own_path_is_a_link_is_the_administrators(place: Place, tm
     """Its root may be one."""
     (tmp_path / "link").symlink_to(place.archive)
     (moved,) = (
-        archive(place.inbox / "a.wav", [], tmp_path / "link", "finance", WHEN)
+        archive(place.inbox / "a.wav", [], tmp_path / "link", "finance", WHEN).values()
         if (place.inbox / "a.wav").write_bytes(b"x")
         else ()
     )

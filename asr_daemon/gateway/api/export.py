@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import tempfile
 import zipfile
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,9 +15,10 @@ from starlette.responses import StreamingResponse
 from asr_daemon.control import messages as m
 from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
+from asr_daemon.printable import harmless_cell, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import IO
 
     from asr_daemon.gateway.daemon_client import DaemonClient
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["recordings"])
 
 Numbers = Annotated[list[Annotated[int, Query(ge=1, le=(1 << 63) - 1)]], Query(min_length=1, max_length=200)]
-IN_MEMORY_BYTES = 4 << 20  # of a zip; more of it lies in the gateway's temporary folder
+IN_MEMORY_BYTES = 4 << 20  # more of it lies in the gateway's temporary folder
 BLOCK_BYTES = 64 << 10
 IN_ZIP: tuple[Literal["txt"], Literal["srt"]] = ("txt", "srt")
 COLUMNS = ("id", "inbox", "path", "state", "written_at", "duration_s", "text")
+MEDIA = {"zip": "application/zip", "csv": "text/csv; charset=utf-8", "json": "application/json"}
 _DETAIL = TypeAdapter(m.RecordingDetail)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would carry out
 
 
 @router.get("/export", response_class=Response)
@@ -42,51 +42,56 @@ def export(
     format: Literal["zip", "csv", "json"] = "zip",  # noqa: A002
 ) -> Response:
     """Return recordings in one file; those without a transcript are in csv and json alone."""
-    if format == "zip":
-        return _zip(daemon, secret, id)
-    details = [daemon.ask(m.RecordingDetail, m.GetRecording(number), secret) for number in id]
-    if format == "csv":
-        return Response(_csv(details), media_type="text/csv; charset=utf-8", headers=_named("csv"))
-    told = [_DETAIL.dump_python(detail, mode="json") for detail in details]
-    text = json.dumps({"recordings": told}, ensure_ascii=False)
-    return Response(text.encode(), media_type="application/json", headers=_named("json"))
-
-
-def _named(suffix: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="transcripts.{suffix}"'}
-
-
-def _csv(details: Sequence[m.RecordingDetail]) -> bytes:
-    """Return a table that Excel opens as UTF-8."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for detail in details:
-        row = detail.recording
-        length_s = "" if row.duration_ms is None else f"{row.duration_ms / 1000:.1f}"
-        text = "\n".join(passage.text for passage in detail.passages)
-        cells = (row.inbox, row.path, row.state, row.written_at or "", length_s, text)
-        writer.writerow((row.id, *(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)))
-    return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
-
-
-def _zip(daemon: DaemonClient, secret: str, numbers: Sequence[int]) -> Response:
+    numbers = tuple(dict.fromkeys(id))
     file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (closed when it is sent)
     try:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            _fill(archive, daemon, secret, numbers)
+        if format == "zip":
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                _fill(archive, daemon, secret, numbers)
+        else:
+            details = (daemon.ask(m.RecordingDetail, m.GetRecording(number), secret) for number in numbers)
+            file.writelines(_csv(details) if format == "csv" else _json(details))
         length = file.tell()
         file.seek(0)
     except BaseException:
         file.close()
         raise
-    headers = {**_named("zip"), "Content-Length": str(length)}
-    return StreamingResponse(_blocks(file), headers=headers, media_type="application/zip")
+    headers = {
+        "Content-Disposition": f'attachment; filename="transcripts.{format}"',
+        "Content-Length": str(length),
+    }
+    return StreamingResponse(_blocks(file), headers=headers, media_type=MEDIA[format])
+
+
+def _csv(details: Iterable[m.RecordingDetail]) -> Iterator[bytes]:
+    """Yield a table that Excel opens as UTF-8, a row at a time."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    yield b"\xef\xbb\xbf" + out.getvalue().encode()
+    for detail in details:
+        out.seek(0)
+        out.truncate()
+        row = detail.recording
+        length_s = "" if row.duration_ms is None else f"{row.duration_ms / 1000:.1f}"
+        text = "\n".join(passage.text for passage in detail.passages)
+        cells = (row.inbox, row.path, row.state, row.written_at or "", length_s, text)
+        writer.writerow((row.id, *map(harmless_cell, cells)))
+        yield out.getvalue().encode("utf-8", "replace")
+
+
+def _json(details: Iterable[m.RecordingDetail]) -> Iterator[bytes]:
+    """Yield one object, a recording at a time."""
+    between = b'{"recordings": ['
+    for detail in details:
+        yield between + _DETAIL.dump_json(detail)
+        between = b", "
+    yield b"]}"
 
 
 def _fill(archive: zipfile.ZipFile, daemon: DaemonClient, secret: str, numbers: Sequence[int]) -> None:
     taken: set[str] = set()
-    for number in dict.fromkeys(numbers):
+    for number in numbers:
         for kind in IN_ZIP:
             try:
                 rendered = daemon.ask(m.Rendered, m.GetTranscript(number, kind), secret)
@@ -94,7 +99,7 @@ def _fill(archive: zipfile.ZipFile, daemon: DaemonClient, secret: str, numbers: 
                 if error.refusal.code == "conflict":  # it has no transcript yet
                     break
                 raise
-            name = rendered.name.replace("/", "_").replace("\\", "_")
+            name = printable(rendered.name).replace("/", "_").replace("\\", "_")
             if name in taken:
                 name = f"{number} {name}"
             taken.add(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import os
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -19,7 +18,7 @@ from fastapi import APIRouter, Header, Request, Response
 from asr_daemon.control import messages as m
 from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.problems import refused
-from asr_daemon.gateway.spool import NoRoomError, OffsetError, Spool, Upload
+from asr_daemon.gateway.spool import Finished, NoRoomError, OffsetError, Piece, Spool, Upload
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
 
 router = APIRouter(tags=["uploads"])
@@ -42,7 +41,7 @@ def _metadata(header: str) -> dict[str, str]:
         key, _, value = pair.partition(" ")
         try:
             pairs[key] = base64.b64decode(value.strip(), validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise refused(f"Upload-Metadata: {key} is no base64 of UTF-8", "上传信息不正确。") from None
     return pairs
 
@@ -97,9 +96,25 @@ def _own(request: Request, daemon: Daemon, secret: str, number: str) -> Upload:
     return upload
 
 
+def _finished(request: Request, daemon: Daemon, secret: str, number: str) -> Finished | None:
+    """Return one's own upload that the daemon has already; its client did not hear of it."""
+    finished = _spool(request).finished(number)
+    if finished is None or finished.owner != daemon.ask(m.Person, m.WhoAmI(), secret).name:
+        return None
+    return finished
+
+
+def _put_at(path: str) -> dict[str, str]:
+    return {"X-Recording-Path": quote(path)}
+
+
 @router.head("/uploads/{number}")
 def how_far(request: Request, daemon: Daemon, secret: Secret, number: str) -> Response:
-    """Say how much of an upload is there."""
+    """Say how much of an upload is there; of one that is in its inbox, where."""
+    if (finished := _finished(request, daemon, secret, number)) is not None:
+        length = str(finished.length_bytes)
+        whole = {"Upload-Offset": length, "Upload-Length": length, **_put_at(finished.path)}
+        return Response(status_code=200, headers={**TUS, **whole})
     upload = _own(request, daemon, secret, number)
     told = {"Upload-Offset": str(_spool(request).offset_bytes(number))}
     if upload.length_bytes is None:
@@ -133,37 +148,49 @@ async def go_on(
     """
     if content_type != PIECE_TYPE:
         raise refused(f"the content type of a piece is {PIECE_TYPE}", "上传信息不正确。")
+    finished = await asyncio.to_thread(_finished, request, daemon, secret, number)
+    if finished is not None and finished.length_bytes == upload_offset:
+        told = {**TUS, "Upload-Offset": str(upload_offset), **_put_at(finished.path)}
+        return Response(status_code=204, headers=told)
     upload = await asyncio.to_thread(_own, request, daemon, secret, number)
-    spool, taken = _spool(request), upload_offset
+    spool = _spool(request)
     if upload.length_bytes is None and upload_length is not None:
         _require_fitting(request, upload_length)
+        if upload_length < spool.offset_bytes(number):
+            raise refused("more was sent than Upload-Length says", "收到的数据比文件更长。")
         upload = spool.set_length(number, upload_length)
-    most = request.app.state.most_upload_bytes if upload.length_bytes is None else upload.length_bytes
     try:
-        with spool.piece(number, upload_offset) as descriptor:
-            async for block in request.stream():
-                taken += len(block)
-                if taken > most:
-                    raise refused("more was sent than announced", "收到的数据比文件更长。")
-                await asyncio.to_thread(_write, descriptor, block)
+        piece = await asyncio.to_thread(spool.piece, number, upload_offset)
+        try:
+            taken = await _take(request, piece, upload_offset, upload.length_bytes)
+            headers = {**TUS, "Upload-Offset": str(taken)}
+            if taken == upload.length_bytes:  # while the piece is open nobody sends it a second time
+                put = await asyncio.to_thread(_hand_over, spool, daemon, secret, number, upload)
+                headers |= _put_at(put.path)
+        finally:
+            piece.close()
     except OffsetError as error:
         raise AnsweredError(m.Refusal("conflict", str(error), "上传位置不一致，请重新续传。")) from None
     except FileNotFoundError:
         raise AnsweredError(GONE) from None
     except OSError as error:
-        told = error.strerror or str(error)
-        raise AnsweredError(m.Refusal("unavailable", told, "服务器没有空间，请稍后再试。")) from None
-    headers = {**TUS, "Upload-Offset": str(taken)}
-    if taken == upload.length_bytes:
-        put = await asyncio.to_thread(_hand_over, spool, daemon, secret, number, upload)
-        headers["X-Recording-Path"] = quote(put.path)
+        problem = error.strerror or str(error)
+        raise AnsweredError(m.Refusal("unavailable", problem, "服务器没有空间，请稍后再试。")) from None
     return Response(status_code=204, headers=headers)
 
 
-def _write(descriptor: int, block: bytes) -> None:
-    left = memoryview(block)
-    while left:
-        left = left[os.write(descriptor, left) :]
+async def _take(request: Request, piece: Piece, taken: int, length_bytes: int | None) -> int:
+    """Write on with what the request brings; return how much is there. What was written counts."""
+    most = request.app.state.most_upload_bytes if length_bytes is None else length_bytes
+    try:
+        async for block in request.stream():
+            taken += len(block)
+            if taken > most:
+                raise refused("more was sent than announced", "收到的数据比文件更长。")
+            await asyncio.to_thread(piece.write, block)
+    finally:
+        await asyncio.to_thread(piece.keep)
+    return taken
 
 
 def _hand_over(spool: Spool, daemon: Daemon, secret: str, number: str, upload: Upload) -> m.Put:
@@ -173,5 +200,5 @@ def _hand_over(spool: Spool, daemon: Daemon, secret: str, number: str, upload: U
         put = daemon.ask(m.Put, m.PutRecording(upload.inbox, upload.name), secret, descriptor)
     finally:
         os.close(descriptor)
-    spool.remove(number)
+    spool.finish(number, Finished(upload.owner, upload.length_bytes or 0, put.path))
     return put

@@ -100,7 +100,7 @@ _FORM = {
                         "stream": {"type": "boolean", "default": False},
                         "inbox": {
                             "type": "string",
-                            "description": "whose hotwords and settings count; not one of OpenAI's",
+                            "description": "whose hotwords count, who sees it; not one of OpenAI's",
                         },
                     },
                 }

@@ -23,12 +23,19 @@ from asr_daemon.gateway.pages.assets import digest
 from asr_daemon.gateway.pages.texts import asked_language, texts
 from asr_daemon.gateway.problems import STATUS
 from asr_daemon.gateway.who import daemon_of, secret_of
+from asr_daemon.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from asr_daemon.gateway.daemon_client import DaemonClient
     from asr_daemon.gateway.pages.texts import Texts
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as a page shows it: no text from outside turns the reading direction, or hides."""
+    return printable(value, lines=True) if type(value) is str else value
+
 
 PAGES = ("overview", "recordings", "search", "upload", "hotwords", "models")
 ADDRESSES = {"overview": "/"} | {name: f"/{name}" for name in PAGES[1:]}
@@ -45,6 +52,7 @@ class Rendering:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_shown,
         )
         self._environment.filters.update(shown.FILTERS)
         self._environment.globals["asset"] = lambda name: f"/static/{name}?v={digest(name)}"

@@ -90,7 +90,13 @@ def marked(passage: ReadPassage, t: Texts) -> Markup:
     return Markup("").join(parts)
 
 
+def as_it_is(text: str) -> Markup:
+    """Return a text that is edited and written back: nothing in it is shown otherwise."""
+    return escape(text)
+
+
 FILTERS = {
+    "as_it_is": as_it_is,
     "clock": clock,
     "when": when,
     "size": size,

@@ -38,7 +38,7 @@ UPDATE recordings SET written_revision = max(written_revision, :revision) WHERE 
 SELECT revision, written_revision, forgotten_at FROM recordings WHERE id = :recording
 
 -- to_rewrite: written recordings whose files say less than their text in force; asked every second: by their own index
-SELECT id FROM recordings INDEXED BY recordings_to_rewrite WHERE revision <> written_revision AND state = 'done' AND archived_at IS NULL ORDER BY id
+SELECT id FROM recordings INDEXED BY recordings_to_rewrite WHERE revision <> written_revision AND state = 'done' ORDER BY id
 
 -- corrections_of: what was done to a recording, newest first
 SELECT * FROM corrections WHERE recording_id = :recording AND revision > :since ORDER BY revision DESC LIMIT :limit

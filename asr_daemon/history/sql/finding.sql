@@ -40,19 +40,21 @@ SELECT job_id AS job FROM recordings WHERE id = :id AND state IN ('done', 'waiti
 SELECT min(id) AS first, max(id) AS last FROM segments WHERE job_id = :job
 
 -- files_of_job: the recordings whose text a job's is, of some inboxes
-SELECT id, inbox, name, path, found_at, revision FROM recordings
+SELECT id, coalesce(sent_to, inbox) AS inbox, name, path, found_at, revision FROM recordings
 WHERE job_id = :job AND state IN ('done', 'waiting')
-  AND (:inboxes IS NULL OR inbox IN (SELECT value FROM json_each(:inboxes)))
+  AND (:inboxes IS NULL OR coalesce(sent_to, inbox) IN (SELECT value FROM json_each(:inboxes)))
 ORDER BY id DESC
 
 -- count_up_to: how many recordings some inboxes have that can be searched, if they are not very many
 SELECT count(*) AS recordings FROM (
-    SELECT 1 FROM json_each(:inboxes) AS asked CROSS JOIN recordings ON recordings.inbox = asked.value
+    SELECT 1 FROM json_each(:inboxes) AS asked CROSS JOIN recordings
+        ON recordings.inbox = asked.value OR recordings.sent_to = asked.value
     WHERE recordings.state IN ('done', 'waiting') LIMIT :limit
 )
 
 -- jobs_of_inboxes: the texts of some inboxes, newest files first
 SELECT max(recordings.id) AS recording, recordings.job_id AS job
-FROM json_each(:inboxes) AS asked CROSS JOIN recordings ON recordings.inbox = asked.value
+FROM json_each(:inboxes) AS asked CROSS JOIN recordings
+    ON recordings.inbox = asked.value OR recordings.sent_to = asked.value
 WHERE recordings.state IN ('done', 'waiting') AND recordings.job_id IS NOT NULL
 GROUP BY recordings.job_id HAVING max(recordings.id) < :before ORDER BY 1 DESC

@@ -13,9 +13,6 @@ WHERE path = :path
 -- forget_output: it is no more
 DELETE FROM outputs WHERE path = :path
 
--- forget_outputs: its files lie in the archive, their names are free
-DELETE FROM outputs WHERE recording_id = :recording
-
 -- output_owner: for which recording a file of that name was written
 SELECT recording_id FROM outputs WHERE same_name = :same_name
 

@@ -65,6 +65,9 @@ WHERE id = :recording
 -- set_recording_problem: its transcript cannot be written at present
 UPDATE recordings SET problem = :problem WHERE id = :recording
 
+-- set_sent_to: a program sent it, for that inbox's department
+UPDATE recordings SET sent_to = :inbox WHERE id = :recording
+
 -- rebind_recording: a waiting recording belongs to another piece of work now
 UPDATE recordings SET job_id = :job WHERE id = :recording
 
@@ -97,7 +100,7 @@ SELECT * FROM recordings WHERE job_id = :job AND state = 'waiting'
 ORDER BY id
 
 -- done_recordings_of_job: files whose transcripts are written
-SELECT id FROM recordings WHERE job_id = :job AND state = 'done' AND archived_at IS NULL ORDER BY id
+SELECT id FROM recordings WHERE job_id = :job AND state = 'done' ORDER BY id
 
 -- get_recording: one file with its work
 SELECT recordings.*, jobs.sha256, jobs.profile_digest, jobs.state AS job_state, jobs.attempts,
@@ -108,10 +111,10 @@ FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
 LEFT JOIN profiles ON profiles.digest = jobs.profile_digest
 WHERE recordings.id = :recording
 
--- archivable: finished files of inboxes that have an archive
+-- archivable: finished files of inboxes that have an archive; what is to be written anew is written first
 SELECT * FROM recordings
 INDEXED BY recordings_to_archive  -- else those that lie in the archive are read, too, every other second
-WHERE state = 'done' AND archived_at IS NULL AND job_id IS NOT NULL
+WHERE state = 'done' AND archived_at IS NULL AND job_id IS NOT NULL AND revision = written_revision
   AND inbox IN (SELECT value FROM json_each(:inboxes))
 ORDER BY id
 

@@ -183,7 +183,11 @@ def test_upload_goes_on_after_a_lost_connection_and_a_killed_gateway(
     assert urllib.parse.unquote(answer.headers["x-recording-path"]) == "上传 录音.wav"
     assert (site.inbox / "上传 录音.wav").read_bytes() == content
     eventually((site.inbox / "上传 录音.txt").exists, what="its transcript")
-    assert mine.head(address).status_code == 404
+    told = mine.head(address).headers  # who did not hear the last answer asks again, and sends nothing twice
+    assert (int(told["upload-offset"]), int(told["upload-length"])) == (len(content), len(content))
+    for headers in (told, mine.patch(address, headers={**PIECE, "Upload-Offset": str(len(content))}).headers):
+        assert urllib.parse.unquote(headers["x-recording-path"]) == "上传 录音.wav"
+    assert [path.name for path in site.inbox.glob("上传*.wav")] == ["上传 录音.wav"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 from typing import TYPE_CHECKING
@@ -310,3 +311,54 @@ def test_client_that_goes_leaves_the_work(site: Gatewayed, token: str) -> None:
         .audio.transcriptions.create(model="whisper-1", file=sound("geht", segments=4, ms=400))
         .text
     )
+
+
+def test_department_finds_what_its_program_sent(site: Gatewayed) -> None:
+    """In lists, search and pages, to read, hear and correct; other departments, and those of all, do not."""
+    mine = site.let_in("我们的程序", "inbox", may="upload,edit")
+    theirs = site.let_in("别人", "hr", may="upload,edit")
+    content = recording("gefunden", segments=2)
+    heard = client_of(site, mine).audio.transcriptions.create(
+        model="whisper-1", file=("电话.wav", io.BytesIO(content))
+    )
+    with site.client(mine) as ours, site.client(theirs) as others:
+        found = ours.get("/api/v1/recordings", params={"text": "电话"}).json()["recordings"]
+        ((number, inbox, path, state),) = [
+            (each["id"], each["inbox"], each["path"], each["state"]) for each in found
+        ]
+        assert (inbox, path, state) == ("inbox", "电话.wav", "done")
+        digest = hashlib.sha256(content).hexdigest()
+        for where in ("/api/v1/search", "/search"):
+            assert "电话.wav" in ours.get(where, params={"q": digest}).text
+            assert "电话.wav" not in others.get(where, params={"q": digest}).text
+        detail = ours.get(f"/api/v1/recordings/{number}")
+        assert "".join(each["text"] for each in detail.json()["passages"]) in without_breaks(heard.text)
+        assert ours.get(f"/recordings/{number}").status_code == 200
+        sound = ours.get(f"/api/v1/recordings/{number}/audio")
+        assert sound.status_code == 404  # keep_uploads_h = 0
+        changed = ours.patch(
+            f"/api/v1/recordings/{number}/segments/0",
+            json={"text": "更正"},
+            headers={"If-Match": detail.headers["etag"]},
+        )
+        assert changed.status_code == 200
+        assert "更正" in ours.get(f"/api/v1/recordings/{number}/transcript.txt").text
+        for way in ("", "/audio", "/transcript.txt", "/corrections", "/playback"):
+            assert others.get(f"/api/v1/recordings/{number}{way}").status_code == 404
+        assert others.post(f"/api/v1/recordings/{number}/retry").status_code == 404
+        assert ours.delete(f"/api/v1/recordings/{number}/transcript").status_code == 200
+        assert ours.get("/api/v1/search", params={"q": digest}).json()["places"] == []
+    assert {path.name for path in site.inbox.iterdir()}.isdisjoint({"电话.wav", "电话.txt"})
+
+
+def test_program_for_several_departments_names_the_one_that_sees_it(site: Gatewayed) -> None:
+    """Where it names none nobody does."""
+    both = client_of(site, site.let_in("beide", "inbox", "hr", may="upload"))
+    for name, more in (("named.wav", {"inbox": "hr"}), ("unnamed.wav", {})):
+        both.audio.transcriptions.create(
+            model="whisper-1", file=(name, io.BytesIO(recording(name))), extra_body=more
+        )
+    with site.client(site.let_in("personal", "hr")) as client:
+        listed = [each["path"] for each in client.get("/api/v1/recordings?limit=200").json()["recordings"]]
+        assert "named.wav" in listed
+        assert "unnamed.wav" not in listed

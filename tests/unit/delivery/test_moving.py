@@ -49,7 +49,7 @@ class Place:
     def move(self, recording: Path, outputs: list[Path]) -> list[str]:
         """Archive them and return where they lie now, below the month."""
         moved = archive(recording, outputs, self.root, "finance", WHEN, root=self.inbox)
-        return [str(path.relative_to(self.month)) for path in moved]
+        return [str(path.relative_to(self.month)) for path in moved.values()]
 
     def kept(self) -> dict[str, str]:
         """Return the archive's files."""
@@ -122,7 +122,7 @@ def test_an_output_that_is_gone_is_passed_over(place: Place) -> None:
 def test_inbox_names_cannot_lead_out(place: Place) -> None:
     """An inbox called ``..`` has a folder of its own in the archive."""
     recording, _ = place.record("sound")
-    (moved,) = archive(recording, [], place.root, "..", WHEN)
+    moved = archive(recording, [], place.root, "..", WHEN)[recording]
     assert moved == place.root / "_.." / "2026" / "03" / "a.wav"
 
 
