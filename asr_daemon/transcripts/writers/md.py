@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Behind a backslash a mark is itself. Some have a meaning anywhere, others at the beginning of a line only.
 _ANYWHERE = re.compile(r"([\\`*_\[\]<>&~|])")
-_AT_BEGINNING = re.compile(r"^(\s*\d*)([#+\-=.)])")
+_AT_BEGINNING = re.compile(r"^(\s*(?=[#+=-])|\s*\d+(?=[.)]))(.)")
 _HARD_BREAK = "\\\n"
 
 
