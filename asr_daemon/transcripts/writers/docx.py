@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import docx
 import structlog
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_COLOR_INDEX
+from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.opc.exceptions import OpcError
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 TITLE, TEXT = "Title", "Normal"
-_GREY = RGBColor(0x66, 0x66, 0x66)
+_GREY, _AMBER = RGBColor(0x66, 0x66, 0x66), RGBColor(0x9C, 0x57, 0x00)
 _NOT_XML = re.compile("[\ufffe\uffff]")  # besides what is harmful anyway
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP file knows
 
@@ -52,7 +53,7 @@ def render(document: Document) -> bytes:
     for label, value in facts(document)[1:]:
         _add(file, f"{label}：{value}").paragraph_format.space_after = Pt(0)
     for warning in warnings(document.transcript):
-        _add(file, warning).runs[0].italic = True
+        _add(file, warning).runs[0].font.color.rgb = _AMBER
     turns = paragraphs(document.transcript.segments)
     for turn in turns:
         _add_turn(file, turn)
@@ -74,6 +75,9 @@ def _begun(look: WordLook) -> WordFile:
                 body.remove(part)
             return file
     file = docx.Document()
+    relations = file.part.package.rels
+    for key in [key for key, one in relations.items() if one.reltype == RELATIONSHIP_TYPE.THUMBNAIL]:
+        del relations[key]  # python-docx's own first page
     for name, font in ((TEXT, look.font), (TITLE, look.heading_font)):
         _set_font(file.styles[name], font)
     file.styles[TEXT].font.size = Pt(11)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,6 +16,8 @@ from docx.enum.text import WD_COLOR_INDEX
 
 from asr_daemon.transcripts.writers import WordLook, rendered
 from asr_daemon.transcripts.writers.facts import DOUBTED, NO_SPEECH
+
+OFFICE = shutil.which("soffice")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +133,34 @@ def test_a_template_that_is_none_keeps_no_transcript_back(
         file = opened(made)
     assert file.paragraphs[-1].text == "大家好。"
     assert [record["event"] for record in records] == ["docx_template_not_used"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(OFFICE is None, reason="there is no LibreOffice here: apt-get install libreoffice-writer")
+def test_an_office_program_opens_it(speak: Speak, document: Make, tmp_path: Path) -> None:
+    """LibreOffice reads the text, in order, and numbers the pages."""
+    turns = [
+        replace(speak(f"第{number}段话。", start_ms=number * 5000), speaker=f"发言人{number % 2 + 1}")
+        for number in range(60)
+    ]
+    path = tmp_path / "预算会议.docx"
+    path.write_bytes(rendered(document(*turns, duration_ms=300_000), "docx"))
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [
+        OFFICE,
+        profile,
+        "--headless",
+        "--convert-to",
+        "txt:Text (encoded):UTF8",
+        path,
+        "--outdir",
+        tmp_path,
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    text = path.with_suffix(".txt").read_text(encoding="utf-8-sig")
+    places = [text.index(f"第{number}段话。") for number in range(60)]
+    assert places == sorted(places)
+    assert text.startswith("预算会议.m4a\n时长：00:05:00\n")
 
 
 def test_nothing_was_said(document: Make) -> None:
