@@ -22,6 +22,7 @@ from asr_daemon.config_problems import explain
 from asr_daemon.config_sections import (
     BackupSection,
     DaemonSection,
+    DocxSection,
     EngineSection,
     GatewaySection,
     HotwordsSection,
@@ -58,6 +59,7 @@ class Config(Section):
     itn: ItnSection = Field(default_factory=ItnSection)
     hotwords: HotwordsSection = Field(default_factory=HotwordsSection)
     speakers: SpeakersSection = Field(default_factory=SpeakersSection)
+    docx: DocxSection = Field(default_factory=DocxSection)
     backup: BackupSection = Field(default_factory=BackupSection)
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
@@ -223,6 +225,7 @@ _PATH_KEYS = {
     "hotwords": ("common_dir",),
     "backup": ("dir", "second_dir"),
     "metrics": ("textfile",),
+    "docx": ("template",),
     "gateway": ("tls_certificate", "tls_key", "spool"),
     "inbox": ("path", "hotwords", "archive", "speakers"),
 }

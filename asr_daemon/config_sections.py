@@ -20,10 +20,10 @@ from pydantic import (
 
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
 
-TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "json")
+TEXT_FORMATS = ("txt", "srt", "vtt", "json", "md")
 MOST_SPEAKERS = 100
 
-Format = Literal["txt", "srt", "vtt", "json"]
+Format = Literal["txt", "srt", "vtt", "json", "md", "docx"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -169,6 +169,14 @@ class GatewaySection(Section):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key belong together: give both, or neither")
         return self
+
+
+class DocxSection(Section):
+    """``[docx]``: how Word's files look."""
+
+    font: Annotated[str, Field(min_length=1, max_length=64)] = "宋体"
+    heading_font: Annotated[str, Field(min_length=1, max_length=64)] = "黑体"
+    template: Path | None = None  # its styles, page and margins in place of ours
 
 
 class InboxSection(Section):

@@ -14,7 +14,7 @@ from rich.live import Live
 
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock, from_stamp, to_stamp
-from asr_daemon.config_sections import TRANSCRIPT_FORMATS
+from asr_daemon.config_sections import TEXT_FORMATS
 from asr_daemon.control.status import collect
 from asr_daemon.delivery.rendering import render
 from asr_daemon.errors import OperatorError, UsageError
@@ -177,7 +177,7 @@ def search(
 
 @click.command()
 @click.argument("recording", metavar="ID", type=int)
-@click.option("--format", "kind", type=click.Choice(TRANSCRIPT_FORMATS), default="txt", help="What to print.")
+@click.option("--format", "kind", type=click.Choice(TEXT_FORMATS), default="txt", help="What to print.")
 @click.option("--corrections", is_flag=True, help="List every correction: when, who, before and after.")
 @with_config
 def show(context: Context, recording: int, kind: str, corrections: bool) -> int:

@@ -8,7 +8,7 @@ import click
 
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.cli.one_off import one_off
-from asr_daemon.config_sections import TRANSCRIPT_FORMATS
+from asr_daemon.config_sections import TEXT_FORMATS
 from asr_daemon.delivery.rendering import render
 from asr_daemon.printable import printable
 from asr_daemon.views.console import echo_transcript
@@ -22,7 +22,7 @@ from asr_daemon.views.console import echo_transcript
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(TRANSCRIPT_FORMATS),
+    type=click.Choice(TEXT_FORMATS),
     default="txt",
     show_default=True,
     help="What to print.",

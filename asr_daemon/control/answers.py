@@ -131,10 +131,10 @@ class RecordingDetail:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A transcript as a file."""
+    """A transcript as a file; what is no text lies in the descriptor that comes along."""
 
     name: str
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

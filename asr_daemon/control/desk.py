@@ -32,7 +32,7 @@ from asr_daemon.control.sounds import open_sound
 from asr_daemon.control.speaker_desk import SpeakerDesk
 from asr_daemon.control.status import live_status
 from asr_daemon.control.uploads import fit_name, is_recordings_name, put_into
-from asr_daemon.delivery.rendering import render
+from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.errors import AsrDaemonError, ModelMissingError, OperatorError, RecordingGoneError
 from asr_daemon.history.console import Filter, browse
 from asr_daemon.history.in_force import read_in_force, transcript_in_force, version_of
@@ -40,6 +40,7 @@ from asr_daemon.history.reading import places
 from asr_daemon.history.search import MOST_TERMS, match_terms
 from asr_daemon.history.states import JobState
 from asr_daemon.printable import valid_text
+from asr_daemon.transcripts.writers import TEXTS, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,12 +72,16 @@ class Desk:
         self._readers = readers
         self._sight = sight = Sight(parts)
         self._playing = PlayingDesk(parts, readers, self, playbacks)
+        self._handed_out: dict[type, Callable[[Access, Any], tuple[m.Told, int | None]]] = {
+            m.OpenRecording: lambda person, request: self._open(person, request.recording),
+            m.GetTranscript: self._transcript,
+            p.OpenPlayback: self._playing.open,
+        }
         self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
             m.WhoAmI: lambda person, _: self._told(person),
             m.GetOverview: lambda person, _: self._overview(person),
             m.ListRecordings: self._list,
             m.GetRecording: self._detail,
-            m.GetTranscript: self._transcript,
             m.Search: self._search,
             m.MayPut: self._may_put,
             m.Retry: self._retry,
@@ -107,10 +112,8 @@ class Desk:
                 return m.Done(), None
             case m.PutRecording():
                 return self._put(person, request, descriptor), None
-            case m.OpenRecording():
-                return self._open(person, request.recording)
-            case p.OpenPlayback():
-                return self._playing.open(person, request)
+        if (hand_out := self._handed_out.get(type(request))) is not None:
+            return hand_out(person, request)
         carry_out = self._plain.get(type(request))
         if carry_out is None:
             raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")
@@ -262,14 +265,17 @@ class Desk:
             version,
         )
 
-    def _transcript(self, person: Access, request: m.GetTranscript) -> m.Rendered:
+    def _transcript(self, person: Access, request: m.GetTranscript) -> tuple[m.Rendered, int | None]:
         with self._readers.reader() as history:
             filed = self._filed(history, person, request.recording)
             if filed.work is None or filed.work.state is not JobState.DONE:
                 raise RefusedError("conflict", "there is no transcript of it yet", "这个录音还没有转写好。")
-            text = render(history, filed, request.format)
+            document = document_of(history, filed, word_look(self._parts.config))
         stem = valid_text(filed.recording.path.stem)
-        return m.Rendered(f"{stem}.{request.format}", text)
+        name = f"{stem}.{request.format}"
+        if request.format in TEXTS:
+            return m.Rendered(name, TEXTS[request.format](document)), None
+        return m.Rendered(name), _in_memory(rendered(document, request.format))
 
     def _open(self, person: Access, number: int) -> tuple[m.Opened, int]:
         with self._readers.reader() as history:
@@ -355,3 +361,11 @@ class Desk:
         self._parts.dispatcher.wake()
         log.info("queue_paused" if request.paused else "queue_resumed", access=person.name)
         return m.Done()
+
+
+def _in_memory(data: bytes) -> int:
+    """Return a descriptor of a file that holds that, and lies nowhere."""
+    descriptor = os.memfd_create("transcript", os.MFD_CLOEXEC)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    return descriptor

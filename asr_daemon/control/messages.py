@@ -157,10 +157,10 @@ class GetRecording:
 
 @dataclass(frozen=True, slots=True)
 class GetTranscript:
-    """A transcript as a file; answered by :class:`Rendered`."""
+    """A transcript as a file; answered by :class:`Rendered`, "docx" with a descriptor."""
 
     recording: int
-    format: Literal["txt", "srt", "vtt", "json"]
+    format: Literal["txt", "srt", "vtt", "json", "md", "docx"]
     command: Literal["get_transcript"] = "get_transcript"
 
 

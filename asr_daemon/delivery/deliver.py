@@ -21,7 +21,7 @@ from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.forgetting import Forgetter
 from asr_daemon.delivery.held import HeldTranscripts
 from asr_daemon.delivery.outputs import FAILURE, Outputs
-from asr_daemon.delivery.rendering import document_of
+from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.delivery.rewriting import Rewriter
 from asr_daemon.errors import (
     DiskFullError,
@@ -36,7 +36,7 @@ from asr_daemon.history.corrections import Corrections
 from asr_daemon.history.outputs import forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
-from asr_daemon.transcripts.writers import RENDERERS
+from asr_daemon.transcripts.writers import rendered
 from asr_daemon.transcripts.writers.failure import render_failure
 
 if TYPE_CHECKING:
@@ -203,9 +203,9 @@ class Deliverer:
         self.before_writing(work.id, inbox.name)
         self._corrections.place(recording.id)
         revision = self.rewriter.revision(recording.id)
-        document = document_of(self._history, filed)
-        texts: dict[str, str] = {kind: RENDERERS[kind](document) for kind in inbox.formats}
-        written = self._write(inbox, recording, texts)
+        document = document_of(self._history, filed, word_look(self.config))
+        data: dict[str, bytes] = {kind: rendered(document, kind) for kind in inbox.formats}
+        written = self._write(inbox, recording, data)
         self._outputs.withdraw(recording.id, {FAILURE}, inbox.path)
         self._outputs.withdraw_unknown_failure(recording.path, inbox.path)
         self._outputs.take_back(recording.id, self.config.fallback_dir)
@@ -235,7 +235,7 @@ class Deliverer:
         finished_at = filed.work.finished_at if filed.work else ""
         moment = from_stamp(finished_at) if finished_at else self._clock.now()
         text = render_failure(filed.recording.path.name, error, moment.astimezone())
-        written = self._write(inbox, filed.recording, {FAILURE: text})
+        written = self._write(inbox, filed.recording, {FAILURE: text.encode("utf-8", "replace")})
         with self._history.transaction() as history:
             self._outputs.confirm(history, written)
 
@@ -248,13 +248,12 @@ class Deliverer:
 
     # ------------------------------------------------------------------ its files
 
-    def _write(self, inbox: InboxSection, recording: Recording, texts: dict[str, str]) -> list[Path]:
-        """Write texts, by their kind, beside the recording; return what was written.
+    def _write(self, inbox: InboxSection, recording: Recording, data: dict[str, bytes]) -> list[Path]:
+        """Write files, by their kind, beside the recording; return what was written.
 
         Where that folder may not be written they lie in the fall-back folder, and
         :class:`~asr_daemon.errors.InboxReadOnlyError` says so.
         """
-        data = {kind: text.encode("utf-8", "replace") for kind, text in texts.items()}
         try:
             return self._publish(recording, recording.path, data, inbox.path)
         except InboxReadOnlyError as error:

@@ -23,7 +23,7 @@ from asr_daemon.history.forgetting import Forgetting
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.printable import valid_text
-from asr_daemon.transcripts.writers import RENDERERS
+from asr_daemon.transcripts.writers import FORMATS
 
 if TYPE_CHECKING:
     import threading
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-KINDS = frozenset({*RENDERERS, FAILURE})
+KINDS = frozenset({*FORMATS, FAILURE})
 PLAYBACK_FOLDER = "playback"  # below the state folder: copies of the sound to listen to
 
 

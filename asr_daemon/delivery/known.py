@@ -6,8 +6,11 @@ its making, or a failure file, which is nobody's text. Such a file is taken over
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import NotReadableError, RecordingGoneError
@@ -21,9 +24,23 @@ if TYPE_CHECKING:
 
 MOST_FAILURE_BYTES = 65_536
 BLOCK_BYTES = 1 << 20
-# The lines that say when: of NAME.txt, of NAME.json, of the failure file. All have one length.
+MOST_DIFFERENCE_BYTES = 64  # that another time makes of a compressed file
+MOST_UNPACKED_BYTES = 64 << 20
+_ZIP = b"PK"
+_NO_WORD_FILE = (  # whatever zipfile raises of what somebody else made
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+_WORDS_TEXT, _WORDS_ORIGIN = "word/document.xml", "docProps/core.xml"  # which says when, too
+_WORDS_TIME = re.compile("转写时间：".encode() + b"[0-9: -]{16}")
+# The lines that say when: of NAME.txt, NAME.json, NAME.md, the failure file. All have one length.
 _WHEN = re.compile(
-    rb'^(\xe8\xbd\xac\xe5\x86\x99\xe6\x97\xb6\xe9\x97\xb4\xef\xbc\x9a| "recognised_at": )'
+    rb'^((?:- )?\xe8\xbd\xac\xe5\x86\x99\xe6\x97\xb6\xe9\x97\xb4\xef\xbc\x9a| "recognised_at": )'
     rb'("?[0-9T:+ -]{16,25}"?,?)$',
     re.MULTILINE,
 )
@@ -31,6 +48,9 @@ _WHEN = re.compile(
 
 def is_same_but_for_time(path: Path, root: Path, wanted: bytes) -> bool:
     """Return whether that content lies there, made at whatever time."""
+    if wanted.startswith(_ZIP):
+        found = _read(path, root, len(wanted) + MOST_DIFFERENCE_BYTES)
+        return found is not None and (said := _said(wanted)) != {} and _said(found) == said
     found = _read(path, root, len(wanted))
     return found is not None and len(found) == len(wanted) and _undated(found) == _undated(wanted)
 
@@ -46,6 +66,25 @@ def failure_names(recording: Path) -> Iterator[Path]:
     """Yield where failure files of a recording may lie, first choice first."""
     for stem in dict.fromkeys((recording.stem, recording.name)):
         yield recording.parent / fitting(stem, FAILURE_SUFFIX)
+
+
+def _said(word_file: bytes) -> dict[str, bytes]:
+    """Return the parts of Word's file without its time; none where it is no such file, or too large."""
+    found: dict[str, bytes] = {}
+    left_bytes = MOST_UNPACKED_BYTES
+    try:
+        with zipfile.ZipFile(io.BytesIO(word_file)) as parts:
+            for name in parts.namelist():
+                with parts.open(name) as part:
+                    found[name] = part.read(left_bytes + 1)
+                left_bytes -= len(found[name])
+                if left_bytes < 0:
+                    return {}
+    except _NO_WORD_FILE:
+        return {}
+    found.pop(_WORDS_ORIGIN, None)
+    found[_WORDS_TEXT] = _WORDS_TIME.sub(b"", found.get(_WORDS_TEXT, b""), count=1)
+    return found
 
 
 def _undated(content: bytes) -> bytes:

@@ -17,14 +17,14 @@ import structlog
 
 from asr_daemon.delivery.moving import require_archive
 from asr_daemon.delivery.outputs import Outputs, digest_of
-from asr_daemon.delivery.rendering import document_of
+from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.errors import HistoryUnavailableError, WorkError
 from asr_daemon.files.publish import publish
 from asr_daemon.history.outputs import outputs_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.printable import valid_text
-from asr_daemon.transcripts.writers import RENDERERS
+from asr_daemon.transcripts.writers import FORMATS, rendered
 
 if TYPE_CHECKING:
     import threading
@@ -141,16 +141,16 @@ class Rewriter:
             return None
         revision = self.revision(recording.id)
         inbox = self._config().find_inbox(recording.inbox)
-        outputs = [each for each in outputs_of(self._history, recording.id) if each.format in RENDERERS]
+        outputs = [each for each in outputs_of(self._history, recording.id) if each.format in FORMATS]
         if outputs and (inbox is None or (recording.archived_at and inbox.archive is None)):
             return None  # it was taken out of the configuration, and may come back
         if inbox is not None and outputs:
             self._require(inbox, recording)
-        document = document_of(self._history, filed)
+        document = document_of(self._history, filed, word_look(self._config()))
         written: list[str] = []
         kept: list[str] = []
         for output in outputs:
-            data = RENDERERS[output.format](document).encode("utf-8", "replace")
+            data = rendered(document, output.format)
             name = valid_text(output.path.name)
             (written if self._write(recording.id, output, data) else kept).append(name)
         self.is_written(recording.id, revision)

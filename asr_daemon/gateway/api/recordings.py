@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,8 @@ MEDIA = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
     "json": "application/json",
+    "md": "text/markdown; charset=utf-8",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
 
 
@@ -99,11 +102,14 @@ def get_transcript(
     daemon: Daemon,
     secret: Secret,
     recording: Number,
-    format: Literal["txt", "srt", "vtt", "json"],  # noqa: A002
+    format: Literal["txt", "srt", "vtt", "json", "md", "docx"],  # noqa: A002
 ) -> Response:
     """Return the transcript as a file."""
-    rendered = daemon.ask(m.Rendered, m.GetTranscript(recording, format), secret)
-    return Response(rendered.text.encode("utf-8", "replace"), media_type=MEDIA[format])
+    asked = m.GetTranscript(recording, format)
+    rendered, descriptor = daemon.ask_for_descriptor(m.Rendered, asked, secret)
+    if descriptor is None:
+        return Response(rendered.text.encode("utf-8", "replace"), media_type=MEDIA[format])
+    return serve_descriptor(descriptor, os.fstat(descriptor).st_size, {}, MEDIA[format])
 
 
 @router.get("/recordings/{recording}/audio", response_class=StreamingResponse, responses=_PARTS)

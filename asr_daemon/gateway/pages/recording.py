@@ -14,7 +14,7 @@ from asr_daemon.gateway.pages.shell import Looking, PageRoute
 router = APIRouter(route_class=PageRoute)
 
 DOUBTS = frozenset({"failed", "hallucination_suspected", "repetition", "cut_off"})
-FORMATS = ("txt", "srt", "vtt", "json")
+FORMATS = ("txt", "docx", "md", "srt", "vtt", "json")
 
 
 @dataclass(frozen=True, slots=True)

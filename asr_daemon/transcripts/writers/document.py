@@ -9,9 +9,19 @@ from asr_daemon.printable import HARMFUL
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from asr_daemon.transcripts.profile import Profile
     from asr_daemon.transcripts.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class WordLook:
+    """``[docx]``: how Word's files look."""
+
+    font: str = "宋体"
+    heading_font: str = "黑体"
+    template: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class Document:
     sha256: str  # of the recording's content, hexadecimal
     profile: Profile
     recognised_at: datetime  # aware, in the local time zone
+    word: WordLook = WordLook()
 
 
 def printable(name: str) -> str:

@@ -34,12 +34,25 @@ _MARK = re.compile(r"[。！？…，、；：]|[,.!?;:](?=\\s|$)")  # not the p
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of a line: one segment's part of it, with the blank before it where there is one."""
+
+    text: str
+    flags: tuple[str, ...] = ()  # of its segment
+
+
+@dataclass(frozen=True, slots=True)
 class Paragraph:
     """What is said in one go."""
 
     start_ms: int
-    lines: tuple[str, ...]
+    runs: tuple[tuple[Run, ...], ...]  # of each line
     speaker: str = ""  # of all of it
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Its text."""
+        return tuple("".join(run.text for run in line) for line in self.runs)
 
 
 def paragraphs(segments: Iterable[Segment]) -> list[Paragraph]:
@@ -62,8 +75,12 @@ def paragraphs(segments: Iterable[Segment]) -> list[Paragraph]:
 
 def join(before: str, after: str) -> str:
     """Return two stretches as one: a gap stays visible where no punctuation shows it."""
+    return before + _between(before, after) + after
+
+
+def _between(before: str, after: str) -> str:
     closes = before[-1] in PUNCTUATION and not (before[-1].isascii() and after[0].isascii())
-    return before + ("" if closes else " ") + after
+    return "" if closes else " "
 
 
 def _text(segment: Segment) -> str:
@@ -72,13 +89,16 @@ def _text(segment: Segment) -> str:
     return NOT_RECOGNISED if "failed" in segment.flags else ""
 
 
-def _lines(group: Iterable[Segment]) -> tuple[str, ...]:
-    whole = ""
+def _lines(group: Iterable[Segment]) -> tuple[tuple[Run, ...], ...]:
+    whole: list[Run] = []
     for segment in group:
-        whole = join(whole, _text(segment)) if whole else _text(segment)
-    if _MARK.search(whole) or columns(whole) <= LINE_COLUMNS:
-        return (whole,)
-    return tuple(line for segment in group for line in _stretches(segment))
+        text = _text(segment)
+        gap = _between(whole[-1].text, text) if whole else ""
+        whole.append(Run(gap + text, segment.flags))
+    told = "".join(run.text for run in whole)
+    if _MARK.search(told) or columns(told) <= LINE_COLUMNS:
+        return (tuple(whole),)
+    return tuple((Run(line, segment.flags),) for segment in group for line in _stretches(segment))
 
 
 def _stretches(segment: Segment) -> list[str]:

@@ -11,7 +11,7 @@ from way import segment
 from asr_daemon.dispatch import protocol
 from asr_daemon.errors import EngineUnavailableError, ModelMissingError, RecogniserCrashedError
 from asr_daemon.transcripts.profile import Profile
-from asr_daemon.transcripts.writers.txt import BUILTIN
+from asr_daemon.transcripts.writers.facts import BUILTIN
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from asr_daemon.transcripts.profile import Profile
 from asr_daemon.transcripts.transcript import Segment, Speaker, Token, Transcript
-from asr_daemon.transcripts.writers import RENDERERS, Document
+from asr_daemon.transcripts.writers import TEXTS, Document
 from asr_daemon.transcripts.writers.showing import LINE_COLUMNS, columns
 
 
@@ -40,7 +40,7 @@ TALK = (
 
 def test_txt_has_a_paragraph_a_turn() -> None:
     """Who and when on a line of its own; on top who spoke for how long, and where several did at once."""
-    text = RENDERERS["txt"](document(*TALK))
+    text = TEXTS["txt"](document(*TALK))
     head, body = text.split("\n\n", 1)
     assert "发言人：顾清源（00:01:01）、发言人2（00:00:04）" in head
     assert "几个人同时说话，文字和发言人可能不准：00:00:02。" in head
@@ -51,10 +51,10 @@ def test_txt_has_a_paragraph_a_turn() -> None:
 
 def test_no_cue_has_words_of_two_speakers() -> None:
     """However short a turn is; each says whose it is."""
-    srt = RENDERERS["srt"](document(*TALK))
+    srt = TEXTS["srt"](document(*TALK))
     lines = [line for line in srt.splitlines() if line and "-->" not in line and not line.isdigit()]
     assert lines == ["顾清源：今天讨论预算。", "顾清源：请发言。", "发言人2：好。", "顾清源：散会。"]
-    vtt = RENDERERS["vtt"](document(*TALK))
+    vtt = TEXTS["vtt"](document(*TALK))
     assert "\n<v 顾清源>今天讨论预算。\n" in vtt
     assert "\n<v 发言人2>好。\n" in vtt
 
@@ -62,7 +62,7 @@ def test_no_cue_has_words_of_two_speakers() -> None:
 def test_names_take_no_more_room_than_a_line_has() -> None:
     """A long turn is cut as narrow as any, the name included."""
     text = "我们今天要讨论的是下个季度的采购预算以及各个部门提出来的追加申请" * 3
-    srt = RENDERERS["srt"](document(said("财务部经理顾清源", 0, text)))
+    srt = TEXTS["srt"](document(said("财务部经理顾清源", 0, text)))
     cues = [block.split("\n")[2:] for block in srt.strip().split("\n\n")]
     assert all(lines[0].startswith("财务部经理顾清源：") for lines in cues)
     assert all(columns(line) <= LINE_COLUMNS for lines in cues for line in lines)
@@ -71,11 +71,11 @@ def test_names_take_no_more_room_than_a_line_has() -> None:
 
 def test_json_names_each_segments_speaker() -> None:
     """And lists them with how long they speak; without speakers the keys are there, and empty."""
-    told = json.loads(RENDERERS["json"](document(*TALK)))
+    told = json.loads(TEXTS["json"](document(*TALK)))
     assert [one["speaker"] for one in told["segments"]] == ["顾清源", "顾清源", "发言人2", "顾清源"]
     assert told["speakers"][0] == {"number": 1, "name": "顾清源", "speaking_ms": 61_000, "enrolled": True}
     plain = Transcript(1000, (said("", 0, "好"),), "model", model_is_builtin=False)
     moment = datetime(2026, 3, 15, 9, 30, tzinfo=timezone.utc)
-    told = json.loads(RENDERERS["json"](Document(plain, "a.wav", "00", Profile("m"), moment)))
+    told = json.loads(TEXTS["json"](Document(plain, "a.wav", "00", Profile("m"), moment)))
     assert told["speakers"] == []
     assert told["segments"][0]["speaker"] is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.transcripts.profile import Profile
 from asr_daemon.transcripts.transcript import Correction
-from asr_daemon.transcripts.writers import RENDERERS
+from asr_daemon.transcripts.writers import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def test_everything_is_there(speak: Callable[..., Segment], document: Callable[.
         corrections=(Correction(4, 6, "凯会", "开会", "phonetic"),),
         hotwords_hit=("开会",),
     )
-    tree = json.loads(RENDERERS["json"](document(segment, flags=("truncated",))))
+    tree = json.loads(TEXTS["json"](document(segment, flags=("truncated",))))
     assert tree["schema"] == 1
     assert tree["audio"] == {"name": "预算会议.m4a", "sha256": "ab" * 32, "duration_ms": 60_000}
     assert tree["recognised_at"] == "2026-03-15T09:30:00+08:00"
@@ -49,7 +49,7 @@ def test_everything_is_there(speak: Callable[..., Segment], document: Callable[.
 
 def test_it_is_valid_whatever_the_name(document: Callable[..., Document]) -> None:
     """Without segments, and with a name that is no UTF-8, it is JSON in UTF-8 all the same."""
-    text = RENDERERS["json"](document(name='a"\\\n\udcff.wav'))
+    text = TEXTS["json"](document(name='a"\\\n\udcff.wav'))
     tree = json.loads(text.encode())
     assert tree["segments"] == []
     assert tree["audio"]["name"] == 'a"\\\ufffd\ufffd.wav'

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asr_daemon.transcripts.writers.txt import BUILTIN, DOUBTED, FLAGS, NO_SPEECH, render
+from asr_daemon.transcripts.writers.facts import BUILTIN, DOUBTED, FLAGS, NO_SPEECH
+from asr_daemon.transcripts.writers.txt import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
