@@ -39,6 +39,7 @@ from asr_daemon.control.answers import (
 from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
+from asr_daemon.control.live_messages import LiveOpened, LiveRequest
 from asr_daemon.control.playback_messages import Playback, PlaybackRequest
 
 __all__ = [
@@ -290,6 +291,7 @@ Request = (
     | Watch
     | ConsoleRequest
     | CorrectingRequest
+    | LiveRequest
     | PlaybackRequest
 )
 
@@ -326,6 +328,7 @@ Told = (
     | Changed
     | ConsoleTold
     | CorrectingTold
+    | LiveOpened
     | Playback
 )
 
