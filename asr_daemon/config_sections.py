@@ -163,6 +163,7 @@ class GatewaySection(Section):
     trusted_user_header: str = ""  # in which a proxy says who is logged in; "": none is believed
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()  # beside the Unix socket
     playback_cache_gb: Positive = 10.0
+    live_left_m: NotNegative = 60.0  # minutes that live captions wait for a speaker who has gone
 
     @model_validator(mode="after")
     def _has_both_files_of_tls(self) -> GatewaySection:

@@ -12,6 +12,7 @@ from asr_daemon.control.messages import Refusal
 from asr_daemon.gateway.pages import (
     assets,
     hotwords,
+    live_captions,
     login,
     models,
     overview,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from asr_daemon.config_sections import GatewaySection
 
 PROGRAMS = ("/api/", "/v1/")  # below these, no answer is a page
-PARTS = (assets, login, overview, recordings, recording, search, upload, hotwords, models)
+PARTS = (assets, login, overview, recordings, recording, search, upload, live_captions, hotwords, models)
 
 
 def add_pages(app: FastAPI, section: GatewaySection) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from asr_daemon.gateway.daemon_client import DaemonClient
     from asr_daemon.gateway.pages.texts import Texts
 
-PAGES = ("overview", "recordings", "search", "upload", "hotwords", "models")
+PAGES = ("overview", "recordings", "search", "upload", "live", "hotwords", "models")
 ADDRESSES = {"overview": "/"} | {name: f"/{name}" for name in PAGES[1:]}
 
 

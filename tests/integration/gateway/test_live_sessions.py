@@ -1,0 +1,478 @@
+"""Live captions through the gateway, before a stand-in whose speech is exact: no word lost, none twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import uvicorn
+from gatewayed import free_port
+from live_standin import BLOCK_BYTES, StandIn, speech
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from asr_daemon.config import Config
+from asr_daemon.gateway.app import create_app
+from asr_daemon.gateway.connection import Connection, SocketConnection
+from asr_daemon.gateway.live.spool import HEADER_BYTES, wav_header
+from support import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+WITHIN_S = 30
+SENTENCES = ["今天开会", "讨论预算", "明天再说", "散会"]
+
+
+class Gateway:
+    """The gateway's application, served by a thread."""
+
+    def __init__(self, folder: Path, **section: Any) -> None:
+        self.config = Config.model_validate({"daemon": {"state_dir": folder}, "gateway": section})
+        self.port = free_port()
+        self.url = f"ws://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        assert self.config.gateway is not None
+        settings = uvicorn.Config(
+            create_app(self.config, self.config.gateway),
+            port=self.port,
+            http=Connection,
+            ws=SocketConnection,
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        self.server = uvicorn.Server(settings)
+        self._thread = threading.Thread(target=self.server.run, daemon=True)
+        self._thread.start()
+        eventually(lambda: self.server.started, what="the gateway")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, as by SIGTERM: what is under way is left to the next one."""
+        self.server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def socket(self, who: str = "speaker", path: str = "/api/v1/live", **more: Any) -> ClientConnection:
+        """Open a socket as a program does."""
+        headers = {"Authorization": f"Bearer {who}"} if who else {}
+        return connect(self.url + path, additional_headers={**headers, **more}).__enter__()
+
+    def ask(self, method: str, path: str, who: str = "speaker", **more: Any) -> httpx.Response:
+        """Ask as a program does."""
+        headers = {"Authorization": f"Bearer {who}"} if who else {}
+        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, **more)
+
+
+@dataclass
+class Speaker:
+    """A speaker's page: keeps sound until it is saved, and what it was told."""
+
+    gateway: Gateway
+    session: str = ""
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        self.finals: list[dict[str, Any]] = []
+        self.said = b""
+        self.ready: dict[str, Any] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        """The captions so far."""
+        return [each["text"] for each in self.finals]
+
+    def begin(self, who: str = "speaker", **more: Any) -> Speaker:
+        """Begin a session, or go on with it."""
+        self.socket = self.gateway.socket(who)
+        opening = (
+            {"type": "resume", "session": self.session, "after": self.number}
+            if self.session
+            else {"type": "start", "inbox": "inbox", "name": "讲座", **more}
+        )
+        self.socket.send(json.dumps(opening))
+        self.ready = self.until("ready")
+        self.session = self.ready["session"]
+        self.socket.send(self.said[self.ready["offset"] :])
+        return self
+
+    def say(self, *sentences: str) -> None:
+        """Speak."""
+        for sentence in sentences:
+            self.said += speech(sentence)
+            self.socket.send(speech(sentence))
+
+    def begin_to_say(self, sentence: str, characters: int, odd: int = 0) -> None:
+        """Speak the beginning of a sentence, and so many bytes more; the rest is in the page."""
+        sound = speech(sentence)
+        self.said += sound
+        self._half = sound[characters * BLOCK_BYTES + odd :]
+        self.socket.send(sound[: characters * BLOCK_BYTES + odd])
+
+    def go_on(self) -> None:
+        """Speak the rest."""
+        self.socket.send(self._half)
+
+    def until(self, kind: str, **wanted: Any) -> dict[str, Any]:
+        """Read until such a message comes; return it."""
+        while True:
+            told = json.loads(self.socket.recv(WITHIN_S))
+            if told["type"] == "final":
+                self.finals.append(told)
+                self.number = told["number"]
+            if told["type"] == kind and all(told.get(name) == value for name, value in wanted.items()):
+                return dict(told)
+            assert told["type"] != "refused", told
+
+    def hear(self, text: str) -> None:
+        """Read until that caption came."""
+        self.until("final", text=text)
+
+    def command(self, kind: str, **more: Any) -> None:
+        """Send a command."""
+        self.socket.send(json.dumps({"type": kind, **more}))
+
+    def end(self, *, keep: bool = True) -> dict[str, Any]:
+        """End the session; return how it is over."""
+        self.command("end", keep=keep)
+        return self.until("state", mood="over")
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[StandIn]:
+    """Return a stand-in."""
+    path = Config.model_validate({"daemon": {"state_dir": tmp_path}, "gateway": {}}).gateway_socket_path
+    with StandIn(path) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, daemon: StandIn) -> Iterator[Gateway]:
+    """Return a gateway before it."""
+    with Gateway(tmp_path) as gateway:
+        yield gateway
+
+
+def spooled(folder: Path) -> list[Path]:
+    """Return the folders of sessions that are kept."""
+    return list((folder / "gateway" / "live").iterdir())
+
+
+def test_what_is_said_is_read_and_put_into_the_inbox(
+    tmp_path: Path, gateway: Gateway, daemon: StandIn
+) -> None:
+    """Provisional text first; the recording has every sample; nothing is left behind."""
+    speaker = Speaker(gateway).begin(hotwords=["预算"], itn=False)
+    speaker.begin_to_say("今天开会", 2)
+    assert speaker.until("interim", text="今天")["stable"] == "今"
+    speaker.go_on()
+    speaker.hear("今天开会。")
+    speaker.until("saved", offset=len(speaker.said))
+    speaker.say(*SENTENCES[1:])
+    over = speaker.end()
+    assert speaker.texts == [f"{each}。" for each in SENTENCES]
+    assert [each["number"] for each in speaker.finals] == [1, 2, 3, 4]
+    assert (speaker.finals[1]["start_ms"], speaker.finals[1]["end_ms"]) == (800, 1200)
+    assert over["path"] == "讲座.wav"
+    assert daemon.put == [("inbox", "讲座.wav", wav_header(len(speaker.said)) + speaker.said)]
+    assert (daemon.opened[0].hotwords, daemon.opened[0].itn) == (("预算",), False)
+    assert spooled(tmp_path) == []
+
+
+def test_recording_is_thrown_away_where_the_speaker_says_so(
+    tmp_path: Path, gateway: Gateway, daemon: StandIn
+) -> None:
+    """Their captions end all the same."""
+    speaker = Speaker(gateway).begin()
+    speaker.say("散会")
+    assert speaker.end(keep=False)["path"] == ""
+    assert speaker.texts == ["散会。"]
+    assert daemon.put == []
+    assert spooled(tmp_path) == []
+
+
+def test_connection_that_is_lost_loses_nothing(gateway: Gateway, daemon: StandIn) -> None:
+    """In the middle of a sentence and of a sample; the captions meanwhile come with the next connection."""
+    speaker = Speaker(gateway).begin()
+    speaker.say("今天开会")
+    speaker.hear("今天开会。")
+    speaker.begin_to_say("讨论预算", 2, odd=1)
+    speaker.socket.close()
+    speaker.begin()
+    assert speaker.ready["offset"] < len(speaker.said)
+    speaker.say("散会")
+    speaker.end()
+    assert speaker.texts == ["今天开会。", "讨论预算。", "散会。"]
+    assert daemon.put[0][2][HEADER_BYTES:] == speaker.said
+
+
+def test_recogniser_that_is_killed_loses_nothing(gateway: Gateway, daemon: StandIn) -> None:
+    """Killed after every other character; once with none to be had for a while, which is told."""
+    speaker = Speaker(gateway).begin()
+    for sentence in SENTENCES:
+        speaker.begin_to_say(sentence, 2)
+        speaker.until("interim", text=sentence[:2])
+        daemon.is_away = sentence == SENTENCES[-1]
+        daemon.kill_recognisers()
+        speaker.go_on()
+        if daemon.is_away:
+            assert speaker.until("state", mood="waiting", reason="no model can be loaded")["chinese"]
+            daemon.is_away = False
+        speaker.hear(f"{sentence}。")
+    speaker.end()
+    assert speaker.texts == [f"{each}。" for each in SENTENCES]
+    assert len(daemon.opened) > len(SENTENCES)
+
+
+def test_gateway_that_ends_in_the_middle_goes_on_where_it_was(tmp_path: Path, daemon: StandIn) -> None:
+    """The next process has sound, captions and numbers; the speaker's page sends the rest."""
+    with Gateway(tmp_path) as first:
+        speaker = Speaker(first).begin()
+        speaker.say("今天开会")
+        speaker.hear("今天开会。")
+        speaker.begin_to_say("讨论预算", 3)
+        speaker.until("interim", text="讨论预")
+    with pytest.raises(ConnectionClosed):
+        speaker.until("never")
+    with Gateway(tmp_path) as second:
+        speaker.gateway = second
+        speaker.begin()
+        speaker.hear("讨论预算。")
+        speaker.say("散会")
+        speaker.end()
+    assert speaker.texts == ["今天开会。", "讨论预算。", "散会。"]
+    assert [each["number"] for each in speaker.finals] == [1, 2, 3]
+    assert daemon.put[0][2][HEADER_BYTES:] == speaker.said
+
+
+def test_session_whose_speaker_stays_away_ends_by_itself(tmp_path: Path, daemon: StandIn) -> None:
+    """Also where the gateway was started anew meanwhile; its recording is in the inbox."""
+    with Gateway(tmp_path) as first:
+        speaker = Speaker(first).begin()
+        speaker.say("今天开会")
+        speaker.hear("今天开会。")
+    with Gateway(tmp_path, live_left_m=0):
+        eventually(lambda: daemon.put, what="the recording in the inbox")
+        eventually(lambda: not spooled(tmp_path), what="an empty spool")
+    assert daemon.put[0][2][HEADER_BYTES:] == speaker.said
+
+
+def test_inbox_that_is_away_at_the_end_gets_the_recording_later(
+    tmp_path: Path, gateway: Gateway, daemon: StandIn
+) -> None:
+    """It waits in the spool, and is told of."""
+    daemon.puts_nothing = True
+    speaker = Speaker(gateway).begin()
+    speaker.say("散会")
+    speaker.command("end", keep=True)
+    assert speaker.until("state", mood="ending", reason="the share is away")
+    (kept,) = gateway.ask("GET", "/api/v1/live").json()
+    assert (kept["mood"], kept["reason_zh"]) == ("ending", "共享文件夹不可用。")
+    daemon.puts_nothing = False
+    assert gateway.ask("POST", f"/api/v1/live/{kept['session']}/end", json={"keep": True}).status_code == 200
+    assert speaker.until("state", mood="over")["path"] == "讲座.wav"
+    assert len(daemon.put) == 1
+
+
+def events(gateway: Gateway, link: str, after: str = "", who: str = "") -> Iterator[dict[str, Any]]:
+    """Yield what a reader is told."""
+    headers = {"Last-Event-ID": after} if after else {}
+    headers |= {"Authorization": f"Bearer {who}"} if who else {}
+    url = f"http://127.0.0.1:{gateway.port}{link}/events"
+    with httpx.stream("GET", url, headers=headers, timeout=WITHIN_S) as answer:
+        assert answer.status_code == 200, answer.read()
+        event: dict[str, Any] = {}
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if name in ("event", "id"):
+                event[name] = value
+            elif name == "data":
+                yield {**event, **json.loads(value)}
+                event = {}
+
+
+def test_readers_follow_without_a_token_and_resume_by_number(gateway: Gateway, daemon: StandIn) -> None:
+    """Whoever comes late has all of it, whoever lost the connection what came since; in time all are told."""
+    speaker = Speaker(gateway).begin()
+    link = speaker.ready["link"]
+    page = gateway.ask("GET", link, who="")
+    assert page.status_code == 200
+    assert "讲座" in page.text
+    speaker.say(*SENTENCES[:2])
+    speaker.hear("讨论预算。")
+    with contextlib.closing(events(gateway, link)) as reader:
+        assert [next(reader)["text"] for _ in range(2)] == ["今天开会。", "讨论预算。"]
+        speaker.begin_to_say("散会", 1)
+        assert next(each["text"] for each in reader if each["event"] == "interim") == "散"
+        speaker.go_on()
+        assert next(each["text"] for each in reader if each["event"] == "final") == "散会。"
+    speaker.end()
+    later = list(events(gateway, link, after="2"))
+    assert [(each["id"], each["text"]) for each in later if each["event"] == "final"] == [("3", "散会。")]
+    assert later[-1] == {"event": "state", "mood": "over"}
+
+
+def test_readers_log_in_where_the_speaker_wishes(gateway: Gateway, daemon: StandIn) -> None:
+    """And then may read what they may read of the inbox."""
+    speaker = Speaker(gateway).begin(readers_log_in=True)
+    link = speaker.ready["link"]
+    assert gateway.ask("GET", link, who="").status_code == 303
+    assert gateway.ask("GET", f"{link}/events", who="").status_code == 401
+    assert gateway.ask("GET", f"{link}/events", who="hr").status_code == 404
+    assert gateway.ask("GET", link, who="reader").status_code == 200
+    speaker.say("散会")
+    assert (
+        next(each for each in events(gateway, link, who="reader") if each.get("number"))["text"] == "散会。"
+    )
+    speaker.end()
+
+
+def test_code_to_the_link_is_a_picture_for_its_speaker_alone(gateway: Gateway, daemon: StandIn) -> None:
+    """Made here, of the address that the page was opened at."""
+    speaker = Speaker(gateway).begin()
+    path = f"/api/v1/live/{speaker.session}/qr.svg"
+    answer = gateway.ask("GET", path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert b"<svg" in answer.content
+    assert gateway.ask("GET", path, who="hr").status_code == 404
+    assert gateway.ask("GET", path, who="").status_code == 401
+    speaker.end(keep=False)
+
+
+@pytest.mark.parametrize(
+    ("token", "inbox", "code"),
+    [("hr", "inbox", "not_found"), ("reader", "inbox", "not_found"), ("nobody", "inbox", "log_in")],
+)
+def test_who_may_not_upload_there_may_not_speak_there(
+    gateway: Gateway, daemon: StandIn, token: str, inbox: str, code: str
+) -> None:
+    """They are told so, and nothing is kept."""
+    with gateway.socket(token) as socket:
+        socket.send(json.dumps({"type": "start", "inbox": inbox, "name": "x"}))
+        told = json.loads(socket.recv(WITHIN_S))
+        assert (told["type"], told["code"]) == ("refused", code)
+        with pytest.raises(ConnectionClosed):
+            socket.recv(WITHIN_S)
+    assert daemon.opened == []
+
+
+def test_session_is_its_speakers_alone(gateway: Gateway, daemon: StandIn) -> None:
+    """Another department neither sees, resumes nor ends it."""
+    speaker = Speaker(gateway).begin()
+    assert gateway.ask("GET", "/api/v1/live", who="hr").json() == []
+    ended = gateway.ask("POST", f"/api/v1/live/{speaker.session}/end", who="hr", json={"keep": False})
+    assert ended.status_code == 404
+    with gateway.socket("hr") as socket:
+        socket.send(json.dumps({"type": "resume", "session": speaker.session}))
+        assert json.loads(socket.recv(WITHIN_S))["code"] == "not_found"
+    speaker.end(keep=False)
+
+
+def test_page_of_another_site_cannot_speak_with_ones_cookie(gateway: Gateway, daemon: StandIn) -> None:
+    """A browser would send it along."""
+    strange = {"Cookie": "asr_session=speaker", "Origin": "https://evil.example"}
+    with gateway.socket("", **strange) as socket:
+        told = json.loads(socket.recv(WITHIN_S))
+        assert told["code"] == "forbidden"
+    own = {"Cookie": "asr_session=speaker", "Origin": f"http://127.0.0.1:{gateway.port}"}
+    with gateway.socket("", **own) as socket:
+        socket.send(json.dumps({"type": "start", "inbox": "inbox", "name": "x"}))
+        assert json.loads(socket.recv(WITHIN_S))["type"] == "ready"
+        socket.send(json.dumps({"type": "end", "keep": False}))
+
+
+@pytest.mark.parametrize(
+    "first", ["", "今天", "[]", '{"type":"start"}', b"\x00\x01", '{"type":"end","keep":true}']
+)
+def test_first_message_that_is_none_is_refused(gateway: Gateway, daemon: StandIn, first: str | bytes) -> None:
+    """With its reason, and nothing began."""
+    with gateway.socket() as socket:
+        socket.send(first)
+        assert json.loads(socket.recv(WITHIN_S))["code"] == "refused"
+        with pytest.raises(ConnectionClosed):
+            socket.recv(WITHIN_S)
+    assert daemon.opened == []
+
+
+def test_text_where_sound_belongs_is_refused_and_the_session_stays(gateway: Gateway, daemon: StandIn) -> None:
+    """Its speaker comes back and loses nothing."""
+    speaker = Speaker(gateway).begin()
+    speaker.say("今天开会")
+    speaker.hear("今天开会。")
+    speaker.socket.send("你好")
+    with pytest.raises(AssertionError, match="refused"):
+        speaker.until("never")
+    speaker.begin()
+    speaker.say("散会")
+    speaker.end()
+    assert speaker.texts == ["今天开会。", "散会。"]
+
+
+def test_seventeenth_is_refused_with_its_reason(gateway: Gateway, daemon: StandIn, tmp_path: Path) -> None:
+    """In the daemon's words; nothing of it is kept, and the others go on."""
+    daemon.most = 2
+    speakers = [Speaker(gateway).begin() for _ in range(2)]
+    with gateway.socket() as socket:
+        socket.send(json.dumps({"type": "start", "inbox": "inbox", "name": "x"}))
+        told = json.loads(socket.recv(WITHIN_S))
+        assert (told["code"], told["message"]) == ("unavailable", "sixteen live sessions are open")
+        assert told["message_zh"]
+    eventually(lambda: len(spooled(tmp_path)) == 2, what="nothing kept of the third")
+    for speaker in speakers:
+        speaker.say("散会")
+        speaker.end()
+        assert speaker.texts == ["散会。"]
+
+
+def test_second_connection_of_a_speaker_takes_over(gateway: Gateway, daemon: StandIn) -> None:
+    """The first one may be dead and not know it."""
+    speaker = Speaker(gateway).begin()
+    speaker.say("今天开会")
+    speaker.hear("今天开会。")
+    old = speaker.socket
+    speaker.begin()
+    with pytest.raises(ConnectionClosed, match="4001.*spoken in from elsewhere"):
+        list(old)
+    speaker.say("散会")
+    speaker.end()
+    assert speaker.texts == ["今天开会。", "散会。"]
+
+
+def test_pause_is_told_to_readers(gateway: Gateway, daemon: StandIn) -> None:
+    """And going on as well."""
+    speaker = Speaker(gateway).begin()
+    speaker.command("pause")
+    speaker.until("state", mood="paused")
+    speaker.command("go_on")
+    speaker.until("state", mood="live")
+    speaker.end(keep=False)
+
+
+def test_flood_of_connections_is_bounded(gateway: Gateway, daemon: StandIn) -> None:
+    """Those beyond the bound are turned away at once; those who speak do not notice."""
+    speaker = Speaker(gateway).begin()
+    held: list[ClientConnection] = []
+    refused: list[int] = []
+    for _ in range(200):
+        try:
+            held.append(gateway.socket())
+        except InvalidStatus as error:
+            refused.append(error.response.status_code)
+    assert len(refused) >= 70
+    assert set(refused) == {503}
+    speaker.say("散会")
+    speaker.hear("散会。")
+    for socket in held:
+        socket.close()
+    eventually(lambda: Speaker(gateway).begin().end(keep=False), what="room again")
+    speaker.end(keep=False)
