@@ -74,6 +74,7 @@ class EngineSection(Section):
     threads: Count = 0
     idle_unload_min: NotNegative = 10.0
     stall_s: Positive = 300.0
+    live: Count = 16  # sessions of live captions at once
     max_duration_h: Positive = 48.0
     ffmpeg: str = ""
 

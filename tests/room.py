@@ -15,7 +15,8 @@ from asr_daemon.dispatch.claims import MOST_AT_ONCE
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.opening import Opener
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
-from asr_daemon.dispatch.session import Session, Surroundings
+from asr_daemon.dispatch.session import Session
+from asr_daemon.dispatch.surroundings import Surroundings
 from asr_daemon.errors import ConfigurationError, EngineUnavailableError, RecogniserCrashedError
 from asr_daemon.transcripts.profile import Profile
 

@@ -23,6 +23,8 @@ from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.forgetting import ForgettingDesk
 from asr_daemon.control.hotword_desk import HotwordDesk
 from asr_daemon.control.learning import LearningDesk
+from asr_daemon.control.live_desk import LiveDesk
+from asr_daemon.control.live_messages import OpenLive
 from asr_daemon.control.passages import passage_of
 from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
@@ -68,6 +70,11 @@ class Desk:
         self._readers = readers
         self._sight = sight = Sight(parts)
         self._playing = PlayingDesk(parts, readers, self, playbacks)
+        self._giving: dict[type, Callable[[Access, Any], tuple[m.Told, int]]] = {
+            m.OpenRecording: lambda person, request: self._open(person, request.recording),
+            p.OpenPlayback: self._playing.open,
+            OpenLive: LiveDesk(parts, self).open,
+        }
         self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
             m.WhoAmI: lambda person, _: self._told(person),
             m.GetOverview: lambda person, _: self._overview(person),
@@ -103,10 +110,8 @@ class Desk:
                 return m.Done(), None
             case m.PutRecording():
                 return self._put(person, request, descriptor), None
-            case m.OpenRecording():
-                return self._open(person, request.recording)
-            case p.OpenPlayback():
-                return self._playing.open(person, request)
+        if (give := self._giving.get(type(request))) is not None:
+            return give(person, request)
         carry_out = self._plain.get(type(request))
         if carry_out is None:
             raise RefusedError("refused", f"not a request of its own: {request.command}", "无法识别的请求。")
