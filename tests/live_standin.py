@@ -7,6 +7,7 @@ end a sentence. So what is said twice, or not at all, is seen at once.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import struct
@@ -32,6 +33,19 @@ PEOPLE = {
     "reader": m.Person("reader", ("inbox",), ("read",)),
     "hr": m.Person("hr", ("hr",), ("read", "upload")),
 }
+TRANSCRIPT = json.dumps(
+    {
+        "segments": [
+            {
+                "text": "今天开会。",
+                "tokens": [
+                    {"text": each, "start_ms": place * 100, "end_ms": place * 100 + 100}
+                    for place, each in enumerate("今天开会")
+                ],
+            }
+        ]
+    }
+)
 FULL = m.Refusal("unavailable", "sixteen live sessions are open", "同时进行的实时字幕已达上限。")
 
 
@@ -54,6 +68,7 @@ class StandIn:
     path: Path
     put: list[tuple[str, str, bytes]] = field(default_factory=list)  # inbox, name, content
     opened: list[lm.OpenLive] = field(default_factory=list)
+    sent: list[tuple[m.Transcribe, bytes]] = field(default_factory=list)  # whole files, to be transcribed
     ends: list[socket.socket] = field(default_factory=list)  # the recogniser's, of sessions that are open
     most: int = 16
     is_away: bool = False  # for recognition
@@ -107,9 +122,15 @@ class StandIn:
                 return m.Refusal("not_found", "there is no such inbox", "没有这个文件夹。"), None
             case m.PutRecording() if given is not None:
                 return self._put(request, given), None
-            case lm.OpenLive():
-                return self._open(request)
-        return m.Done(), None
+            case m.Transcribe() if given is not None:
+                return self._transcribe(request, given), None
+        return self._open(request) if isinstance(request, lm.OpenLive) else (m.Done(), None)
+
+    def _transcribe(self, request: m.Transcribe, given: int) -> m.Told:
+        with os.fdopen(given, "rb") as file:
+            file.seek(0)
+            self.sent.append((request, file.read()))
+        return m.Transcribed("今天开会。", TRANSCRIPT, "")
 
     def _put(self, request: m.PutRecording, given: int) -> m.Told | m.Refusal:
         with os.fdopen(given, "rb") as file:

@@ -23,6 +23,7 @@ from asr_daemon.gateway.api import (
 )
 from asr_daemon.gateway.daemon_client import DaemonClient
 from asr_daemon.gateway.description import describe
+from asr_daemon.gateway.funasr_ws import routes as funasr
 from asr_daemon.gateway.live import reading, speaking
 from asr_daemon.gateway.live.sessions import LiveSessions
 from asr_daemon.gateway.openai import routes as openai
@@ -73,6 +74,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     app.state.most_upload_bytes = int(section.most_upload_gb * GB)
     app.state.entrance = entering.Entrance()
     app.state.sockets = Sockets()
+    app.state.ffmpeg = config.engine.ffmpeg
     app.state.readers = reading.Readers()
     folder = _own_folder(config) / "live"
     app.state.live = LiveSessions(folder, app.state.daemon, section.live_left_m * MINUTE_S)
@@ -80,6 +82,7 @@ def create_app(config: Config, section: GatewaySection) -> FastAPI:
     for module in (session, recordings, corrections, playback, export, hotwords, uploads, events, speaking):
         app.include_router(module.router, prefix="/api/v1", responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(openai.router, prefix="/v1")
+    app.include_router(funasr.router)
     app.include_router(reading.router, responses=RESPONSES)  # type: ignore[arg-type]
     app.include_router(reading.pages, include_in_schema=False)
     add_pages(app, section)

@@ -79,6 +79,7 @@ class Captions(Signal):
         super().__init__()
         self._said = list(said)
         self._tokens: collections.OrderedDict[int, tuple[Timed, ...]] = collections.OrderedDict()
+        self.is_complete = False  # no more captions will come
         self.saying: Provisional | None = None
         self.standing = Standing()
 
@@ -116,6 +117,11 @@ class Captions(Signal):
         if saying != self.saying:
             self.saying = saying
             self.happened()
+
+    def complete(self) -> None:
+        """Say that no more will come."""
+        self.is_complete = True
+        self.happened()
 
     def stand(self, standing: Standing) -> None:
         """Publish how the session stands."""

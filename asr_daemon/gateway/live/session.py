@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -54,7 +54,7 @@ class LiveSession:
         self._lock = asyncio.Lock()  # of the sound's end
         self._is_dirty = asyncio.Event()
         self._again = asyncio.Event()
-        self._speaker: asyncio.Task[None] | None = None
+        self._speaker: asyncio.Task[Any] | None = None
         self._leaving: asyncio.TimerHandle | None = None
         self._trouble: Standing | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -75,9 +75,14 @@ class LiveSession:
         """Whether it is at its end, and its recording where it belongs."""
         return self.captions.standing.mood == "over"
 
+    @property
+    def is_spoken(self) -> bool:
+        """Whether somebody is connected who speaks."""
+        return self._speaker is not None
+
     # ------------------------------------------------------------------ the speaker's
 
-    def attach(self, speaker: asyncio.Task[None], secret: str) -> None:
+    def attach(self, speaker: asyncio.Task[Any], secret: str) -> None:
         """Let a connection speak from now on; one before it is closed: it may be dead and not know it."""
         if self._speaker is not None and self._speaker is not speaker:
             self._speaker.cancel()
@@ -88,7 +93,7 @@ class LiveSession:
         self._again.set()
         self._stand()
 
-    def detach(self, speaker: asyncio.Task[None]) -> None:
+    def detach(self, speaker: asyncio.Task[Any]) -> None:
         """The connection is gone; another one may come."""
         if self._speaker is speaker:
             self._speaker = None
@@ -129,6 +134,7 @@ class LiveSession:
 
     def abandon(self) -> None:
         """Forget a session that never began."""
+        self.keeps = False
         self._kept.remove()
         self.captions.stand(Standing("over"))
 
@@ -139,6 +145,7 @@ class LiveSession:
         syncing = asyncio.ensure_future(self._sync())
         try:
             await self._have_recognised()
+            self.captions.complete()
             await self._bring()
         finally:
             if self._leaving is not None:
@@ -150,7 +157,10 @@ class LiveSession:
         while True:
             await self._is_dirty.wait()
             self._is_dirty.clear()
-            self.saved_bytes = await asyncio.to_thread(self._kept.sync)
+            try:
+                self.saved_bytes = await asyncio.to_thread(self._kept.sync)
+            except OSError as error:  # the speaker keeps what is not safe
+                log.error("live_sound_not_synced", session=self.number[:8], problem=str(error))
             self.saved.happened()
             await asyncio.sleep(SYNC_EVERY_S)
 

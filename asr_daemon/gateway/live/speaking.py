@@ -209,6 +209,7 @@ class Lasting:
     name: str
     sound_ms: int
     captions: int
+    spoken: bool  # at present
     mood: Mood
     reason: str
     reason_zh: str
@@ -236,6 +237,7 @@ async def list_live(request: Request, daemon: Daemon, secret: Secret) -> list[La
             each.about.name,
             each.sound_bytes // 32,
             each.captions.count,
+            each.is_spoken,
             each.captions.standing.mood,
             each.captions.standing.reason,
             each.captions.standing.chinese,

@@ -158,7 +158,8 @@ class Kept:
 
     def close(self) -> None:
         """Close the files; what is in them stays."""
-        for descriptor in (self._sound, self._journal):
+        descriptors, self._sound, self._journal = (self._sound, self._journal), -1, -1
+        for descriptor in descriptors:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import uvicorn
-from gatewayed import free_port
+from live_gateway import WITHIN_S, Gateway
 from live_standin import BLOCK_BYTES, StandIn, speech
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from asr_daemon.config import Config
-from asr_daemon.gateway.app import create_app
-from asr_daemon.gateway.connection import Connection, SocketConnection
 from asr_daemon.gateway.live.spool import HEADER_BYTES, wav_header
 from support import eventually
 
@@ -26,52 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from typing_extensions import Self
+    from websockets.sync.client import ClientConnection
 
-WITHIN_S = 30
+
 SENTENCES = ["今天开会", "讨论预算", "明天再说", "散会"]
-
-
-class Gateway:
-    """The gateway's application, served by a thread."""
-
-    def __init__(self, folder: Path, **section: Any) -> None:
-        self.config = Config.model_validate({"daemon": {"state_dir": folder}, "gateway": section})
-        self.port = free_port()
-        self.url = f"ws://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        assert self.config.gateway is not None
-        settings = uvicorn.Config(
-            create_app(self.config, self.config.gateway),
-            port=self.port,
-            http=Connection,
-            ws=SocketConnection,
-            log_config=None,
-            timeout_graceful_shutdown=1,
-        )
-        self.server = uvicorn.Server(settings)
-        self._thread = threading.Thread(target=self.server.run, daemon=True)
-        self._thread.start()
-        eventually(lambda: self.server.started, what="the gateway")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End, as by SIGTERM: what is under way is left to the next one."""
-        self.server.should_exit = True
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-
-    def socket(self, who: str = "speaker", path: str = "/api/v1/live", **more: Any) -> ClientConnection:
-        """Open a socket as a program does."""
-        headers = {"Authorization": f"Bearer {who}"} if who else {}
-        return connect(self.url + path, additional_headers={**headers, **more}).__enter__()
-
-    def ask(self, method: str, path: str, who: str = "speaker", **more: Any) -> httpx.Response:
-        """Ask as a program does."""
-        headers = {"Authorization": f"Bearer {who}"} if who else {}
-        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, **more)
 
 
 @dataclass
@@ -441,7 +394,7 @@ def test_second_connection_of_a_speaker_takes_over(gateway: Gateway, daemon: Sta
     speaker.hear("今天开会。")
     old = speaker.socket
     speaker.begin()
-    with pytest.raises(ConnectionClosed, match="4001.*spoken in from elsewhere"):
+    with pytest.raises(ConnectionClosed, match=r"4001.*spoken in from elsewhere"):
         list(old)
     speaker.say("散会")
     speaker.end()

@@ -200,8 +200,8 @@ class Page {
 
   async offer() {
     const response = await fetch("/api/v1/live");
-    /** @type {{session: string, name: string, inbox: string, sound_ms: number}[]} */
-    const all = response.ok ? await response.json() : [];
+    /** @type {{session: string, name: string, inbox: string, sound_ms: number, spoken: boolean}[]} */
+    const all = response.ok ? (await response.json()).filter((/** @type {{spoken: boolean}} */ each) => !each.spoken) : [];
     need("left", HTMLElement).hidden = all.length === 0;
     need("left-sessions", HTMLElement).replaceChildren(
       ...all.map((each) => {
