@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from live_gateway import WITHIN_S, Gateway
-from live_standin import BLOCK_BYTES, StandIn, speech
+from live_gateway import WITHIN_S, Gateway, Speaker
+from live_standin import StandIn
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asr_daemon.config import Config
@@ -25,80 +24,6 @@ if TYPE_CHECKING:
 
 
 SENTENCES = ["今天开会", "讨论预算", "明天再说", "散会"]
-
-
-@dataclass
-class Speaker:
-    """A speaker's page: keeps sound until it is saved, and what it was told."""
-
-    gateway: Gateway
-    session: str = ""
-    number: int = 0
-
-    def __post_init__(self) -> None:
-        self.finals: list[dict[str, Any]] = []
-        self.said = b""
-        self.ready: dict[str, Any] = {}
-
-    @property
-    def texts(self) -> list[str]:
-        """The captions so far."""
-        return [each["text"] for each in self.finals]
-
-    def begin(self, who: str = "speaker", **more: Any) -> Speaker:
-        """Begin a session, or go on with it."""
-        self.socket = self.gateway.socket(who)
-        opening = (
-            {"type": "resume", "session": self.session, "after": self.number}
-            if self.session
-            else {"type": "start", "inbox": "inbox", "name": "讲座", **more}
-        )
-        self.socket.send(json.dumps(opening))
-        self.ready = self.until("ready")
-        self.session = self.ready["session"]
-        self.socket.send(self.said[self.ready["offset"] :])
-        return self
-
-    def say(self, *sentences: str) -> None:
-        """Speak."""
-        for sentence in sentences:
-            self.said += speech(sentence)
-            self.socket.send(speech(sentence))
-
-    def begin_to_say(self, sentence: str, characters: int, odd: int = 0) -> None:
-        """Speak the beginning of a sentence, and so many bytes more; the rest is in the page."""
-        sound = speech(sentence)
-        self.said += sound
-        self._half = sound[characters * BLOCK_BYTES + odd :]
-        self.socket.send(sound[: characters * BLOCK_BYTES + odd])
-
-    def go_on(self) -> None:
-        """Speak the rest."""
-        self.socket.send(self._half)
-
-    def until(self, kind: str, **wanted: Any) -> dict[str, Any]:
-        """Read until such a message comes; return it."""
-        while True:
-            told = json.loads(self.socket.recv(WITHIN_S))
-            if told["type"] == "final":
-                self.finals.append(told)
-                self.number = told["number"]
-            if told["type"] == kind and all(told.get(name) == value for name, value in wanted.items()):
-                return dict(told)
-            assert told["type"] != "refused", told
-
-    def hear(self, text: str) -> None:
-        """Read until that caption came."""
-        self.until("final", text=text)
-
-    def command(self, kind: str, **more: Any) -> None:
-        """Send a command."""
-        self.socket.send(json.dumps({"type": kind, **more}))
-
-    def end(self, *, keep: bool = True) -> dict[str, Any]:
-        """End the session; return how it is over."""
-        self.command("end", keep=keep)
-        return self.until("state", mood="over")
 
 
 @pytest.fixture
