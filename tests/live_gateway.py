@@ -38,8 +38,9 @@ class Gateway:
     def __enter__(self) -> Self:
         """Serve."""
         assert self.config.gateway is not None
+        self.app = create_app(self.config, self.config.gateway)
         settings = uvicorn.Config(
-            create_app(self.config, self.config.gateway),
+            self.app,
             port=self.port,
             http=Connection,
             ws=SocketConnection,
@@ -155,3 +156,8 @@ class Speaker:
         """End the session; return how it is over."""
         self.command("end", keep=keep)
         return self.until("state", mood="over")
+
+
+def spooled(folder: Path) -> list[Path]:
+    """Return the folders of sessions that are kept."""
+    return list((folder / "gateway" / "live").iterdir())

@@ -25,6 +25,8 @@ from asr_daemon.gateway.who import Daemon, Secret, secret_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.types import Receive, Scope, Send
+
     from asr_daemon.gateway.live.session import LiveSession
 
 router = APIRouter()
@@ -81,36 +83,47 @@ async def events(
     if readers.count >= MOST_READERS:
         raise AnsweredError(TOO_MANY)
     after = int(last_event_id) if last_event_id.isdecimal() else 0
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    lines = _lines(session, after, readers)
-    return StreamingResponse(lines, headers=headers, media_type="text/event-stream")
+    return _Told(session, after, readers)
 
 
-async def _lines(session: LiveSession, after: int, readers: Readers) -> AsyncIterator[bytes]:
+class _Told(StreamingResponse):
+    """What one reader is told; they count as long as they are connected."""
+
+    def __init__(self, session: LiveSession, after: int, readers: Readers) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(_lines(session, after), headers=headers, media_type="text/event-stream")
+        self._readers = readers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell it."""
+        self._readers.count += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._readers.count -= 1
+
+
+async def _lines(session: LiveSession, after: int) -> AsyncIterator[bytes]:
     captions, version = session.captions, -1
     saying = standing = None
-    readers.count += 1
-    try:
-        yield b"retry: %d\n\n" % AGAIN_MS
-        while True:
-            try:
-                version = await asyncio.wait_for(captions.changed(version), STILL_HERE_S)
-            except asyncio.TimeoutError:
-                yield b": still here\n\n"
-                continue
-            for caption in captions.after(after):
-                after = caption.number
-                yield _event("final", words.final(caption), after)
-            if captions.saying != saying:
-                saying = captions.saying
-                yield _event("interim", words.interim(saying))
-            if captions.standing != standing:
-                standing = captions.standing
-                yield _event("state", {"mood": standing.mood})
-                if standing.mood == "over":
-                    return
-    finally:
-        readers.count -= 1
+    yield b"retry: %d\n\n" % AGAIN_MS
+    while True:
+        try:
+            version = await asyncio.wait_for(captions.changed(version), STILL_HERE_S)
+        except asyncio.TimeoutError:
+            yield b": still here\n\n"
+            continue
+        for caption in captions.after(after):
+            after = caption.number
+            yield _event("final", words.final(caption), after)
+        if captions.saying != saying:
+            saying = captions.saying
+            yield _event("interim", words.interim(saying))
+        if captions.standing != standing:
+            standing = captions.standing
+            yield _event("state", {"mood": standing.mood})
+            if standing.mood == "over":
+                return
 
 
 def _event(kind: str, fields: dict[str, Any], number: int | None = None) -> bytes:
