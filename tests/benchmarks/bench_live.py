@@ -137,7 +137,9 @@ class Hall:
     def __init__(self, folder: Path, recordings: list[Recording], model: str) -> None:
         self.recordings = recordings
         self.daemon = DaemonUnderTest(
-            folder, inboxes={"queue": "", "live": ""}, extra=f'[engine]\nmodel = "{model}"\n'
+            folder,
+            inboxes={"queue": "", "live": 'formats = ["json"]'},
+            extra=f'[engine]\nmodel = "{model}"\n',
         )
         self.folder = folder
         self.daemon.start()
@@ -165,7 +167,9 @@ class Hall:
     def recognised_s(self) -> float:
         """Return how much speech of the queue was recognised so far."""
         with contextlib.closing(sqlite3.connect(self.folder / "state" / "history.db")) as history:
-            ((ms,),) = history.execute("SELECT coalesce(sum(end_ms - start_ms), 0) FROM segments")
+            ((ms,),) = history.execute(
+                "SELECT coalesce(sum(end_ms - start_ms), 0) FROM segments WHERE raw_text IS NOT NULL"
+            )
         return float(ms) / 1000
 
     def measure(self, scene: Scene, seconds: float) -> list[Played]:
@@ -248,7 +252,7 @@ def compare(hall: Hall) -> None:
         offline_wrong += errors(offline, recording)
         length += len(recording.text)
     print(
-        f"\ncharacter errors of {length}: live {live_wrong / length:.2%}, offline {offline_wrong / length:.2%}"
+        f"characters wrong of {length}: live {live_wrong / length:.2%}, offline {offline_wrong / length:.2%}"
     )
 
 
