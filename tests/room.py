@@ -80,6 +80,7 @@ class Scripted:
         self.said: collections.deque[object] = collections.deque([first])
         self.orders: list[protocol.Recognise] = []
         self.cancelled: list[int] = []
+        self.listens: list[protocol.Listen] = []
         self.is_alive = True
 
     def send(self, message: protocol.Message, fd: int | None = None) -> None:
@@ -88,6 +89,9 @@ class Scripted:
             raise RecogniserCrashedError
         if isinstance(message, protocol.Cancel):
             self.cancelled.append(message.order)
+            return
+        if isinstance(message, protocol.Listen):
+            self.listens.append(message)
             return
         assert isinstance(message, protocol.Recognise)
         assert fd is not None

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from asr_daemon.transcripts import live
 
 if TYPE_CHECKING:
@@ -81,3 +83,27 @@ class Talker:
                 self._changed.notify_all()
             if not data:
                 return
+
+
+class LoudnessNetwork:
+    """Stands for the network of silero-vad: a frame is speech when it is not quiet."""
+
+    def begin(self) -> None:
+        """Nothing is carried over."""
+
+    def probabilities(self, samples: np.ndarray, _state: None) -> np.ndarray:
+        """Return one probability a frame."""
+        return (np.abs(samples).reshape(-1, 512).max(axis=1) > QUIET) * 1.0
+
+
+QUIET = 0.05
+
+
+def loud(seconds: float, tenth: int) -> bytes:
+    """Return a tone of that loudness, in tenths of full scale."""
+    return (np.resize([tenth / 10, -tenth / 10], int(seconds * 16_000)) * 32767).astype("<i2").tobytes()
+
+
+def quiet(seconds: float) -> bytes:
+    """Return silence."""
+    return bytes(2 * int(seconds * 16_000))

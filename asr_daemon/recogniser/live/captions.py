@@ -52,7 +52,7 @@ class Captions:
         self._voices = voices
         self._send = send
         self._note = note
-        self._ear = Ear(on_news, self._ended)
+        self._ear = Ear(on_news, self._ended, lambda: self.pace.read_again_s)
         self._lock = threading.Lock()
         self._sessions: dict[LiveSession, Namer] = {}
 

@@ -27,10 +27,20 @@ PARTING_S = 5.0  # that the last words wait for a reader
 
 
 class Ear:
-    """Listens to every session; ``on_news``: the device may have something to do; ``on_end``: one ended."""
+    """Listens to every session.
 
-    def __init__(self, on_news: Callable[[], None], on_end: Callable[[LiveSession], None]) -> None:
+    ``on_news``: the device may have something to do; ``on_end``: a session ended. ``reads_at_s`` says when
+    the device reads growing sentences again, of the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        on_news: Callable[[], None],
+        on_end: Callable[[LiveSession], None],
+        reads_at_s: Callable[[], float],
+    ) -> None:
         self._on_news = on_news
+        self._reads_at_s = reads_at_s
         self._on_end = on_end
         self._selector = selectors.DefaultSelector()
         self._wakes, self._waker = socket.socketpair()
@@ -65,16 +75,21 @@ class Ear:
             now_s = time.monotonic()
             for session in list(self._sessions):
                 self._arrange(session, now_s)
-            parting_s = [until_s for until_s in self._sessions.values() if until_s]
-            ready = self._selector.select(max(0.0, min(parting_s) - now_s) if parting_s else None)
+            ready = self._selector.select(self._rest_s(now_s))
             for key, events in ready:
                 if key.data is None:
                     with contextlib.suppress(BlockingIOError):
                         self._wakes.recv(4096)
                 else:
                     self._serve(key.data, events)
-            if ready:
-                self._on_news()
+            self._on_news()
+
+    def _rest_s(self, now_s: float) -> float | None:
+        """Return how long there is nothing to do unless something comes; None where there is no end to it."""
+        moments = [until_s for until_s in self._sessions.values() if until_s]
+        if any(session.wants_reading for session in self._sessions):
+            moments += [at_s for at_s in (self._reads_at_s(),) if at_s > now_s]
+        return max(0.0, min(moments) - now_s) if moments else None
 
     def _arrange(self, session: LiveSession, now_s: float) -> None:
         """Wait for what the session waits for, or end it."""

@@ -12,7 +12,8 @@ _HEADS = (
     (b"ID3", "an MP3 file"),
     (b"\x1aE\xdf\xa3", "a WebM file"),
 )
-_LEAST_TEXT_BYTES = 64  # shorter than 2 ms of sound: nobody is told off for that
+_LEAST_TEXT_BYTES = 64  # 2 ms of sound: for less nobody is told off
+_LEAST_LETTERS = 12  # different bytes: a square wave has four, which may be letters
 
 
 def what_it_is(first: bytes) -> str:
@@ -28,6 +29,8 @@ def what_it_is(first: bytes) -> str:
 
 
 def _is_text(first: bytes) -> bool:
+    if len(set(first)) < _LEAST_LETTERS:
+        return False
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(first)  # its last letter may be cut
     except UnicodeDecodeError:
