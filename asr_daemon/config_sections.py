@@ -74,6 +74,7 @@ class EngineSection(Section):
     threads: Count = 0
     idle_unload_min: NotNegative = 10.0
     stall_s: Positive = 300.0
+    live: Count = 16  # sessions of live captions at once
     max_duration_h: Positive = 48.0
     ffmpeg: str = ""
 
@@ -163,6 +164,7 @@ class GatewaySection(Section):
     trusted_user_header: str = ""  # in which a proxy says who is logged in; "": none is believed
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()  # beside the Unix socket
     playback_cache_gb: Positive = 10.0
+    live_left_m: NotNegative = 60.0  # minutes that live captions wait for a speaker who has gone
 
     @model_validator(mode="after")
     def _has_both_files_of_tls(self) -> GatewaySection:

@@ -38,7 +38,7 @@ from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.local_process import PROGRAM
 from asr_daemon.dispatch.opening import Opener
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
-from asr_daemon.dispatch.session import Surroundings
+from asr_daemon.dispatch.surroundings import Surroundings
 from asr_daemon.errors import ConfigurationError, HistoryUnavailableError, OperatorError
 from asr_daemon.ffmpeg import describe, find_ffmpeg
 from asr_daemon.history import open_history

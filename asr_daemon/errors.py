@@ -254,6 +254,42 @@ class DeviceMissingError(EngineUnavailableError):
     remedy = "请联系管理员；恢复后会自动转写。"
 
 
+# ------------------------------------------------------------------ live captions'
+
+
+class LiveError(WorkError):
+    """The live captions cannot go on."""
+
+    code = "live_failed"
+    chinese = "实时字幕中断了。"
+    remedy = "请重新开始；如果一直失败，请联系管理员。"
+
+
+class LiveFullError(LiveError):
+    """As many live sessions are open as may be; one of them has to end first."""
+
+    code = "live_full"
+    chinese = "同时进行的实时字幕已达上限。"
+    remedy = "请等其他人结束后再试。"
+
+
+class LiveNotSoundError(LiveError):
+    """What was sent is no sound: raw int16 samples at 16 kHz, mono, are expected."""
+
+    code = "live_not_sound"
+    retry = Retry.NEVER
+    chinese = "收到的不是声音：应为 16 kHz、单声道、16 位的原始 PCM。"
+    remedy = "请检查发送程序的设置。"
+
+
+class LiveNotReadError(LiveError):
+    """The captions were not read for too long."""
+
+    code = "live_not_read"
+    chinese = "字幕长时间没有被读取，已断开。"
+    remedy = "请重新连接。"
+
+
 # ------------------------------------------------------------------ a share's
 
 

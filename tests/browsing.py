@@ -56,12 +56,12 @@ class Watched:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run it; the test is skipped where there is none."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """Run it, with more arguments; the test is skipped where there is none."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ALLOWED))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ALLOWED, *more])
         yield browser
         browser.close()
 

@@ -15,7 +15,8 @@ from asr_daemon.dispatch.claims import MOST_AT_ONCE
 from asr_daemon.dispatch.loading import LoadGate
 from asr_daemon.dispatch.opening import Opener
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
-from asr_daemon.dispatch.session import Session, Surroundings
+from asr_daemon.dispatch.session import Session
+from asr_daemon.dispatch.surroundings import Surroundings
 from asr_daemon.errors import ConfigurationError, EngineUnavailableError, RecogniserCrashedError
 from asr_daemon.transcripts.profile import Profile
 
@@ -79,6 +80,7 @@ class Scripted:
         self.said: collections.deque[object] = collections.deque([first])
         self.orders: list[protocol.Recognise] = []
         self.cancelled: list[int] = []
+        self.listens: list[protocol.Listen] = []
         self.is_alive = True
 
     def send(self, message: protocol.Message, fd: int | None = None) -> None:
@@ -87,6 +89,9 @@ class Scripted:
             raise RecogniserCrashedError
         if isinstance(message, protocol.Cancel):
             self.cancelled.append(message.order)
+            return
+        if isinstance(message, protocol.Listen):
+            self.listens.append(message)
             return
         assert isinstance(message, protocol.Recognise)
         assert fd is not None

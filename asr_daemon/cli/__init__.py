@@ -18,6 +18,7 @@ from asr_daemon.cli import (
     forget,
     hotwords,
     itn,
+    live,
     look,
     models,
     run,
@@ -77,6 +78,7 @@ def cli(context: click.Context, config_path: Path | None, debug: bool) -> None:
 for module in (
     run,
     transcribe,
+    live,
     look,
     steer,
     forget,

@@ -14,6 +14,7 @@ import structlog
 
 from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.clock import to_stamp
+from asr_daemon.control.live_desk import LiveCommands
 from asr_daemon.control.speakers import SpeakerCommands
 from asr_daemon.control.status import live_status
 from asr_daemon.errors import (
@@ -63,6 +64,7 @@ class Commands:
             "access_add": self.access_add,
             "access_list": self.access_list,
             "access_remove": self.access_remove,
+            "live_open": LiveCommands(parts).open,
             "speakers_enrolled": speakers.enrolled,
             "speakers_enrol": speakers.enrol,
             "speakers_forget": speakers.forget,

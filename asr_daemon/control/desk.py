@@ -24,6 +24,8 @@ from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.forgetting import ForgettingDesk
 from asr_daemon.control.hotword_desk import HotwordDesk
 from asr_daemon.control.learning import LearningDesk
+from asr_daemon.control.live_desk import LiveDesk
+from asr_daemon.control.live_messages import OpenLive
 from asr_daemon.control.passages import passage_of
 from asr_daemon.control.playing import PlayingDesk
 from asr_daemon.control.refused import RefusedError
@@ -76,6 +78,7 @@ class Desk:
             m.OpenRecording: lambda person, request: self._open(person, request.recording),
             m.GetTranscript: self._transcript,
             p.OpenPlayback: self._playing.open,
+            OpenLive: LiveDesk(parts, self).open,
         }
         self._plain: dict[type, Callable[[Access, Any], m.Told]] = {
             m.WhoAmI: lambda person, _: self._told(person),

@@ -39,6 +39,7 @@ from asr_daemon.control.answers import (
 from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
+from asr_daemon.control.live_messages import LiveOpened, LiveRequest
 from asr_daemon.control.playback_messages import Playback, PlaybackRequest
 from asr_daemon.control.speaker_messages import SpeakerRequest, SpeakerTold
 from asr_daemon.control.trial_messages import TrialRequest, TrialTold
@@ -294,6 +295,7 @@ Request = (
     | Watch
     | ConsoleRequest
     | CorrectingRequest
+    | LiveRequest
     | PlaybackRequest
     | SpeakerRequest
     | TrialRequest
@@ -332,6 +334,7 @@ Told = (
     | Changed
     | ConsoleTold
     | CorrectingTold
+    | LiveOpened
     | Playback
     | SpeakerTold
     | TrialTold

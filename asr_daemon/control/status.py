@@ -81,6 +81,9 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``gateway.accesses``                   how many may use it (`asr-daemon access list`)
 ``gateway.serving[]``                  those that serve now: one, or none
 ``gateway.serving[].listen``, ``.tls``, ``.user``, ``.pid``, ``.release`` as they say themselves
+``live.most``                          how many live sessions may be open at once
+``live.sessions[]``                    those that are open
+``live.sessions[].session``, ``.inbox``, ``.recogniser``, ``.elapsed_s`` its number, and since when
 ``backup.last``                        null where there is none
 ``backup.last.path``, ``.taken_at``, ``.size_bytes`` the newest backup (compressed)
 ``backup.error``                       stamp and reason of the last one's failure, or ""
@@ -109,6 +112,7 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.control.backup_status import backup_status
 from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.gateway_status import gateway_status, gateways_there
+from asr_daemon.control.live_status import live_sessions
 from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.dispatch.in_work import Phase
@@ -158,6 +162,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
             for state in states
         ],
         "gateways": gateways_there(parts),
+        "live": live_sessions(parts),
         "in_work": [
             {
                 "job": work.job.id,
@@ -293,6 +298,7 @@ def collect(
     status["recognisers"] = live.get("recognisers", [])
     status["in_work"] = live.get("in_work", [])
     status["gateway"] = gateway_status(config, live)
+    status["live"] = live.get("live", {"most": config.engine.live, "sessions": []})
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None

@@ -12,7 +12,7 @@ import select
 import threading
 from typing import TYPE_CHECKING
 
-from asr_daemon.dispatch.protocol import Recognise, decode, encode
+from asr_daemon.dispatch.protocol import Listen, Recognise, decode, encode
 from asr_daemon.files.passing import receive_some, send_line
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Channel:
                 return None
             self._fill()
         message = decode(line)
-        fd = self._descriptors.popleft() if isinstance(message, Recognise) and self._descriptors else None
+        brings_one = isinstance(message, (Recognise, Listen))
+        fd = self._descriptors.popleft() if brings_one and self._descriptors else None
         return message, fd
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Which job a recogniser may take next: places for long recordings and for short ones, and suspects alone.
 
 Several recordings are given to a recogniser at once, so that short ones share its batches. Long ones leave
-places free for short ones, which never wait for their end.
+places free for short ones, which never wait for their end. While somebody speaks live, suspects wait.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Claims:
         self._jobs = jobs
         self._opener = opener
         self._in_work = state.in_work
+        self._live = state.live
         self._fair_share = fair_share
 
     def has_place(self) -> bool:
@@ -40,7 +41,7 @@ class Claims:
             return True
         if taken >= MOST_AT_ONCE or any(work.job.is_suspect for work in self._in_work.values()):
             return False  # a suspect has the recogniser to itself
-        if self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._opener.away()):
+        if not self._live and self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._opener.away()):
             return False  # in a long queue, no recogniser would be free for it for days
         return taken < self._fair_share()
 
@@ -49,7 +50,7 @@ class Claims:
         taken = len(self._in_work)
         return self._jobs.claim(
             recogniser,
-            fresh_only=taken > 0,
+            fresh_only=taken > 0 or bool(self._live),  # nothing ends the recogniser of whoever speaks
             away=self._opener.away(),
             most_bytes=next(most_bytes for places, most_bytes in PLACES if taken < places),
         )

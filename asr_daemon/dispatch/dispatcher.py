@@ -17,6 +17,7 @@ import structlog
 
 from asr_daemon.dispatch.claims import MOST_AT_ONCE
 from asr_daemon.dispatch.in_work import Phase
+from asr_daemon.dispatch.live import LiveTable
 from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
 from asr_daemon.dispatch.session import Session
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config
     from asr_daemon.dispatch.in_work import InWork, SessionState
     from asr_daemon.dispatch.protocol import Setup
-    from asr_daemon.dispatch.session import Surroundings
+    from asr_daemon.dispatch.surroundings import Surroundings
     from asr_daemon.service.heartbeats import Heartbeats
 
 log = structlog.get_logger()
@@ -44,6 +45,7 @@ class Dispatcher:
         self._threads: dict[str, threading.Thread] = {}
         self._is_running = False
         self.sessions: dict[str, Session] = {}
+        self.live = LiveTable(self.sessions)
         self._arrange(config)
 
     # ------------------------------------------------------------------ life
@@ -98,6 +100,7 @@ class Dispatcher:
         return [thread.name for thread in list(self._threads.values()) if not thread.is_alive()]
 
     def _arrange(self, config: Config) -> None:
+        self.live.most = config.engine.live
         names = recogniser_names(config.engine.recognisers)
         for name, device in names.items():
             if name in self.sessions:

@@ -48,6 +48,15 @@ class Ending:
     last_rung: Rung = Rung.CPU  # the highest that could help, where memory did not suffice
 
 
+@dataclass(frozen=True, slots=True)
+class LiveWork:
+    """A live session that a recogniser listens to."""
+
+    number: int
+    inbox: str
+    began_s: float
+
+
 @dataclass(slots=True)
 class SessionState:
     """What `status` tells of a recogniser."""
@@ -70,6 +79,9 @@ class SessionState:
         default_factory=lambda: dict.fromkeys(("batch", "segment", "process", "cpu"), 0)
     )
     in_work: dict[int, InWork] = field(default_factory=dict)
+    live: dict[int, LiveWork] = field(default_factory=dict)  # by number
+    live_begun: int = 0  # since the start
+    live_ms: int = 0  # of sound, in sessions that have ended
 
     @property
     def device_busy_ratio(self) -> float | None:

@@ -4,11 +4,11 @@ One JSON object a line over a Unix stream socket pair, in both directions; a rec
 file descriptor (SCM_RIGHTS) sent together with its :class:`Recognise` line, so that what is recognised is
 what was hashed, whatever happens to the path. The child never opens a recording by name.
 
-Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be under way; all of one
-profile's model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Stop`. Child to
+Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be under way; all of one profile's
+model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Listen`, :class:`Stop`. Child to
 daemon: :class:`Ready` or :class:`Broken` once, then for each order :class:`Segmented`, :class:`Recognised`,
-:class:`Progress` and at last one :class:`Finished` or :class:`Failed`; :class:`Computed` and :class:`Note` at
-any time.
+:class:`Progress` and at last one :class:`Finished` or :class:`Failed`; for each session at last one
+:class:`Listened`; :class:`Listening`, :class:`Computed` and :class:`Note` at any time.
 
 Every :class:`Recognise` has a number of its own, and all that is said of it carries that number: a job that
 is cancelled and given out again is another order, and late words about the first are not taken for it.
@@ -80,6 +80,27 @@ class Cancel:
     """Forget that order; nothing more is said of it."""
 
     order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody whose voice an inbox knows."""
+
+    name: str
+    voices: tuple[str, ...] = field(repr=False)  # embeddings of the profile's speaker model, base64
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Caption what is spoken on the socket whose descriptor comes with this line (transcripts/live.py).
+
+    ``session`` is never used twice in the life of a child.
+    """
+
+    session: int
+    profile: Profile
+    interim: bool = True  # whether a sentence is said while it is being spoken
+    people: tuple[Known, ...] = ()  # whose names are said
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +180,25 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """Sentences of live sessions were said: what they took, and how long the oldest had waited."""
+
+    spent_ms: int
+    waited_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """A live session has ended; with a code, before its end."""
+
+    session: int
+    heard_ms: int
+    segments: int
+    code: str = ""  # as in errors.py
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Computed:
     """The device has computed for so long since this was said last: a batch, of whatever orders."""
 
@@ -179,6 +219,7 @@ Message = (
     | Recognise
     | Saved
     | Cancel
+    | Listen
     | Stop
     | Ready
     | Broken
@@ -187,6 +228,8 @@ Message = (
     | Progress
     | Finished
     | Failed
+    | Listening
+    | Listened
     | Computed
     | Note
 )

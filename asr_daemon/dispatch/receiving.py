@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.dispatch.endings import Endings
+    from asr_daemon.dispatch.live import RecognisersLive
     from asr_daemon.history.segments import Segments
     from asr_daemon.queue.jobs import Jobs
 
@@ -41,6 +42,7 @@ class Receiver:
         clock: Clock,
         state: SessionState,
         endings: Endings,
+        live: RecognisersLive,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = Engine("", model_is_builtin=False, device="")  # what recognises now
@@ -50,6 +52,7 @@ class Receiver:
         self._clock = clock
         self._state = state
         self._endings = endings
+        self._live = live
         self._on_progress = on_progress
         self._unsaved: protocol.Message | None = None
 
@@ -76,6 +79,8 @@ class Receiver:
                     self._state.count_memory_step(str(message.fields.get("step", "batch")))
             case protocol.Computed(spent_ms):
                 self._state.device_busy_s += spent_ms / 1000
+            case protocol.Listened():
+                self._live.take(message)
             case protocol.Segmented(order, found) if order in in_work:
                 self._segments.save_places(in_work[order].job.id, found)
             case protocol.Recognised(order, segments, voices, voice_model) if order in in_work:

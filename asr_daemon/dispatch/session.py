@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +20,7 @@ from asr_daemon.dispatch.claims import Claims
 from asr_daemon.dispatch.endings import Endings
 from asr_daemon.dispatch.in_work import Ending, InWork, Phase, SessionState
 from asr_daemon.dispatch.keeper import RecogniserKeeper, Wanted
+from asr_daemon.dispatch.live import RecognisersLive
 from asr_daemon.dispatch.pause import Pause
 from asr_daemon.dispatch.receiving import Receiver
 from asr_daemon.errors import (
@@ -41,41 +41,16 @@ from asr_daemon.queue.memory_ladder import Rung
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asr_daemon.clock import Clock
     from asr_daemon.config_sections import EngineSection
-    from asr_daemon.delivery.deliver import Deliverer
     from asr_daemon.dispatch.keeper import Recogniser
-    from asr_daemon.dispatch.loading import LoadGate
-    from asr_daemon.dispatch.opening import Opener
-    from asr_daemon.history.segments import Segments
-    from asr_daemon.history.settings import Settings
-    from asr_daemon.queue.inbox_profiles import InboxProfiles
+    from asr_daemon.dispatch.surroundings import Surroundings
     from asr_daemon.queue.job import Job
-    from asr_daemon.queue.jobs import Jobs
 
 log = structlog.get_logger()
 
 POLL_S = 0.5  # how soon a new job is noticed while others are in work
 IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the session
 LONGEST_BLOCK_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the sessions of a daemon share."""
-
-    jobs: Jobs
-    segments: Segments
-    settings: Settings
-    profiles: InboxProfiles
-    opener: Opener
-    deliverer: Deliverer
-    clock: Clock
-    gate: LoadGate
-    start_recogniser: Callable[[protocol.Setup], Recogniser]
-    find_ffmpeg: Callable[[str], str]
-    describe: Callable[[int], str] = lambda _fd: ""
-    on_progress: Callable[[], None] = lambda: None
 
 
 class Session:
@@ -95,6 +70,7 @@ class Session:
         """Work on ``device``; ``fair_share`` says how many recordings at once are this recogniser's part."""
         self.device = device
         self.state = SessionState(name)
+        self.live = RecognisersLive(self.state, around.clock)
         self.wake, self.unload = threading.Event(), threading.Event()  # unload: when nothing is in work
         self._engine = engine
         self._sharers = sharers
@@ -116,6 +92,7 @@ class Session:
             around.clock,
             self.state,
             self._endings,
+            self.live,
             around.on_progress,
         )
         self._claims = Claims(around.jobs, around.opener, self.state, fair_share)
@@ -157,6 +134,7 @@ class Session:
         """Give what can be given, hear what is said, or wait until there is a reason to go on."""
         self.wake.clear()
         try:
+            self._begin_live()
             if self._pause.is_on:
                 self.wake.wait(POLL_S)
                 return
@@ -178,7 +156,9 @@ class Session:
         self._receiver.take_unsaved()
         self._drop_unwanted()
         self._feed()
-        if self.state.in_work:
+        if self.state.in_work or self.state.live:
+            if not self.state.in_work and self.state.phase in (Phase.WORKING, Phase.LOADING):
+                self.state.phase = Phase.IDLE
             self._hear(POLL_S)
             self._idle_since_s = self._clock.monotonic_s()
         elif not self._endings:
@@ -203,6 +183,23 @@ class Session:
         self.wake.wait(IDLE_POLL_S if self._jobs.is_empty() else POLL_S * 2)
 
     # ------------------------------------------------------------------ to the recogniser
+
+    def _begin_live(self) -> None:
+        """Let the recogniser listen to whoever wishes it, also while the queue is paused."""
+        if self.live.is_wished_for:
+            self.live.give(self._recogniser_for_live)
+
+    def _recogniser_for_live(self) -> Recogniser:
+        """Return the child that is there; one that has nothing in work only where it is as usual."""
+        wanted = Wanted(self._around.profiles.model, self._engine, self.device, self._sharers)
+        is_held = bool(self.state.in_work or self.state.live)
+        if self._keeper.current is not None and (is_held or self._keeper.suits(wanted)):
+            return self._keeper.current
+        if not self.state.in_work and self.state.phase is Phase.IDLE:
+            self.state.phase = Phase.LOADING
+        recogniser = self._keeper.ready(wanted)
+        self._show_recogniser()
+        return recogniser
 
     def _feed(self) -> None:
         if self._around.settings.is_paused:
@@ -327,6 +324,7 @@ class Session:
 
     def _show_recogniser(self) -> None:
         keeper, said = self._keeper, self._keeper.ready_said
+        self.live.look(keeper.current)
         self.state.pid, self.state.model = keeper.pid, keeper.model
         self.state.device, self.state.precision = said.device, said.precision
         self.state.load_ms = said.load_ms
@@ -394,6 +392,7 @@ class Session:
         """At the end: what is in work returns to the queue, and the recogniser ends."""
         self._return_untried()
         self._keeper.kill()
+        self.live.close()
         try:
             self._endings.say()
         except HistoryUnavailableError as error:  # the next start puts them back

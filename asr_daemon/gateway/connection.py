@@ -1,8 +1,10 @@
 """One client's connection, which does not wait for ever, and of which nobody has them all.
 
 uvicorn bounds the pause between two requests. Here a request's head comes in time, its body goes on coming,
-and who asked for something takes it: a thousand who do neither, and nobody else gets in. One address has half
-of the connections at most, but for proxies that are trusted: all their clients come from there.
+and who asked for something takes it: a thousand who do neither, and nobody else gets in. What is told of as
+it happens (a WebSocket, events) is read sooner than a recording, which may be taken as slowly as one listens.
+One address has half of the connections at most, but for proxies that are trusted: all their clients come
+from there.
 """
 
 from __future__ import annotations
@@ -11,20 +13,49 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+    import h11
 
 log = structlog.get_logger()
 
 HEAD_WITHIN_S = 20.0
 BODY_WITHIN_S = 60.0  # without a byte of it
 TAKEN_WITHIN_S = 300.0  # without a byte of the answer; a player that is paused asks again
+READ_WITHIN_S = 20.0  # what is told of, once the buffers between here and there are full
+EVENTS = "/events"  # how the addresses of event streams end
 MOST_CONNECTIONS = 1000
 MOST_OF_ONE_ADDRESS = MOST_CONNECTIONS // 2
 SPARE = 100  # above the bound, for those who are told of it
-HEAD, BODY, TAKING = "head", "body", "taking"  # what is waited for
+HEAD, BODY = "head", "body"  # what is waited for
+
+
+class _Unread:
+    """Drops a connection whose buffers stay full for too long."""
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, path: str = "") -> None:
+        """Wait until there is room again; a path is of what is told of."""
+        self.end()
+        within_s = READ_WITHIN_S if path else TAKEN_WITHIN_S
+        self._timer = loop.call_later(within_s, self._drop, transport, path)
+
+    def end(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _drop(self, transport: asyncio.Transport, path: str) -> None:
+        if path:
+            log.warning("client_dropped", reason="it does not read what it asked for", asked=path)
+        transport.abort()
 
 
 class Connection(H11Protocol):
@@ -36,6 +67,8 @@ class Connection(H11Protocol):
         super().__init__(*given, **named)
         self._trusts = trusts
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._unread = _Unread()
+        self._is_upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -67,24 +100,36 @@ class Connection(H11Protocol):
             self._wait_no_more(BODY)
             if self.cycle.more_body:
                 self._await_body()
-        elif HEAD not in self._timers:
+        elif HEAD not in self._timers and not self._is_upgraded:
             self._await_head()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Give the connection to who speaks that protocol."""
+        self._is_upgraded = True
+        self._end_waiting()
+        super().handle_websocket_upgrade(event)
 
     def pause_writing(self) -> None:
         """Wait until the client takes what was sent."""
         super().pause_writing()
-        self._timers[TAKING] = self.loop.call_later(TAKEN_WITHIN_S, self.transport.abort)
+        is_events = self.scope is not None and self.scope["path"].endswith(EVENTS)
+        self._unread.begin(self.transport, self.loop, "events" if is_events else "")
 
     def resume_writing(self) -> None:
         """Go on: it took some."""
-        self._wait_no_more(TAKING)
+        self._unread.end()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Wait no more; whoever waits for room to write is told so."""
+        self._end_waiting()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def _end_waiting(self) -> None:
         for what in tuple(self._timers):
             self._wait_no_more(what)
-        super().connection_lost(exc)
+        self._unread.end()
 
     def _wait_no_more(self, what: str) -> None:
         if (timer := self._timers.pop(what, None)) is not None:
@@ -109,3 +154,27 @@ class Connection(H11Protocol):
             self._await_body()
         else:
             self.transport.abort()
+
+
+class SocketConnection(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, with that bound."""
+
+    _unread: _Unread | None = None
+
+    def pause_writing(self) -> None:
+        """The buffers are full."""
+        super().pause_writing()
+        self._unread = self._unread or _Unread()
+        self._unread.begin(self.transport, self.loop, self.scope["path"])
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._unread is not None:
+            self._unread.end()
+        super().connection_lost(exc)

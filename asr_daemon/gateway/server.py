@@ -20,7 +20,7 @@ from asr_daemon.control import messages as m
 from asr_daemon.errors import OperatorError
 from asr_daemon.gateway.app import create_app
 from asr_daemon.gateway.bodies import Bodies
-from asr_daemon.gateway.connection import MOST_CONNECTIONS, Connection
+from asr_daemon.gateway.connection import MOST_CONNECTIONS, Connection, SocketConnection
 from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.listening import UNIX, listening, port_of
 from asr_daemon.gateway.proxies import Proxies
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 5
+MOST_MESSAGE_BYTES = 4 << 20  # of a WebSocket
 THREADS = 64  # that ask the daemon or write to the disk; each may wait for a slow share
 ATTEND_AGAIN_S = 2.0  # how soon a daemon that went is looked for again
 
@@ -58,6 +59,9 @@ def serve_gateway(
     settings = uvicorn.Config(
         proxies,
         http=functools.partial(Connection, trusts=proxies.trusts),  # type: ignore[arg-type]
+        ws=SocketConnection,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # sound does not become smaller, and captions are short
         ssl_certfile=section.tls_certificate,
         ssl_keyfile=section.tls_key,
         log_config=None,

@@ -16,6 +16,7 @@ from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient, Truste
 from asr_daemon.gateway.proxies import TRUSTED_USER
 
 if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
     from asr_daemon.control.messages import LoggedIn
@@ -53,7 +54,7 @@ def set_cookie(request: Request, response: Response, begun: LoggedIn) -> None:
     )
 
 
-def require_own_page(request: Request) -> None:
+def require_own_page(request: HTTPConnection) -> None:
     """Raise :class:`AnsweredError` where a page of another site sent that."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise AnsweredError(STRANGE_SITE)

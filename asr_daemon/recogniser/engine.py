@@ -120,6 +120,10 @@ class Engine:
         """Return the steps after recognition for a recording of that profile."""
         return self._postprocessors(profile).for_another()
 
+    def own_postprocessor(self, profile: Profile) -> Postprocessor:
+        """Return one that shares nothing with another thread's."""
+        return self._make_postprocessor(profile)
+
     def _make_postprocessor(self, profile: Profile) -> Postprocessor:
         is_punctuated = self._abilities.is_punctuated(itn=profile.itn)
         return Postprocessor(

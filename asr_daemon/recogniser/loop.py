@@ -11,10 +11,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from asr_daemon.dispatch.protocol import Cancel, Computed, Note, Recognise, Recognised, Saved, Stop
+from asr_daemon.dispatch.protocol import Cancel, Computed, Listen, Note, Recognise, Recognised, Saved, Stop
 from asr_daemon.recogniser.feeder import Feeder
 from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.job import Job
+from asr_daemon.recogniser.live.captions import Captions
 from asr_daemon.recogniser.pool import Pool
 from asr_daemon.recogniser.receipts import Receipts
 from asr_daemon.recogniser.speakers.stage import VoiceStage
@@ -52,6 +53,9 @@ class Loop:
         self._receipts = Receipts()
         self._teller = Teller(engine, self._pool, self._receipts, setup.speaker_model)
         self._voices = VoiceStage(setup.speaker_folder, engine.device, engine.threads, self.note)
+        self._captions = Captions(
+            engine, self._gate, self._voices, channel.send, self.note, self._somebody_speaks
+        )
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -60,15 +64,38 @@ class Loop:
         self._feeder.start()
         self._teller.start()
         while not self._stopping.is_set():
-            batch = self._pool.take(
-                self._engine.limit.bound_s, self._engine.most_in_batch, self._stopping.is_set
-            )
-            self._receipts.wait({one.job.order for one in batch}, self._stopping.is_set)
+            if self._captions.serve(queue_waits=self._pool.is_waiting):
+                continue
+            batch = self._pool.take(self._bound_s(), self._engine.most_in_batch, self._has_else_to_do)
+            if batch:
+                self._await_receipts(batch)
             if batch and not self._stopping.is_set():
                 self._recognise(batch)
         self._teller.finish()
         for job in list(self._jobs.values()):
             job.end()
+
+    def _bound_s(self) -> float:
+        """Return the bound of the next batch: while somebody speaks, it is short."""
+        full_s = self._engine.limit.bound_s
+        return self._captions.pace.bound_s(full_s) if self._captions.are_open else full_s
+
+    def _has_else_to_do(self) -> bool:
+        return self._stopping.is_set() or self._captions.have_work
+
+    def _await_receipts(self, batch: list[Waiting]) -> None:
+        """Wait until what was said of the batch's recordings is committed; speakers do not wait for it."""
+        orders = {one.job.order for one in batch}
+        while not self._stopping.is_set():
+            is_free = self._receipts.wait(orders, self._has_else_to_do)
+            if not self._captions.serve(queue_waits=True) and is_free:
+                return
+
+    def _somebody_speaks(self) -> None:
+        """Let the device's thread look, if it waits for something else."""
+        if self._captions.have_work:
+            self._pool.wake()
+            self._receipts.wake()
 
     def _recognise(self, batch: list[Waiting]) -> None:
         """Recognise one batch; the teller goes on from there."""
@@ -84,6 +111,7 @@ class Loop:
         asr_s = time.perf_counter() - began
         voices = self._voices.embed(batch)
         spent_s = time.perf_counter() - began
+        self._captions.pace.was_recognised(len(batch) * max(one.length_s for one in batch), spent_s)
         self._channel.send(Computed(round(spent_s * 1000)))
         self._teller.add(Heard(batch, spoken, voices, asr_s, spent_s - asr_s))
 
@@ -114,6 +142,8 @@ class Loop:
                 if job := self._jobs.pop(number, None):
                     job.end()
                     self._pool.drop(job)
+            case Listen() if fd is not None:
+                self._captions.open(message, fd)
             case Saved(order=number):
                 self._receipts.arrived(number)
             case Stop():

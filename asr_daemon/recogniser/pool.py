@@ -74,6 +74,11 @@ class Pool:
         self._changed = threading.Condition()
         self._is_closed = False
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether segments wait."""
+        return bool(self._waiting)
+
     def has_room(self, job: Job) -> bool:
         """Return whether segments of that job may come: enough waits already, unless none of it does."""
         return not self._waiting_of[job] or self._waiting_s < self._most_s

@@ -6,6 +6,7 @@ postprocessor then leaves the segment without punctuation.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from asr_daemon.recogniser.families import funasr_model
@@ -15,17 +16,19 @@ if TYPE_CHECKING:
 
 
 class CtPunctuator:
-    """A loaded punctuation model on the CPU; used by one thread."""
+    """A loaded punctuation model on the CPU; one thread at a time."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._model = funasr_model.load(str(folder), "cpu", threads)
+        self._lock = threading.Lock()  # FunASR's models are not made for several threads
 
     def marks(self, text: str) -> list[tuple[int, str]]:
         """Return (offset in ``text``, mark to insert there), in order."""
         # FunASR's own pairing of its answer with the text; it gives None where the two do not fit.
         from funasr.auto import auto_model as own  # noqa: PLC0415 (seconds)
 
-        (answer,) = self._model.generate(input=text)
+        with self._lock:
+            (answer,) = self._model.generate(input=text)
         numbers: Any = answer.get("punc_array")
         if numbers is None:
             return []

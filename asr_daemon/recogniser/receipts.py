@@ -33,10 +33,14 @@ class Receipts:
             self._due = +self._due
             self._changed.notify_all()
 
-    def wait(self, orders: Collection[int], is_over: Callable[[], bool]) -> None:
-        """Wait until nothing of these orders is due, or (after :meth:`wake`) until it is over."""
+    def wait(self, orders: Collection[int], is_over: Callable[[], bool]) -> bool:
+        """Wait until nothing of these orders is due, or (after :meth:`wake`) until it is over.
+
+        Returns whether nothing is due.
+        """
         with self._changed:
             self._changed.wait_for(lambda: is_over() or not any(self._due[order] for order in orders))
+            return not any(self._due[order] for order in orders)
 
     def wake(self) -> None:
         """Let whoever waits ask whether it is over."""

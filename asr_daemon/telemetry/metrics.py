@@ -50,7 +50,7 @@ class Figures:
 
     def collect(self) -> Iterator[Metric]:
         """Yield every figure that can be had."""
-        for part in (self._service, self._queue, self._work, self._backups, self._disks):
+        for part in (self._service, self._queue, self._work, self._live, self._backups, self._disks):
             try:
                 yield from list(part())
             except (AsrDaemonError, OSError) as error:
@@ -182,6 +182,26 @@ class Figures:
             "recogniser_out_of_memory",
             "Attempts that ended because memory did not suffice, since the start.",
             failures["out_of_memory"],
+        )
+
+    def _live(self) -> Iterator[Metric]:
+        states = self._parts.dispatcher.states
+        named = [(state, {"recogniser": state.name}) for state in states]
+        yield _gauge(
+            "live_sessions",
+            "Live sessions that are open.",
+            *((len(state.live), name) for state, name in named),
+        )
+        yield _gauge("live_sessions_most", "How many may be open at once.", self._parts.dispatcher.live.most)
+        yield _counter(
+            "live_sessions_begun",
+            "Live sessions since the start.",
+            *((state.live_begun, name) for state, name in named),
+        )
+        yield _counter(
+            "live_audio_seconds",
+            "Sound of live sessions that have ended since the start.",
+            *((state.live_ms / 1000, name) for state, name in named),
         )
 
     def _backups(self) -> Iterator[Metric]:

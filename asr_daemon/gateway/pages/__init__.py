@@ -12,6 +12,7 @@ from asr_daemon.control.messages import Refusal
 from asr_daemon.gateway.pages import (
     assets,
     hotwords,
+    live_captions,
     login,
     models,
     overview,
@@ -30,7 +31,19 @@ if TYPE_CHECKING:
     from asr_daemon.config_sections import GatewaySection
 
 PROGRAMS = ("/api/", "/v1/")  # below these, no answer is a page
-PARTS = (assets, login, overview, recordings, recording, search, upload, hotwords, models, voices)
+PARTS = (
+    assets,
+    login,
+    overview,
+    recordings,
+    recording,
+    search,
+    upload,
+    live_captions,
+    hotwords,
+    models,
+    voices,
+)
 
 
 def add_pages(app: FastAPI, section: GatewaySection) -> None:

@@ -37,7 +37,7 @@ def _shown(value: Any) -> Any:
     return printable(value, lines=True) if type(value) is str else value
 
 
-PAGES = ("overview", "recordings", "search", "upload", "hotwords", "models")
+PAGES = ("overview", "recordings", "search", "upload", "live", "hotwords", "models")
 ADDRESSES = {"overview": "/"} | {name: f"/{name}" for name in PAGES[1:]}
 
 

@@ -50,6 +50,21 @@ class Cutter:
         self._used_samples = 0  # end of the last segment: the next may not begin before
         self._cut_open = False  # the speech that goes on was cut already: it continues at _used_samples
 
+    @property
+    def settled_ms(self) -> int:
+        """No later segment begins before this."""
+        return self._offset_samples // SAMPLES_PER_MS
+
+    @property
+    def growing_since_ms(self) -> int | None:
+        """Where the segment begins that goes on at this moment, if any."""
+        start = self._detector.open_start_samples
+        return None if start is None else self._begin(start) // SAMPLES_PER_MS
+
+    def heard_since(self, start_ms: int) -> NDArray[np.float32]:
+        """Return everything from there on, as far as it is still kept."""
+        return self._audio[max(0, start_ms * SAMPLES_PER_MS - self._offset_samples) :].copy()
+
     def feed(self, window: NDArray[np.float32]) -> list[Stretch]:
         """Take the next window; return the segments that are complete."""
         self._audio = np.concatenate([self._audio, window])

@@ -45,7 +45,7 @@ class VoiceStage:
             for one in (batch[place] for place in places)
         ]
         try:
-            windows = self._embed(spoken)
+            windows = self.windows(spoken)
         except Exception as error:  # noqa: BLE001 (text without speakers is better than none)
             for job in dict.fromkeys(batch[place].job for place in places):
                 self._complain(job, error)
@@ -54,7 +54,8 @@ class VoiceStage:
             found[place] = mine
         return found
 
-    def _embed(self, spoken: Sequence[Spoken]) -> list[tuple[Window, ...]]:
+    def windows(self, spoken: Sequence[Spoken]) -> list[tuple[Window, ...]]:
+        """Return the windows of each; raises whatever prevents that."""
         if self._embedder is None:
             require_sound(Path(self._folder))
             self._embedder = Embedder(SpeakerNetwork(Path(self._folder), self._device), threads=self._threads)

@@ -177,7 +177,16 @@ def export(page: Page) -> None:
 def look_on_a_phone(page: Page) -> None:
     """Every page fits its width, and the way to the others is on the screen."""
     page.set_viewport_size(PHONE)
-    for path in ("/", "/recordings", "/recordings/1", "/search?q=预算", "/upload", "/hotwords", "/models"):
+    for path in (
+        "/",
+        "/recordings",
+        "/recordings/1",
+        "/search?q=预算",
+        "/upload",
+        "/live",
+        "/hotwords",
+        "/models",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
         expect(page.get_by_role("navigation").get_by_role("link", name="总览")).to_be_in_viewport()

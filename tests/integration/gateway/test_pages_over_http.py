@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 PIECE = {"Content-Type": "application/offset+octet-stream", "Tus-Resumable": "1.0.0"}
-PAGES = ("/", "/recordings", "/recordings/1", "/search?q=段", "/upload", "/hotwords", "/models")
+PAGES = ("/", "/recordings", "/recordings/1", "/search?q=段", "/upload", "/live", "/hotwords", "/models")
 NAME = "会议<script>alert(1)</script>.wav"
 
 

@@ -14,7 +14,7 @@ from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control import status
 from asr_daemon.control.messages import Ask, Attend
 from asr_daemon.control.socket import ControlServer
-from asr_daemon.dispatch.in_work import InWork, Phase
+from asr_daemon.dispatch.in_work import InWork, LiveWork, Phase
 from asr_daemon.errors import NotDecodableError
 from asr_daemon.inboxes.lane import Progress
 from asr_daemon.install.running import ServiceState
@@ -63,6 +63,7 @@ class Running(OpenDaemon):
         job = self.claim()
         work = InWork(job, "work.wav", "inbox", 0.0, 10_000, 5_000, 2_500)
         self.daemon.parts.dispatcher.states[0].in_work[job.id] = work
+        self.daemon.parts.dispatcher.states[0].live[1] = LiveWork(1, "inbox", 0.0)
         self.daemon.parts.upkeep.back_up()
         self.daemon.parts.upkeep.look_after_backups()
 
@@ -89,7 +90,7 @@ def collected(config: Config) -> dict[str, Any]:
 
 def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
     """Documentation and answer name the same keys, no more and no fewer."""
-    parents = {"model", "queue", "configuration", "service", "backup", "gateway"}
+    parents = {"model", "queue", "configuration", "service", "backup", "gateway", "live"}
     parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
@@ -109,7 +110,7 @@ def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     without = collected(config)
     assert set(without) == {key for key in documented() if not re.search(r"[.\[]", key)} | {
-        *("model", "queue", "backup", "service", "in_work", "errors", "inboxes", "recognisers"),
+        *("model", "queue", "backup", "service", "in_work", "errors", "inboxes", "recognisers", "live"),
     }
     assert (without["running"], without["recogniser"], without["queue"]) == (False, None, {})
     assert without["schema"] == status.SCHEMA == 1
