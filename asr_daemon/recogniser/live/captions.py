@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.live.session import Growing, Sentence
     from asr_daemon.recogniser.speakers.stage import VoiceStage
 
+BEHIND_S = 3.0  # sound that came faster than anybody speaks, or more of it than the device can read
 MOST_S = 30.0  # padded seconds of a batch of sentences: those of others wait for it
 
 
@@ -47,6 +48,7 @@ class Captions:
         on_news: Callable[[], None],
     ) -> None:
         self.pace = Pace()
+        self.is_behind = False  # the sentences said last had waited so long that the queue has a turn between
         self._engine = engine
         self._gate = gate
         self._voices = voices
@@ -175,6 +177,7 @@ class Captions:
                 self._fail(one.session, InternalError(f"{type(error).__name__}: {error}"))
         self._ear.wake()
         oldest_s = time.monotonic() - min(one.since_s for one in batch)
+        self.is_behind = oldest_s > BEHIND_S
         self._send(Listening(round((time.monotonic() - began_s) * 1000), round(oldest_s * 1000)))
 
     def _say(self, one: Sentence, said: Spoken, request: Request) -> None:
