@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from asr_daemon.dispatch.protocol import Listened, Listening
+from asr_daemon.dispatch.protocol import Listened, Listening, Waiting
 from asr_daemon.errors import InternalError, OutOfMemoryError
 from asr_daemon.recogniser.live.ear import Ear
 from asr_daemon.recogniser.live.pace import Pace
@@ -54,7 +54,8 @@ class Captions:
         self._voices = voices
         self._send = send
         self._note = note
-        self._ear = Ear(on_news, self._ended, lambda: self.pace.read_again_s)
+        self._ear = Ear(on_news, lambda: send(Waiting()), self._ended, lambda: self.pace.read_again_s)
+        self._has_complained = False  # that a growing sentence could not be read
         self._lock = threading.Lock()
         self._sessions: dict[LiveSession, Namer] = {}
 
@@ -144,13 +145,12 @@ class Captions:
             with session.lock:
                 waiting += session.unsaid
         waiting.sort(key=lambda one: one.since_s)
+        most_samples = min(MOST_S, self._engine.limit.bound_s) * SAMPLE_RATE_HZ
         batch: list[Sentence] = []
         longest = 0
         for one in waiting:
             longest_with = max(longest, len(one.stretch.samples))
-            is_over = (
-                longest_with * (len(batch) + 1) > min(MOST_S, self._engine.limit.bound_s) * SAMPLE_RATE_HZ
-            )
+            is_over = longest_with * (len(batch) + 1) > most_samples
             if batch and (is_over or len(batch) == self._engine.most_in_batch):
                 break
             if not batch or one.session.request == batch[0].session.request:
@@ -200,7 +200,9 @@ class Captions:
             ready = [decoder.prepare(each.samples) for each in growing]
             spoken = decoder.transcribe(ready, growing[0].session.request)
         except Exception as error:  # noqa: BLE001 (a reading is no more than that)
-            self._note("warning", "live_reading_failed", {"error": f"{type(error).__name__}: {error}"})
+            if not self._has_complained:
+                self._has_complained = True
+                self._note("warning", "live_reading_failed", {"error": f"{type(error).__name__}: {error}"})
             return
         for each, said in zip(growing, spoken, strict=True):
             with each.session.lock:
