@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BLOCK_MS = 100
 BLOCK_BYTES = BLOCK_MS * lm.BYTES_PER_S // 1000
+NO_SOUND = b"TEXT"
 FIRST = 0x4E00 - 1
 PEOPLE = {
     "speaker": m.Person("speaker", ("inbox",), ("read", "upload")),
@@ -181,6 +182,9 @@ def recognise(end: socket.socket) -> None:
 
     while data := end.recv(1 << 16):
         told += data
+        if told.startswith(NO_SOUND):
+            say(lm.Failed("live_not_sound", "This is text."))
+            return
         while len(told) >= BLOCK_BYTES:
             character = heard(bytes(told[:BLOCK_BYTES]))
             del told[:BLOCK_BYTES]

@@ -130,8 +130,8 @@ class Page {
 
   /** @param {import("./speaking.js").Standing} standing */
   state(standing) {
-    if (standing.mood === "over") return this.over(standing.path);
     const reason = isChinese ? standing.chinese : standing.reason;
+    if (standing.mood === "over") return this.over(standing.path, reason);
     this.tell(reason || t(`js.live_${standing.mood}`), standing.mood === "waiting" || Boolean(reason));
   }
 
@@ -156,12 +156,12 @@ class Page {
     this.tell(t("js.live_ending"));
   }
 
-  /** @param {string} path */
-  over(path) {
+  /** @param {string} path @param {string} reason why it ended, where nobody ended it */
+  over(path, reason) {
     this.microphone?.close();
     this.tell("");
     document.querySelector(".controls")?.setAttribute("hidden", "");
-    need("how-ended", HTMLElement).textContent = path ? t("js.live_saved", path) : t("js.live_discarded");
+    need("how-ended", HTMLElement).textContent = path ? t("js.live_saved", path) : reason || t("js.live_discarded");
     need("ended", HTMLElement).hidden = false;
   }
 
