@@ -76,8 +76,8 @@ def sentences(text: str, tokens: Sequence[Timed]) -> list[dict[str, Any]]:
 def _spoken_until(at: int, places: Sequence[tuple[int, int, int]]) -> int:
     """Return where in what was spoken the mark at that place of the text stands.
 
-    ``places``: (in what was spoken, in the text, length) of what is the same. Behind what is the same up to the
-    mark; where it is not, before what is the same again.
+    ``places``: (in what was spoken, in the text, length) of what is the same. Behind what is the same up to
+    the mark; where it is not, before what is the same again.
     """
     before = next((a + size for a, b, size in places if b + size == at and size), None)
     return before if before is not None else next(a for a, b, _ in places if b >= at)
