@@ -70,6 +70,7 @@ class StandIn:
     put: list[tuple[str, str, bytes]] = field(default_factory=list)  # inbox, name, content
     opened: list[lm.OpenLive] = field(default_factory=list)
     sent: list[tuple[m.Transcribe, bytes]] = field(default_factory=list)  # whole files, to be transcribed
+    heard: list[str] = field(default_factory=list)  # characters, as often as their sound was sent
     ends: list[socket.socket] = field(default_factory=list)  # the recogniser's, of sessions that are open
     most: int = 16
     is_away: bool = False  # for recognition
@@ -155,14 +156,14 @@ class StandIn:
     def _recognise(self, end: socket.socket) -> None:
         try:
             with contextlib.suppress(OSError):
-                recognise(end)
+                recognise(end, self.heard)
         finally:
             self.ends.remove(end)
             end.close()
 
 
-def recognise(end: socket.socket) -> None:
-    """Hear a session to its end."""
+def recognise(end: socket.socket, characters: list[str]) -> None:
+    """Hear a session to its end; every character that was heard is added."""
     told = bytearray()
     text, begun_ms, silent_ms, at_ms, segment = "", 0, 0, 0, 0
 
@@ -192,6 +193,7 @@ def recognise(end: socket.socket) -> None:
             at_ms += BLOCK_MS
             silent_ms = 0 if character else silent_ms + BLOCK_MS
             text += character
+            characters.append(character)
             if character:
                 say(lm.Interim(segment, begun_ms, text[:-1], text, at_ms))
             elif silent_ms >= lm.END_SILENCE_MS:

@@ -30,6 +30,7 @@ class Page {
     button("close-link").addEventListener("click", () => need("link-to-read", HTMLDialogElement).close());
     button("copy-link").addEventListener("click", () => this.copy());
     this.device.addEventListener("change", () => this.listen());
+    this.device.addEventListener("focus", () => this.microphone ?? this.listen()); // the browser asks; then there are names
     const inbox = document.querySelector('select[name="inbox"]');
     const words = need("words-of", HTMLAnchorElement);
     const follow = () => inbox instanceof HTMLSelectElement && (words.href = `/hotwords?inbox=${encodeURIComponent(inbox.value)}`);
@@ -48,14 +49,20 @@ class Page {
     try {
       const worklet = setup?.dataset.worklet ?? "";
       this.microphone = await openMicrophone(this.device.value, worklet, (sound, peak) => this.heard(sound, peak), () => this.unplugged());
-    } catch (error) {
+    } catch {
       this.tell(t("js.microphone_denied"));
       return false;
     }
-    const all = await microphones();
-    this.device.replaceChildren(...all.map((each, place) => new Option(each.label || `${t("js.microphone")} ${place + 1}`, each.deviceId)));
+    await this.list();
     this.device.value = this.microphone.device;
     return true;
+  }
+
+  /** Show which there are, as far as the browser says so. */
+  async list() {
+    const all = await microphones();
+    const named = all.map((each, place) => new Option(each.label || `${t("js.microphone")} ${place + 1}`, each.deviceId));
+    this.device.replaceChildren(...(named.length ? named : [new Option(t("js.live_usual"), "")]));
   }
 
   unplugged() {
@@ -236,6 +243,7 @@ if (setup) {
   else if (!navigator.mediaDevices || !window.AudioWorkletNode) page.tell(t("js.microphone_none"));
   else {
     button("begin").disabled = false;
+    page.list().catch(() => {});
     page.offer().catch(() => {});
   }
 }
