@@ -26,6 +26,7 @@ class Talker:
     """One end of a session's socket."""
 
     end: socket.socket
+    session: int = 0
     events: list[live.Event] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)  # when each came, of the monotonic clock
     garbage: bytes = b""  # what came behind the last whole line

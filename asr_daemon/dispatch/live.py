@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.dispatch.in_work import LiveWork, Phase
-from asr_daemon.dispatch.protocol import Listen, Listened
+from asr_daemon.dispatch.protocol import Listen, Listened, Listening, Waiting
 from asr_daemon.errors import (
     InternalError,
     LiveError,
@@ -95,6 +95,7 @@ class RecognisersLive:
         self._wishes: list[Wish] = []
         self._lock = threading.Lock()
         self._recogniser: Recogniser | None = None
+        self._waits_since_s: float | None = None  # a sentence for the device, as the recogniser says
         self._is_closed = False
 
     def add(self, wish: Wish) -> None:
@@ -132,8 +133,20 @@ class RecognisersLive:
         self._state.live_begun += 1
         log.info("live_session_opened", session=number, inbox=wish.inbox, recogniser=self._state.name)
 
-    def take(self, message: Listened) -> None:
-        """A session has ended."""
+    def take(self, message: Listened | Listening | Waiting) -> None:
+        """Hear how it goes, or that a session has ended."""
+        if isinstance(message, Waiting):
+            self._waits_since_s = self._waits_since_s or self._clock.monotonic_s()
+            return
+        self._waits_since_s = None
+        if isinstance(message, Listened):
+            self._end(message)
+
+    def waits_s(self) -> float:
+        """Return for how long sentences have waited for a device that says none."""
+        return 0.0 if self._waits_since_s is None else self._clock.monotonic_s() - self._waits_since_s
+
+    def _end(self, message: Listened) -> None:
         work = self._state.live.pop(message.session, None)
         if work is None:
             return
@@ -153,7 +166,7 @@ class RecognisersLive:
         """See whether the recogniser that the sessions are with is still the one that is there."""
         if recogniser is self._recogniser:
             return
-        self._recogniser = None
+        self._recogniser = self._waits_since_s = None
         for number, work in list(self._state.live.items()):
             del self._state.live[number]
             log.warning("live_session_lost", session=number, inbox=work.inbox, recogniser=self._state.name)

@@ -8,7 +8,7 @@ Daemon to child: :class:`Setup` once, then :class:`Recognise` (several may be un
 model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Listen`, :class:`Stop`. Child to
 daemon: :class:`Ready` or :class:`Broken` once, then for each order :class:`Segmented`, :class:`Recognised`,
 :class:`Progress` and at last one :class:`Finished` or :class:`Failed`; for each session at last one
-:class:`Listened`; :class:`Listening`, :class:`Computed` and :class:`Note` at any time.
+:class:`Listened`; :class:`Listening`, :class:`Waiting`, :class:`Computed` and :class:`Note` at any time.
 
 Every :class:`Recognise` has a number of its own, and all that is said of it carries that number: a job that
 is cancelled and given out again is another order, and late words about the first are not taken for it.
@@ -188,6 +188,11 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A sentence of a live session still waits for the device; said again and again while that is so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listened:
     """A live session has ended; with a code, before its end."""
 
@@ -229,6 +234,7 @@ Message = (
     | Finished
     | Failed
     | Listening
+    | Waiting
     | Listened
     | Computed
     | Note

@@ -79,7 +79,7 @@ class Receiver:
                     self._state.count_memory_step(str(message.fields.get("step", "batch")))
             case protocol.Computed(spent_ms):
                 self._state.device_busy_s += spent_ms / 1000
-            case protocol.Listened():
+            case protocol.Listened() | protocol.Listening() | protocol.Waiting():
                 self._live.take(message)
             case protocol.Segmented(order, found) if order in in_work:
                 self._segments.save_places(in_work[order].job.id, found)

@@ -338,11 +338,13 @@ class Session:
         message = self._keeper.current.receive(timeout_s)
         self._listened_s = self._clock.monotonic_s()
         if message is not None:
-            if not isinstance(message, protocol.Note):
+            if not isinstance(message, (protocol.Note, protocol.Waiting)):
                 self._heard_s = self._listened_s
             self._receiver.take(message)
         silent_s = self._listened_s - self._heard_s
-        if self.state.in_work and silent_s > self._engine.stall_s:
+        if not self.state.in_work:
+            silent_s = self.live.waits_s()
+        if silent_s > self._engine.stall_s:
             evidence = self._keeper.abort()
             self._lose(RecogniserHungError(f"no progress for {silent_s:.0f} s", evidence=evidence))
 

@@ -64,16 +64,22 @@ class Loop:
         self._feeder.start()
         self._teller.start()
         while not self._stopping.is_set():
-            if self._captions.serve(queue_waits=self._pool.is_waiting):
-                continue
-            batch = self._pool.take(self._bound_s(), self._engine.most_in_batch, self._has_else_to_do)
-            if batch:
-                self._await_receipts(batch)
-            if batch and not self._stopping.is_set():
-                self._recognise(batch)
+            self._step()
         self._teller.finish()
         for job in list(self._jobs.values()):
             job.end()
+
+    def _step(self) -> None:
+        """Recognise what is next: of whoever speaks, else of the queue; in turn where live work is behind."""
+        has_served = self._captions.serve(queue_waits=self._pool.is_waiting)
+        if has_served and not (self._captions.is_behind and self._pool.is_waiting):
+            return
+        is_over = self._stopping.is_set if has_served else self._has_else_to_do
+        batch = self._pool.take(self._bound_s(), self._engine.most_in_batch, is_over)
+        if batch:
+            self._await_receipts(batch)
+        if batch and not self._stopping.is_set():
+            self._recognise(batch)
 
     def _bound_s(self) -> float:
         """Return the bound of the next batch: while somebody speaks, it is short."""

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from asr_daemon.dispatch.protocol import Listened, Listening
+from asr_daemon.dispatch.protocol import Listened, Listening, Waiting
 from asr_daemon.errors import InternalError, OutOfMemoryError
 from asr_daemon.recogniser.live.ear import Ear
 from asr_daemon.recogniser.live.pace import Pace
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.live.session import Growing, Sentence
     from asr_daemon.recogniser.speakers.stage import VoiceStage
 
+BEHIND_S = 3.0  # sound that came faster than anybody speaks, or more of it than the device can read
 MOST_S = 30.0  # padded seconds of a batch of sentences: those of others wait for it
 
 
@@ -47,12 +48,14 @@ class Captions:
         on_news: Callable[[], None],
     ) -> None:
         self.pace = Pace()
+        self.is_behind = False  # the sentences said last had waited so long that the queue has a turn between
         self._engine = engine
         self._gate = gate
         self._voices = voices
         self._send = send
         self._note = note
-        self._ear = Ear(on_news, self._ended, lambda: self.pace.read_again_s)
+        self._ear = Ear(on_news, lambda: send(Waiting()), self._ended, lambda: self.pace.read_again_s)
+        self._has_complained = False  # that a growing sentence could not be read
         self._lock = threading.Lock()
         self._sessions: dict[LiveSession, Namer] = {}
 
@@ -142,13 +145,12 @@ class Captions:
             with session.lock:
                 waiting += session.unsaid
         waiting.sort(key=lambda one: one.since_s)
+        most_samples = min(MOST_S, self._engine.limit.bound_s) * SAMPLE_RATE_HZ
         batch: list[Sentence] = []
         longest = 0
         for one in waiting:
             longest_with = max(longest, len(one.stretch.samples))
-            is_over = (
-                longest_with * (len(batch) + 1) > min(MOST_S, self._engine.limit.bound_s) * SAMPLE_RATE_HZ
-            )
+            is_over = longest_with * (len(batch) + 1) > most_samples
             if batch and (is_over or len(batch) == self._engine.most_in_batch):
                 break
             if not batch or one.session.request == batch[0].session.request:
@@ -175,6 +177,7 @@ class Captions:
                 self._fail(one.session, InternalError(f"{type(error).__name__}: {error}"))
         self._ear.wake()
         oldest_s = time.monotonic() - min(one.since_s for one in batch)
+        self.is_behind = oldest_s > BEHIND_S
         self._send(Listening(round((time.monotonic() - began_s) * 1000), round(oldest_s * 1000)))
 
     def _say(self, one: Sentence, said: Spoken, request: Request) -> None:
@@ -197,7 +200,9 @@ class Captions:
             ready = [decoder.prepare(each.samples) for each in growing]
             spoken = decoder.transcribe(ready, growing[0].session.request)
         except Exception as error:  # noqa: BLE001 (a reading is no more than that)
-            self._note("warning", "live_reading_failed", {"error": f"{type(error).__name__}: {error}"})
+            if not self._has_complained:
+                self._has_complained = True
+                self._note("warning", "live_reading_failed", {"error": f"{type(error).__name__}: {error}"})
             return
         for each, said in zip(growing, spoken, strict=True):
             with each.session.lock:

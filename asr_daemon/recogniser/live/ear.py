@@ -24,22 +24,27 @@ if TYPE_CHECKING:
 
 AT_ONCE_BYTES = 1 << 15  # a second of sound: one session does not keep the others waiting
 PARTING_S = 5.0  # that the last words wait for a reader
+TOLD_AFTER_S = 10.0  # that a sentence waits for the device
 
 
 class Ear:
     """Listens to every session.
 
-    ``on_news``: the device may have something to do; ``on_end``: a session ended. ``reads_at_s`` says when
-    the device reads growing sentences again, of the monotonic clock.
+    ``on_news``: the device may have something to do; ``on_wait``: a sentence has waited for it for long;
+    ``on_end``: a session ended. ``reads_at_s`` says when the device reads growing sentences again, of the
+    monotonic clock.
     """
 
     def __init__(
         self,
         on_news: Callable[[], None],
+        on_wait: Callable[[], None],
         on_end: Callable[[LiveSession], None],
         reads_at_s: Callable[[], float],
     ) -> None:
         self._on_news = on_news
+        self._on_wait = on_wait
+        self._told_s = 0.0  # when that was said last
         self._reads_at_s = reads_at_s
         self._on_end = on_end
         self._selector = selectors.DefaultSelector()
@@ -83,12 +88,29 @@ class Ear:
                 else:
                     self._serve(key.data, events)
             self._on_news()
+            self._tell_who_waits(time.monotonic())
+
+    def _tell_who_waits(self, now_s: float) -> None:
+        since_s = self._waiting_since_s()
+        if since_s is not None and now_s - max(since_s, self._told_s) >= TOLD_AFTER_S:
+            self._told_s = now_s
+            self._on_wait()
+
+    def _waiting_since_s(self) -> float | None:
+        """Return since when the oldest sentence waits, if any does."""
+        since_s = []
+        for session in self._sessions:
+            with session.lock:
+                since_s += [one.since_s for one in session.unsaid]
+        return min(since_s, default=None)
 
     def _rest_s(self, now_s: float) -> float | None:
         """Return how long there is nothing to do unless something comes; None where there is no end to it."""
         moments = [until_s for until_s in self._sessions.values() if until_s]
         if any(session.wants_reading for session in self._sessions):
             moments += [at_s for at_s in (self._reads_at_s(),) if at_s > now_s]
+        if (since_s := self._waiting_since_s()) is not None:
+            moments.append(max(since_s, self._told_s) + TOLD_AFTER_S)
         return max(0.0, min(moments) - now_s) if moments else None
 
     def _arrange(self, session: LiveSession, now_s: float) -> None:

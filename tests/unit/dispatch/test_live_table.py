@@ -156,6 +156,30 @@ def test_killed_recogniser_takes_its_sessions_along(room: LiveRoom) -> None:
     assert len(room.started) == 2
 
 
+def test_hung_recogniser_is_ended_though_nothing_is_in_work(room: LiveRoom) -> None:
+    """A sentence that waits for stall_s ends it; hours of silence do not, nor one that is said at last."""
+    room.open()
+    first = room.recogniser
+    for _ in range(10):
+        room.session.step()
+        room.time.pass_s(3600)
+    first.said += [protocol.Waiting(), protocol.Listening(100, 12_000)]
+    room.session.step()
+    room.session.step()
+    room.time.pass_s(3600)
+    room.session.step()
+    assert first.is_alive
+    first.said.append(protocol.Waiting())
+    room.session.step()
+    for _ in range(40):
+        first.said.append(protocol.Waiting())
+        room.time.pass_s(10)
+        if first.is_alive:
+            room.session.step()
+    assert not first.is_alive
+    assert room.session.state.live == {}
+
+
 def test_suspect_waits_while_somebody_speaks(room: LiveRoom) -> None:
     """What may bring the recogniser down is not begun beside it; others are, and it comes afterwards."""
     number = room.open()

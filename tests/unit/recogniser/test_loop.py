@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import torch
 from sounds import speech
 from way import segment
@@ -17,6 +18,7 @@ from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.job import Job
 from asr_daemon.recogniser.limit import BatchLimit
+from asr_daemon.recogniser.live.pace import Pace
 from asr_daemon.recogniser.loop import Loop
 from asr_daemon.recogniser.pool import Waiting
 from asr_daemon.recogniser.segmenter.cutter import Stretch
@@ -182,3 +184,66 @@ def test_device_goes_on_with_other_recordings_while_text_is_written() -> None:
     told = [message.order for message in room.said if isinstance(message, Recognised)]
     assert sorted(told) == [1, 1, 2]
     assert sum(isinstance(message, Computed) for message in room.said) == 3
+
+
+class Speaking:
+    """Live sessions in which so many sentences are over."""
+
+    def __init__(self, sentences: int) -> None:
+        self.pace = Pace()
+        self.are_open = True
+        self.is_behind = False
+        self.sentences = sentences
+        self.served: queue.Queue[int] = queue.Queue()
+
+    @property
+    def have_work(self) -> bool:
+        """Whether one is to be said."""
+        return self.sentences > 0
+
+    def serve(self, *, queue_waits: bool) -> bool:
+        """Say one."""
+        if not self.have_work:
+            return False
+        self.sentences -= 1
+        self.served.put(self.sentences)
+        return True
+
+
+def test_who_speaks_waits_for_no_receipt() -> None:
+    """The queue's next batch waits until its last one is committed; a sentence that is over does not."""
+    room = AtWork()
+    room.loop._captions = speaking = Speaking(0)  # type: ignore[assignment]
+    room.begin(1, seconds=2)
+    with room:
+        assert room.family.begun.get(timeout=30) == 1
+        assert not room.begun()
+        speaking.sentences = 1
+        room.loop._somebody_speaks()
+        assert speaking.served.get(timeout=30) == 0
+        assert not room.begun()
+
+
+def test_sentences_go_before_the_queue_and_in_turn_with_it_where_they_are_behind() -> None:
+    """Sound that is sent faster than anybody speaks does not hold up the queue for hours."""
+    room = AtWork()
+    room.loop._captions = speaking = Speaking(3)  # type: ignore[assignment]
+    room.begin(1, seconds=1)
+    room.loop._step()
+    room.loop._step()
+    assert not room.begun()
+    speaking.is_behind = True
+    room.loop._step()
+    assert speaking.sentences == 0
+    assert room.begun()
+
+
+def test_batches_are_short_while_somebody_speaks() -> None:
+    """A third of a second at most, by what batches have cost; all of it when nobody does."""
+    room = AtWork()
+    room.loop._captions = speaking = Speaking(0)  # type: ignore[assignment]
+    for _ in range(30):
+        speaking.pace.was_recognised(padded_s=80.0, took_s=1.6)
+    assert room.loop._bound_s() == pytest.approx(15.0)
+    speaking.are_open = False
+    assert room.loop._bound_s() == 80.0

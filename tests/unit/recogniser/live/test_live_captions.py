@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from talking import LoudnessNetwork, Talker, loud, quiet
 
-from asr_daemon.dispatch.protocol import Listen, Listened, Message
+from asr_daemon.dispatch.protocol import Listen, Listened, Message, Waiting
 from asr_daemon.recogniser.decoder import Decoder
 from asr_daemon.recogniser.families.family import Input, Request, Spoken
 from asr_daemon.recogniser.gate import Gate
 from asr_daemon.recogniser.limit import BatchLimit
-from asr_daemon.recogniser.live import outbox
+from asr_daemon.recogniser.live import ear, outbox
 from asr_daemon.recogniser.live.captions import Captions
 from asr_daemon.recogniser.live.session import MOST_UNSAID_S
 from asr_daemon.recogniser.postprocess import Postprocessor
@@ -291,6 +291,22 @@ def test_sender_waits_while_the_device_is_behind(device: Device) -> None:
     talker.end_speech()
     talker.wait_for_end()
     assert [final.segment for final in talker.of(live.Final)] == list(range(sentences))
+
+
+def test_daemon_is_told_while_a_sentence_waits(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again, so that a device that hangs is noticed; not where nothing waits."""
+    monkeypatch.setattr(ear, "TOLD_AFTER_S", 0.05)
+    device.is_free.clear()
+    talker = device.open(interim=False).listen()
+    talker.say(quiet(2))
+    talker.wait(lambda: bool(talker.events))
+    assert device.said == []
+    talker.say(loud(1, 5) + quiet(1))
+    eventually(lambda: device.said.count(Waiting()) >= 3)
+    device.is_free.set()
+    talker.end_speech()
+    talker.wait_for_end()
+    assert len(talker.of(live.Final)) == 1
 
 
 def test_failure_of_a_session_is_its_own(device: Device) -> None:
