@@ -170,6 +170,7 @@ class Page {
     document.querySelector(".controls")?.setAttribute("hidden", "");
     need("how-ended", HTMLElement).textContent = path ? t("js.live_saved", path) : reason || t("js.live_discarded");
     need("ended", HTMLElement).hidden = false;
+    need("ended", HTMLElement).scrollIntoView({ block: "end" });
   }
 
   /** @param {string} why */
