@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BLOCK_MS = 100
 BLOCK_BYTES = BLOCK_MS * lm.BYTES_PER_S // 1000
+NO_SOUND = b"TEXT"
 FIRST = 0x4E00 - 1
 PEOPLE = {
     "speaker": m.Person("speaker", ("inbox",), ("read", "upload")),
@@ -69,6 +70,7 @@ class StandIn:
     put: list[tuple[str, str, bytes]] = field(default_factory=list)  # inbox, name, content
     opened: list[lm.OpenLive] = field(default_factory=list)
     sent: list[tuple[m.Transcribe, bytes]] = field(default_factory=list)  # whole files, to be transcribed
+    heard: list[str] = field(default_factory=list)  # characters, as often as their sound was sent
     ends: list[socket.socket] = field(default_factory=list)  # the recogniser's, of sessions that are open
     most: int = 16
     is_away: bool = False  # for recognition
@@ -154,14 +156,14 @@ class StandIn:
     def _recognise(self, end: socket.socket) -> None:
         try:
             with contextlib.suppress(OSError):
-                recognise(end)
+                recognise(end, self.heard)
         finally:
             self.ends.remove(end)
             end.close()
 
 
-def recognise(end: socket.socket) -> None:
-    """Hear a session to its end."""
+def recognise(end: socket.socket, characters: list[str]) -> None:
+    """Hear a session to its end; every character that was heard is added."""
     told = bytearray()
     text, begun_ms, silent_ms, at_ms, segment = "", 0, 0, 0, 0
 
@@ -181,6 +183,9 @@ def recognise(end: socket.socket) -> None:
 
     while data := end.recv(1 << 16):
         told += data
+        if told.startswith(NO_SOUND):
+            say(lm.Failed("live_not_sound", "This is text."))
+            return
         while len(told) >= BLOCK_BYTES:
             character = heard(bytes(told[:BLOCK_BYTES]))
             del told[:BLOCK_BYTES]
@@ -188,6 +193,7 @@ def recognise(end: socket.socket) -> None:
             at_ms += BLOCK_MS
             silent_ms = 0 if character else silent_ms + BLOCK_MS
             text += character
+            characters.append(character)
             if character:
                 say(lm.Interim(segment, begun_ms, text[:-1], text, at_ms))
             elif silent_ms >= lm.END_SILENCE_MS:

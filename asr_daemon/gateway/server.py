@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 5
-MOST_MESSAGE_BYTES = 4 << 20  # of a WebSocket
+MOST_MESSAGE_BYTES = 1 << 20  # of a WebSocket, as of FunASR's own server: one for each is held in memory
+ANSWER_PING_WITHIN_S = 120.0  # a client that only speaks reads now and then
 THREADS = 64  # that ask the daemon or write to the disk; each may wait for a slow share
 ATTEND_AGAIN_S = 2.0  # how soon a daemon that went is looked for again
 
@@ -61,6 +62,7 @@ def serve_gateway(
         http=functools.partial(Connection, trusts=proxies.trusts),  # type: ignore[arg-type]
         ws=SocketConnection,
         ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_timeout=ANSWER_PING_WITHIN_S,
         ws_per_message_deflate=False,  # sound does not become smaller, and captions are short
         ssl_certfile=section.tls_certificate,
         ssl_keyfile=section.tls_key,

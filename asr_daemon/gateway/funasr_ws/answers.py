@@ -60,7 +60,7 @@ def sentences(text: str, tokens: Sequence[Timed]) -> list[dict[str, Any]]:
     for at, mark in enumerate(text):
         if mark not in MARKS or (mark == "." and text[at + 1 : at + 2].isdigit()):
             continue
-        until = max((a + min(size, at - b) for a, b, size in places if b <= at), default=0)
+        until = _spoken_until(at, places)
         is_last = not any(each not in MARKS for each in text[at + 1 :])
         behind = (
             len(tokens) if is_last else next((n + 1 for n, end in enumerate(ends) if end >= until), first)
@@ -71,6 +71,16 @@ def sentences(text: str, tokens: Sequence[Timed]) -> list[dict[str, Any]]:
     if first < len(tokens):
         found.append(_sentence(tokens[first:], ""))
     return found
+
+
+def _spoken_until(at: int, places: Sequence[tuple[int, int, int]]) -> int:
+    """Return where in what was spoken the mark at that place of the text stands.
+
+    ``places``: (in what was spoken, in the text, length) of what is the same. Behind what is the same up to
+    the mark; where it is not, before what is the same again.
+    """
+    before = next((a + size for a, b, size in places if b + size == at and size), None)
+    return before if before is not None else next(a for a, b, _ in places if b >= at)
 
 
 def _sentence(tokens: Sequence[Timed], mark: str) -> dict[str, Any]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from asr_daemon.gateway.live.session import LiveSession
     from asr_daemon.gateway.live.sessions import LiveSessions
 
+MOST_HEAD_BYTES = 4096
+
 
 async def stream(client: Client, wanted: Wanted, sessions: LiveSessions, ffmpeg: str) -> dict[str, Any]:
     """Serve one recording; return the message that ended it.
@@ -69,14 +71,22 @@ async def stream(client: Client, wanted: Wanted, sessions: LiveSessions, ffmpeg:
 
 
 async def _take(client: Client, session: LiveSession, rate: Rate) -> dict[str, Any]:
+    is_first = True
     while True:
         received = await client.receive()
         if isinstance(received, bytes):
-            await rate.put(received)
+            await rate.put(without_head(received) if is_first else received)
+            is_first = False
         elif is_end(received):
             await rate.end()
             await session.end(keeps=client.keeps)
             return received
+
+
+def without_head(sound: bytes) -> bytes:
+    """Return the samples of a client that sends a WAV file with its head where bare ones are expected."""
+    at = sound.find(b"data", 0, MOST_HEAD_BYTES) if sound.startswith(b"RIFF") else -1
+    return sound[at + 8 :] if at >= 0 else sound
 
 
 class _Telling:
@@ -105,6 +115,8 @@ class _Telling:
                 self._sent = saying.stable
         for caption in self._captions.after(self._number):
             await self._caption(caption)
+        if self._captions.failure is not None:
+            raise AnsweredError(self._captions.failure)
         if self._wanted.mode == "online":
             await self._append("", is_last=True)
         else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from asr_daemon.control.messages import Refusal
     from asr_daemon.transcripts.transcript import Token
 
 Mood = Literal["live", "waiting", "paused", "ending", "over"]
@@ -80,6 +81,7 @@ class Captions(Signal):
         self._said = list(said)
         self._tokens: collections.OrderedDict[int, tuple[Timed, ...]] = collections.OrderedDict()
         self.is_complete = False  # no more captions will come
+        self.failure: Refusal | None = None  # why, where the session could not go on
         self.saying: Provisional | None = None
         self.standing = Standing()
 

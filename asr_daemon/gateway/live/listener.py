@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from asr_daemon.control import live_messages as lm
+from asr_daemon.errors import LiveNotSoundError
 from asr_daemon.gateway.live.captions import Caption, Provisional
 from asr_daemon.gateway.live.spool import Line
 
@@ -31,6 +32,10 @@ REST_AFTER_S = 60.0  # without speaker and sound: the recogniser is let go, unti
 
 class LostError(Exception):
     """The recogniser has gone, or said that it cannot go on."""
+
+
+class NotSoundError(Exception):
+    """What was sent is no sound: to send it again would not help."""
 
 
 class Listener:
@@ -81,7 +86,10 @@ class Listener:
         return socket.socket(fileno=descriptor)
 
     async def listen(self, end: socket.socket) -> None:
-        """Send and hear until all is said, or nobody speaks any more; raises :class:`LostError`."""
+        """Send and hear until all is said, or nobody speaks any more.
+
+        Raises :class:`LostError`, :class:`NotSoundError`.
+        """
         end.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=end, limit=MOST_LINE_BYTES)
         base_ms = self.settled_ms
@@ -145,6 +153,8 @@ class Listener:
                 case lm.Ended():
                     await self._settle(self._sent_bytes // BYTES_PER_MS, is_last=True)
                     return
+                case lm.Failed(LiveNotSoundError.code, message):
+                    raise NotSoundError(message)
                 case lm.Failed() as failed:
                     raise LostError(failed.message)
         raise LostError("the recogniser has gone")

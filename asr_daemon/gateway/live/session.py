@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.control import messages as m
+from asr_daemon.errors import LiveNotSoundError
 from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.live.captions import Captions, Signal, Standing
-from asr_daemon.gateway.live.listener import Listener, LostError
+from asr_daemon.gateway.live.listener import Listener, LostError, NotSoundError
 from asr_daemon.gateway.live.spool import Line
 
 if TYPE_CHECKING:
@@ -175,6 +176,10 @@ class LiveSession:
                 return
             try:
                 await self._listen_once()
+            except NotSoundError as error:
+                self.captions.failure = m.Refusal("refused", str(error), LiveNotSoundError.chinese)
+                await self.end(keeps=False)
+                return
             except (AnsweredError, LostError) as error:
                 if not self.opened.done() and isinstance(error, AnsweredError) and not self.captions.count:
                     self.opened.set_exception(error)
@@ -204,8 +209,10 @@ class LiveSession:
 
     def _tell_trouble(self, error: AnsweredError | LostError) -> None:
         chinese = error.refusal.chinese if isinstance(error, AnsweredError) else "识别中断，正在恢复。"
-        self._trouble = Standing("waiting", str(error), chinese)
-        log.warning("live_recogniser_lost", session=self.number[:8], problem=str(error))
+        trouble = Standing("waiting", str(error), chinese)
+        if trouble != self._trouble:
+            log.warning("live_recogniser_lost", session=self.number[:8], problem=str(error))
+        self._trouble = trouble
         self._stand()
 
     async def _bring(self) -> None:
@@ -224,7 +231,9 @@ class LiveSession:
                 await self._pause_before_trying(failures)
         await asyncio.to_thread(self._kept.remove)
         log.info("live_session_ended", session=self.number[:8], captions=self.captions.count, path=path)
-        self.captions.stand(Standing("over", path=path))
+        failure = self.captions.failure
+        reason, chinese = (failure.message, failure.chinese) if failure else ("", "")
+        self.captions.stand(Standing("over", reason, chinese, path))
 
     def _put(self) -> str:
         descriptor = self._kept.whole()

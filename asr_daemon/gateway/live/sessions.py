@@ -52,6 +52,8 @@ class LiveSessions:
             session.opened.set_result(None)
             log.info("live_session_restored", session=folder.name[:8], sound_bytes=session.sound_bytes)
             self._let_live(session)
+            if not about.keeps:  # nobody can come back to it
+                await session.end(keeps=False)
 
     def _left(self) -> list[Path]:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from live_gateway import WITHIN_S, Gateway, Speaker, spooled
+from live_standin import NO_SOUND
 from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.protocol import State
@@ -82,6 +83,16 @@ def test_text_where_sound_belongs_is_refused_and_the_session_stays(gateway: Gate
     speaker.say("散会")
     speaker.end()
     assert speaker.texts == ["今天开会。", "散会。"]
+
+
+def test_what_is_no_sound_ends_the_session_with_its_reason(gateway: Gateway, daemon: StandIn) -> None:
+    """In both languages; nothing is put into the inbox."""
+    speaker = Speaker(gateway).begin()
+    speaker.socket.send(NO_SOUND * 1000)
+    over = speaker.until("state", mood="over")
+    assert (over["reason"], over["path"]) == ("This is text.", "")
+    assert "PCM" in over["chinese"]
+    assert daemon.put == []
 
 
 def test_seventeenth_is_refused_with_its_reason(gateway: Gateway, daemon: StandIn, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from live_gateway import WITHIN_S, Gateway
-from live_standin import BLOCK_BYTES, FIRST, StandIn, speech
+from live_standin import BLOCK_BYTES, FIRST, NO_SOUND, StandIn, speech
 from websockets.exceptions import ConnectionClosed
 
 from asr_daemon.config import Config
@@ -250,6 +250,27 @@ def test_text_where_sound_belongs_ends_the_recording(gateway: Gateway, daemon: S
         pass
     assert "JSON" in answer["error"]
     eventually(lambda: not daemon.ends, what="an end of the session")
+
+
+def test_what_is_no_sound_ends_the_recording_with_the_recognisers_word(
+    gateway: Gateway, daemon: StandIn
+) -> None:
+    """To send it again would not help."""
+    socket = opened(gateway, "token=speaker&keep=1")
+    socket.send(NO_SOUND * 1000)
+    assert told(socket)["error"] == "This is text."
+    assert told(socket)["is_end"]
+    assert daemon.put == []
+
+
+def test_head_of_a_wav_file_is_no_sound(gateway: Gateway, daemon: StandIn) -> None:
+    """Some clients send the file as it is."""
+    socket = opened(gateway, "token=speaker&keep=1", wav_name="file")
+    socket.send(wav_header(len(speech("散会"))) + speech("散会"))
+    socket.send(json.dumps({"is_speaking": False}))
+    assert on_screen(all_told(socket)) == "散会。"
+    eventually(lambda: daemon.put, what="the recording")
+    assert daemon.put[0][2] == wav_header(len(speech("散会"))) + speech("散会")
 
 
 def test_sound_before_the_first_message_is_refused(gateway: Gateway) -> None:

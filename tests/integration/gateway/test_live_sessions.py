@@ -108,6 +108,7 @@ def test_gateway_that_ends_in_the_middle_goes_on_where_it_was(tmp_path: Path, da
         speaker.end()
     assert speaker.texts == ["今天开会。", "讨论预算。", "散会。"]
     assert [each["number"] for each in speaker.finals] == [1, 2, 3]
+    assert "".join(daemon.heard).count("今天开会") == 1  # what is final is not even heard again
     assert daemon.put[0][2][HEADER_BYTES:] == speaker.said
 
 

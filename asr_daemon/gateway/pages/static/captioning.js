@@ -30,6 +30,7 @@ class Page {
     button("close-link").addEventListener("click", () => need("link-to-read", HTMLDialogElement).close());
     button("copy-link").addEventListener("click", () => this.copy());
     this.device.addEventListener("change", () => this.listen());
+    this.device.addEventListener("focus", () => this.microphone ?? this.listen()); // the browser asks; then there are names
     const inbox = document.querySelector('select[name="inbox"]');
     const words = need("words-of", HTMLAnchorElement);
     const follow = () => inbox instanceof HTMLSelectElement && (words.href = `/hotwords?inbox=${encodeURIComponent(inbox.value)}`);
@@ -48,14 +49,20 @@ class Page {
     try {
       const worklet = setup?.dataset.worklet ?? "";
       this.microphone = await openMicrophone(this.device.value, worklet, (sound, peak) => this.heard(sound, peak), () => this.unplugged());
-    } catch (error) {
+    } catch {
       this.tell(t("js.microphone_denied"));
       return false;
     }
-    const all = await microphones();
-    this.device.replaceChildren(...all.map((each, place) => new Option(each.label || `${t("js.microphone")} ${place + 1}`, each.deviceId)));
+    await this.list();
     this.device.value = this.microphone.device;
     return true;
+  }
+
+  /** Show which there are, as far as the browser says so. */
+  async list() {
+    const all = await microphones();
+    const named = all.map((each, place) => new Option(each.label || `${t("js.microphone")} ${place + 1}`, each.deviceId));
+    this.device.replaceChildren(...(named.length ? named : [new Option(t("js.live_usual"), "")]));
   }
 
   unplugged() {
@@ -130,8 +137,8 @@ class Page {
 
   /** @param {import("./speaking.js").Standing} standing */
   state(standing) {
-    if (standing.mood === "over") return this.over(standing.path);
     const reason = isChinese ? standing.chinese : standing.reason;
+    if (standing.mood === "over") return this.over(standing.path, reason);
     this.tell(reason || t(`js.live_${standing.mood}`), standing.mood === "waiting" || Boolean(reason));
   }
 
@@ -156,13 +163,14 @@ class Page {
     this.tell(t("js.live_ending"));
   }
 
-  /** @param {string} path */
-  over(path) {
+  /** @param {string} path @param {string} reason why it ended, where nobody ended it */
+  over(path, reason) {
     this.microphone?.close();
     this.tell("");
     document.querySelector(".controls")?.setAttribute("hidden", "");
-    need("how-ended", HTMLElement).textContent = path ? t("js.live_saved", path) : t("js.live_discarded");
+    need("how-ended", HTMLElement).textContent = path ? t("js.live_saved", path) : reason || t("js.live_discarded");
     need("ended", HTMLElement).hidden = false;
+    need("ended", HTMLElement).scrollIntoView({ block: "end" });
   }
 
   /** @param {string} why */
@@ -236,6 +244,7 @@ if (setup) {
   else if (!navigator.mediaDevices || !window.AudioWorkletNode) page.tell(t("js.microphone_none"));
   else {
     button("begin").disabled = false;
+    page.list().catch(() => {});
     page.offer().catch(() => {});
   }
 }

@@ -43,6 +43,7 @@ export class Speaking {
     this.isReady = false;
     this.isOver = false;
     this.isPaused = false;
+    this.isTold = false; // why the connection ended
     /** @type {boolean | null} whether to keep the recording, once it is to end */
     this.ending = null;
     this.wait_ms = FIRST_WAIT_MS;
@@ -68,7 +69,7 @@ export class Speaking {
         this.isOver = true;
         return this.hearing.refused({ code: "conflict", message: t("js.live_elsewhere"), message_zh: t("js.live_elsewhere") });
       }
-      this.hearing.lost();
+      if (!this.isTold) this.hearing.lost();
       this.trying = setTimeout(() => this.connect(), this.wait_ms);
       this.wait_ms = Math.min(LONGEST_WAIT_MS, this.wait_ms * 2);
     });
@@ -84,6 +85,7 @@ export class Speaking {
         this.drop(told.offset);
         this.sent = 0;
         this.isReady = true;
+        this.isTold = false;
         this.hearing.ready(told);
         if (this.isPaused) this.command({ type: "pause" });
         this.flush();
@@ -104,7 +106,11 @@ export class Speaking {
         break;
       case "refused":
         // What passes is tried again: the session is there, and its sound is kept here.
-        if (this.session && (told.code === "unavailable" || told.code === "version")) break;
+        if (this.session && (told.code === "unavailable" || told.code === "version")) {
+          this.isTold = true;
+          this.hearing.state({ mood: "waiting", reason: told.message, chinese: told.message_zh, path: "" });
+          break;
+        }
         this.isOver = true;
         this.hearing.refused(told);
     }
