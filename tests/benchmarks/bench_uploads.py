@@ -2,10 +2,10 @@
 
     python tests/benchmarks/bench_uploads.py FOLDER [--uploads 20] [--size-mb 1000]
 
-The bytes are made on the fly and are all different: nothing is sparse. Each file is deleted from the inbox as
-soon as it is there, so that FOLDER needs room for all of them once, and a few twice. The memory is the highest
-that was seen of each process, looked at twice a second: RSS, and PSS, in which libraries that several have are
-shared out. The bounds, of PSS, are 300 MB and 100 MB; exits with 1 beyond them.
+The bytes are made on the fly and are all different: nothing is sparse. Each file is deleted from the inbox
+as soon as it is there, so that FOLDER needs room for all of them once, and a few twice. The memory is the
+highest that was seen of each process, looked at twice a second: RSS, and PSS, in which libraries that several
+have are shared out. The bounds, of PSS, are 300 MB and 100 MB; exits with 1 beyond them.
 """
 
 from __future__ import annotations
