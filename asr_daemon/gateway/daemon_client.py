@@ -175,7 +175,7 @@ class DaemonClient:
         most = MOST_LINE_BYTES if isinstance(request, m.Transcribe) else MOST_TOLD_BYTES
         reader, writer = await asyncio.open_unix_connection(sock=end, limit=most)
         try:
-            while line := await reader.readline():
+            while (line := await reader.readline()).endswith(b"\n"):  # half a line: it was killed
                 told = m.decode_told(line)
                 if isinstance(told, m.Refusal):
                     raise AnsweredError(told)

@@ -45,7 +45,8 @@ class Problem(BaseModel):
     error: ProblemDetail
 
 
-RESPONSES = {status: {"model": Problem} for status in sorted(set(STATUS.values()))}
+OF_BODIES = (408, 413)  # see bodies.py
+RESPONSES = {status: {"model": Problem} for status in sorted({*STATUS.values(), *OF_BODIES})}
 
 
 def problem_response(refusal: Refusal) -> JSONResponse:

@@ -125,6 +125,7 @@ def test_bodies_of_nobody_fill_no_memory(site: Gatewayed) -> None:
             assert client.get(f"{API}/me").status_code == 200
 
 
+@pytest.mark.slow
 def test_listeners_of_one_access_leave_room_to_others(site: Gatewayed) -> None:
     """More than may: those beyond are told so, and another department's page opens."""
     token, other = site.let_in("viele", "inbox"), site.let_in("andere", "hr")

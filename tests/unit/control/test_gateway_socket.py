@@ -253,6 +253,29 @@ def test_who_watches_is_told_of_what_changes(doored: Doored) -> None:
     assert second > first
 
 
+def test_half_an_answer_of_a_daemon_that_was_killed_is_none(tmp_path: Path) -> None:
+    """The watch ends, and begins anew with whoever answers next."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.fspath(path))
+        server.listen()
+
+        def die_in_the_middle() -> None:
+            end, _ = server.accept()
+            with end:
+                end.recv(1 << 16)
+                end.sendall(b'{"kind":"Changed","told":{"ver')
+
+        dying = threading.Thread(target=die_in_the_middle)
+        dying.start()
+
+        async def watch() -> list[m.Changed]:
+            return [changed async for changed in DaemonClient(path).watch("")]
+
+        assert asyncio.run(asyncio.wait_for(watch(), 30)) == []
+        dying.join()
+
+
 def test_one_whose_access_is_removed_hears_no_more(doored: Doored) -> None:
     """A listener is asked who it is with every change."""
     token = doored.token("a", "inbox")

@@ -136,9 +136,9 @@ def test_name_that_is_used_again_is_written_for_the_recording_that_has_it(site: 
     assert site.month == month
     site.correct("您好")  # the first one's, which has no files any more
     detail = site.client.ask(m.RecordingDetail, m.GetRecording(second), site.secret)
-    site.client.ask(c.Corrected, c.Correct(second, detail.version, 0, "第二"), site.secret)
+    site.client.ask(c.Corrected, c.Correct(second, detail.version, 0, "改过的"), site.secret)
     site.rewritten()
-    assert "第二" in site.says("txt")
+    assert "改过的" in site.says("txt")
     assert "您好" not in site.says("txt")
 
 

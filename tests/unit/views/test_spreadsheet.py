@@ -11,8 +11,8 @@ import pytest
 
 from asr_daemon.history import open_history
 from asr_daemon.history.reading import PAGE, Which, each
-from asr_daemon.printable import printable
-from asr_daemon.views.spreadsheet import csv_chunks, harmless
+from asr_daemon.printable import harmless_cell, printable
+from asr_daemon.views.spreadsheet import csv_chunks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def test_no_cell_is_calculated(name: str) -> None:
 
 def test_ordinary_cells_stay() -> None:
     """Names with such signs inside, figures and nothing."""
-    assert [harmless(value) for value in ("a=b.wav", "预算-1.m4a", "", -3.5, None, 7)] == [
+    assert [harmless_cell(value) for value in ("a=b.wav", "预算-1.m4a", "", -3.5, None, 7)] == [
         "a=b.wav", "预算-1.m4a", "", -3.5, None, 7,
     ]  # fmt: skip
 
