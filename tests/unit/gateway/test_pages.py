@@ -93,7 +93,7 @@ def test_marks_tell_what_was_said_and_nothing_is_markup() -> None:
     """Numbers, hotwords; a transcript may hold anything."""
     text = "花了<b>350万元"
     mark = Mark(5, 10, "number", '三百"五十万<i>元')
-    html = str(shown.marked(ReadPassage(0, 0, 1, text, (), (mark,), ()), texts("zh")))
+    html = str(shown.marked(ReadPassage(0, 0, 1, text, (mark,), ()), texts("zh")))
     assert html == (
         '花了&lt;b&gt;<mark class="number" title="原话：三百&#34;五十万&lt;i&gt;元">350万元</mark>'
     )
