@@ -20,6 +20,8 @@ from asr_daemon.gateway.live.listener import Listener, LostError, NotSoundError
 from asr_daemon.gateway.live.spool import Line
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from asr_daemon.gateway.daemon_client import DaemonClient
     from asr_daemon.gateway.live.spool import About, Kept
 
@@ -27,6 +29,7 @@ log = structlog.get_logger()
 
 SYNC_EVERY_S = 0.5
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
+EMPTY_LEFT_AFTER_S = 60.0  # where nothing was said yet
 MOST_TRIES_AT_END = 4  # in a row that yield nothing; the recording gets its transcript all the same
 SUFFIX = ".wav"
 NOT_THERE = Standing("waiting", "the speaker is not connected", "演讲者的连接中断，正在等待恢复。")
@@ -45,6 +48,7 @@ class LiveSession:
         self.saved_bytes = kept.sound_bytes
         self.keeps = journal.keeps  # None: it goes on
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.opened.add_done_callback(lambda opened: opened.cancelled() or opened.exception())  # seen
         self.is_paused = False
         self._kept = kept
         self._daemon = daemon
@@ -83,10 +87,17 @@ class LiveSession:
 
     # ------------------------------------------------------------------ the speaker's
 
-    def attach(self, speaker: asyncio.Task[Any], secret: str) -> None:
-        """Let a connection speak from now on; one before it is closed: it may be dead and not know it."""
-        if self._speaker is not None and self._speaker is not speaker:
+    async def let_go(self) -> None:
+        """Close the connection that speaks, if there is one: it may be dead and not know it.
+
+        What it sent is written then, or will not be: ``sound_bytes`` is what the next one goes on from.
+        """
+        if self._speaker is not None:
             self._speaker.cancel()
+            await asyncio.wait((self._speaker,))
+
+    def attach(self, speaker: asyncio.Task[Any], secret: str) -> None:
+        """Let a connection speak from now on."""
         self._speaker, self._secret = speaker, secret
         self._listener.is_alone = False
         if self._leaving is not None:
@@ -107,7 +118,7 @@ class LiveSession:
         async with self._lock:
             if self.keeps is not None:
                 return  # what is sent after the end is not meant
-            await asyncio.to_thread(self._kept.append, sound)
+            await _to_its_end(asyncio.to_thread(self._kept.append, sound))
         self._listener.look()
         self._is_dirty.set()
 
@@ -122,12 +133,14 @@ class LiveSession:
             self._secret = secret
             self._again.set()
         async with self._lock:
-            if self.keeps is None:
-                await asyncio.to_thread(self._kept.note, Line(keeps=keeps))
-                self.keeps = keeps
-                log.info(
-                    "live_session_ending", session=self.number[:8], keeps=keeps, sound_bytes=self.sound_bytes
-                )
+            await _to_its_end(self._note_end(keeps))
+
+    async def _note_end(self, keeps: bool) -> None:
+        if self.keeps is None:
+            await asyncio.to_thread(self._kept.note, Line(keeps=keeps))
+            self.keeps = keeps
+            size = self.sound_bytes
+            log.info("live_session_ending", session=self.number[:8], keeps=keeps, sound_bytes=size)
         self._listener.is_last = True
         self._listener.look()
         self._again.set()
@@ -260,9 +273,22 @@ class LiveSession:
 
     def _wait_for_speaker(self, waited_s: float) -> None:
         if self.keeps is None:
-            left_s = max(0.0, self._left_after_s - waited_s)
+            longest_s = (
+                self._left_after_s if self.sound_bytes else min(self._left_after_s, EMPTY_LEFT_AFTER_S)
+            )
+            left_s = max(0.0, longest_s - waited_s)
             self._leaving = asyncio.get_running_loop().call_later(left_s, self._end_abandoned)
 
     def _end_abandoned(self) -> None:
         log.warning("live_session_abandoned", session=self.number[:8])
         self._ending = asyncio.ensure_future(self.end(keeps=self.about.keeps))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do something that is not left in the middle: who is cancelled meanwhile waits for it."""
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait((doing,))
+        raise

@@ -116,6 +116,7 @@ async def _speak_in(socket: WebSocket, session: LiveSession, secret: str, after:
             await sockets.close(socket, TAKEN_OVER, "the session is spoken in from elsewhere")
             raise
 
+    await session.let_go()
     ready = words.written(
         "ready",
         session=session.number,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from live_gateway import WITHIN_S, Gateway, Speaker, spooled
 from websockets.exceptions import ConnectionClosed
 
-from asr_daemon.gateway.live.spool import HEADER_BYTES, wav_header
+from asr_daemon.gateway.live.spool import HEADER_BYTES, Kept, wav_header
 from support import eventually
 
 if TYPE_CHECKING:
@@ -218,6 +219,30 @@ def test_second_connection_of_a_speaker_takes_over(gateway: Gateway, daemon: Sta
     speaker.say("散会")
     speaker.end()
     assert speaker.texts == ["今天开会。", "散会。"]
+
+
+def test_sound_that_is_being_written_when_another_connection_takes_over_is_there_once(
+    gateway: Gateway, daemon: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the next one is to go on is said when the last one's sound is written."""
+    speaker = Speaker(gateway).begin()
+    begun, go_on, append = threading.Event(), threading.Event(), Kept.append
+
+    def slowly(kept: Kept, sound: bytes) -> None:
+        if sound:
+            begun.set()
+            go_on.wait(WITHIN_S)
+        append(kept, sound)
+
+    monkeypatch.setattr(Kept, "append", slowly)
+    speaker.say("今天开会")
+    assert begun.wait(WITHIN_S)
+    threading.Timer(0.3, go_on.set).start()
+    speaker.begin()
+    assert speaker.ready["offset"] == len(speaker.said)
+    speaker.end()
+    assert speaker.texts == ["今天开会。"]
+    assert daemon.put[0][2][HEADER_BYTES:] == speaker.said
 
 
 def test_pause_is_told_to_readers(gateway: Gateway, daemon: StandIn) -> None:
