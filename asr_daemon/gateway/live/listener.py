@@ -16,6 +16,7 @@ from asr_daemon.control import live_messages as lm
 from asr_daemon.errors import LiveNotSoundError
 from asr_daemon.gateway.live.captions import Caption, Provisional
 from asr_daemon.gateway.live.spool import Line
+from asr_daemon.gateway.live.waiting import happens
 
 if TYPE_CHECKING:
     from asr_daemon.gateway.daemon_client import DaemonClient
@@ -128,14 +129,10 @@ class Listener:
 
     async def _more(self) -> bool:
         """Wait for sound; whether to go on."""
-        while True:
-            try:
-                await asyncio.wait_for(self._arrived.wait(), REST_AFTER_S)
-            except asyncio.TimeoutError:
-                if self.is_alone:
-                    return False
-            else:
-                return True
+        while not await happens(self._arrived, REST_AFTER_S):
+            if self.is_alone:
+                return False
+        return True
 
     # ------------------------------------------------------------------ in
 

@@ -18,6 +18,7 @@ from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.live.captions import Captions, Signal, Standing
 from asr_daemon.gateway.live.listener import Listener, LostError, NotSoundError
 from asr_daemon.gateway.live.spool import Line
+from asr_daemon.gateway.live.waiting import happens
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -215,10 +216,7 @@ class LiveSession:
     async def _pause_before_trying(self, failures: int) -> None:
         self._again.clear()
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 10))
-        try:
-            await asyncio.wait_for(self._again.wait(), wait_s)
-        except asyncio.TimeoutError:
-            return
+        await happens(self._again, wait_s)
 
     def _tell_trouble(self, error: AnsweredError | LostError) -> None:
         chinese = error.refusal.chinese if isinstance(error, AnsweredError) else "识别中断，正在恢复。"
