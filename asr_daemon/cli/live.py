@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -128,22 +130,45 @@ def _show(end: socket.socket, *, as_json: bool) -> None:
 def _events(end: socket.socket) -> Iterator[events.Event]:
     """Yield what is said; Ctrl-C ends the sound, a second one everything."""
     rest, is_interrupted = b"", False
-    while True:
-        try:
-            data = end.recv(1 << 16)
-        except KeyboardInterrupt:
-            if is_interrupted:
-                raise
-            is_interrupted = True
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_WR)
-            continue
-        except ConnectionResetError:
-            return
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        yield from map(events.decode, lines)
+    with _interrupts() as interrupts:
+        while True:
+            ready, _, _ = select.select([end, interrupts], [], [])
+            if interrupts in ready:
+                interrupts.recv(1)
+                if is_interrupted:
+                    raise KeyboardInterrupt
+                is_interrupted = True
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_WR)
+            if end not in ready:
+                continue
+            try:
+                data = end.recv(1 << 16)
+            except ConnectionResetError:
+                return
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            yield from map(events.decode, lines)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[socket.socket]:
+    """Yield what can be read from at every Ctrl-C.
+
+    An exception would be missed where the signal comes in the moment before a read begins to wait.
+    """
+    told, teller = socket.socketpair()
+    teller.setblocking(False)
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    signal.set_wakeup_fd(teller.fileno(), warn_on_full_buffer=False)
+    try:
+        yield told
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, before)
+        told.close()
+        teller.close()
 
 
 COMMANDS = (live,)
