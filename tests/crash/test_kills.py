@@ -69,8 +69,8 @@ def wait_for_work(daemon: AttackedDaemon) -> None:
 
 
 def test_random_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    """Twelve random SIGKILLs of daemon and recogniser while sixty recordings pass (long: hundreds)."""
-    attack(tmp_path, kills=12, seed=4)
+    """Eight random SIGKILLs of daemon and recogniser while sixty recordings pass (long: hundreds)."""
+    attack(tmp_path, kills=8, seed=4)
 
 
 @pytest.mark.long

@@ -54,7 +54,17 @@ def daemon(tmp_path: Path) -> Iterator[AttackedDaemon]:
         yield made
 
 
-@pytest.mark.parametrize("table", ["attempts", "segments", "recordings_by_path", "settings", "jobs"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "attempts",
+        "segments",
+        *(
+            pytest.param(other, marks=pytest.mark.long)
+            for other in ("recordings_by_path", "settings", "jobs")
+        ),
+    ],
+)
 def test_a_damaged_page_blocks_the_queue_with_one_sentence(daemon: AttackedDaemon, table: str) -> None:
     """The log says what is wrong and what brings it back, once; then it is quiet. Or it does not start."""
     damage(daemon.history_path, table)

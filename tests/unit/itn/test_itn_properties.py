@@ -75,7 +75,7 @@ def is_open(text: str) -> bool:
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=600)
+@settings(max_examples=250)
 def test_integers_round_trip(number: int, liang: bool, bare_ten: bool) -> None:
     """Every spoken integer of two figures and more is written with its own value."""
     text = spoken(number, liang, bare_ten)
@@ -200,14 +200,14 @@ def check(raw: str) -> Normalised:
 
 
 @given(TALK)
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_nothing_outside_spans_changes(raw: str) -> None:
     """Whatever the numerals' neighbours, offsets fit and all that is no span is kept."""
     check(raw)
 
 
 @given(TALK)
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @example("三点三点三点")
 @example("零度二负五")
 def test_a_second_pass_changes_nothing(raw: str) -> None:
