@@ -136,10 +136,23 @@ print("KIB", grown, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-@pytest.mark.parametrize(("channels", "rate_hz"), [(8, 48_000), (8, 8), (1, 655_350)])
-def test_small_flac_that_unfolds_takes_little_memory(tmp_path: Path, channels: int, rate_hz: int) -> None:
-    """Some kilobytes of one value, in eight channels, at a rate of which there are few samples a second."""
-    path = tmp_path / "a.flac"
+COPY = """
+import os, resource, sys, threading
+from pathlib import Path
+from asr_daemon.control.playbacks import Playbacks
+changed, sha256 = threading.Event(), "ab" * 32
+playbacks = Playbacks(Path(sys.argv[2]), 1 << 30, most_s=3600.0, on_change=changed.set)
+sound = lambda: os.open(sys.argv[1], os.O_RDONLY)
+while not playbacks.is_there(sha256) and not playbacks.want(sha256, sound).problem:
+    changed.wait(1)
+    changed.clear()
+playbacks.close()
+print("KIB", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def small_flac(path: Path, channels: int, rate_hz: int) -> Path:
+    """Write some kilobytes of one value, that say of themselves what they like."""
     seconds = min(3600, 40_000_000 // rate_hz // channels)
     still = f"aevalsrc={'|'.join(['0.1'] * channels)}:s=48000:d={min(seconds, 900)}"
     ffmpeg(
@@ -150,6 +163,13 @@ def test_small_flac_that_unfolds_takes_little_memory(tmp_path: Path, channels: i
     content[18:26] = ((bits & ((1 << 44) - 1)) | rate_hz << 44).to_bytes(8, "big")
     path.write_bytes(content)
     assert len(content) < 200_000
+    return path
+
+
+@pytest.mark.parametrize(("channels", "rate_hz"), [(8, 48_000), (8, 8), (1, 655_350)])
+def test_small_flac_that_unfolds_takes_little_memory(tmp_path: Path, channels: int, rate_hz: int) -> None:
+    """In eight channels, at a rate of which there are few samples a second."""
+    path = small_flac(tmp_path / "a.flac", channels, rate_hz)
     done = subprocess.run(
         [sys.executable, "-c", WITHIN, path, FFMPEG], capture_output=True, text=True, check=True, timeout=240
     )
@@ -157,3 +177,17 @@ def test_small_flac_that_unfolds_takes_little_memory(tmp_path: Path, channels: i
     assert own < 400_000, done.stdout
     assert ffmpegs < 400_000, done.stdout
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 4_000_000
+
+
+@pytest.mark.slow
+def test_nor_does_the_copy_of_it_that_the_console_plays(tmp_path: Path) -> None:
+    """Whoever may upload may also ask to listen."""
+    path = small_flac(tmp_path / "a.flac", 8, 8)
+    done = subprocess.run(
+        [sys.executable, "-c", COPY, path, tmp_path / "copies"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    )
+    assert int(done.stdout.split("KIB")[1]) < 400_000, done.stdout
