@@ -44,7 +44,7 @@ def test_demo_opens_the_console_for_one_visit_and_ends_with_ctrl_c() -> None:
                 assert second.get(word).status_code == 404
             assert second.get(f"{base}/api/v1/me").status_code == 401
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0, demo.stdout.read()
+        assert demo.wait(90) == 0, demo.stdout.read()
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{base}/api/v1/me")
     finally:
