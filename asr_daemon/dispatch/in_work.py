@@ -88,6 +88,11 @@ class SessionState:
         """Share of the time with work in hand that the device spent in batches; None before there was any."""
         return min(1.0, self.device_busy_s / self.busy_s) if self.busy_s else None
 
+    def rest(self) -> None:
+        """Say that no recording is in work; what it is blocked by, or paused, stays."""
+        if self.phase in (Phase.WORKING, Phase.LOADING):
+            self.phase = Phase.IDLE
+
     def count_memory_step(self, step: str) -> None:
         """Count what was done because memory did not suffice."""
         self.memory_steps[step] = self.memory_steps.get(step, 0) + 1

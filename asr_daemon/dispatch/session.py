@@ -157,8 +157,8 @@ class Session:
         self._drop_unwanted()
         self._feed()
         if self.state.in_work or self.state.live:
-            if not self.state.in_work and self.state.phase in (Phase.WORKING, Phase.LOADING):
-                self.state.phase = Phase.IDLE
+            if not self.state.in_work:
+                self.state.rest()
             self._hear(POLL_S)
             self._idle_since_s = self._clock.monotonic_s()
         elif not self._endings:
@@ -177,8 +177,7 @@ class Session:
             self._keeper.end()
             self._show_recogniser()
             self._around.on_progress()
-        if self.state.phase in (Phase.WORKING, Phase.LOADING):
-            self.state.phase = Phase.IDLE
+        self.state.rest()
         self._keeper.check_idle()
         self.wake.wait(IDLE_POLL_S if self._jobs.is_empty() else POLL_S * 2)
 
