@@ -136,7 +136,10 @@ def mtime_of(found: os.stat_result) -> int:
     Those end in 2262; ext4 knows times until 2446, and SMB servers hand out 1601 and 30828. Whoever compares
     with what the history says asks here.
     """
-    return max(_LEAST, min(found.st_mtime_ns, _MOST))
+    at_ns = found.st_mtime_ns
+    if _LEAST <= at_ns <= _MOST:  # asked of each file at each scan
+        return at_ns
+    return _LEAST if at_ns < _LEAST else _MOST
 
 
 def restless_signature_of(found: os.stat_result) -> tuple[int, ...]:
