@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 from attack import AttackedDaemon
 
 from support import eventually
 
-if TYPE_CHECKING:
-    from pathlib import Path
+MOST_GATEWAY_BYTES, MOST_DAEMON_BYTES = 300 << 20, 100 << 20
 
 
 def free_port() -> int:
@@ -118,3 +118,18 @@ class Gatewayed(AttackedDaemon):
         """Return a program's way to the gateway."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60)
+
+    def check_memory(self) -> None:
+        """Fail where one of them has grown beyond its bound."""
+        assert self._gateway is not None
+        assert self._process is not None
+        assert memory_bytes(self._gateway.pid) < MOST_GATEWAY_BYTES
+        assert memory_bytes(self._process.pid) < MOST_DAEMON_BYTES
+
+
+def memory_bytes(pid: int) -> int:
+    """Return what a process has of its own."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    found = re.search(r"(?m)^Pss:\s+(\d+) kB", text)
+    assert found
+    return int(found[1]) << 10

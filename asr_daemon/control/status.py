@@ -276,13 +276,8 @@ def collect(
     """Return the whole status, whether a daemon runs or not; ``service``: how systemd has it."""
     now = now or datetime.now(timezone.utc)
     problem = service.problem if service else ""
-    live: Answer = {}
-    try:
-        live = ask(config.socket_path, "status", silent_for_s=ANSWER_WITHIN_S, within_s=ANSWER_WITHIN_S)
-    except NotRunningError:
-        pass
-    except NotAnsweringError as error:
-        problem = str(error)
+    live, silence = _asked(config)
+    problem = silence or problem
     status: dict[str, Any] = {
         "schema": SCHEMA,
         "running": bool(live),
@@ -331,6 +326,16 @@ def collect(
         for section in config.inbox
     ]
     return status
+
+
+def _asked(config: Config) -> tuple[Answer, str]:
+    """Return what the daemon says of itself, nothing where none runs; and why a running one says nothing."""
+    try:
+        return ask(config.socket_path, "status", silent_for_s=ANSWER_WITHIN_S, within_s=ANSWER_WITHIN_S), ""
+    except NotRunningError:
+        return {}, ""
+    except NotAnsweringError as error:
+        return {}, str(error)
 
 
 def _model(config: Config) -> dict[str, Any]:

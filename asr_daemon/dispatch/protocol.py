@@ -16,12 +16,10 @@ is cancelled and given out again is another order, and late words about the firs
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from pydantic import TypeAdapter
-
+from asr_daemon.lines import Lines
 from asr_daemon.models.abilities import Family, PrecisionWanted  # noqa: TC001 (pydantic reads them)
 from asr_daemon.transcripts.profile import Profile  # noqa: TC001 (pydantic reads the annotations)
 from asr_daemon.transcripts.transcript import Segment  # noqa: TC001
@@ -239,24 +237,5 @@ Message = (
     | Computed
     | Note
 )
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Message)}
-
-
-def encode(message: Message) -> bytes:
-    """Return the message as one line of JSON, newline included."""
-    kind = type(message).__name__
-    fields = _ADAPTERS[kind].dump_python(message, mode="json")
-    return json.dumps({"type": kind, **fields}, ensure_ascii=False).encode() + b"\n"
-
-
-def decode(line: bytes) -> Message:
-    """Return the message of one line.
-
-    Raises ``ValueError`` (pydantic's ``ValidationError`` is one) where the line is none.
-    """
-    fields = json.loads(line)
-    kind = fields.pop("type", None)
-    if kind not in _ADAPTERS:
-        raise ValueError(f"no such message: {kind!r}")
-    message: Message = _ADAPTERS[kind].validate_python(fields)
-    return message
+_LINES: Lines[Message] = Lines(get_args(Message), "message")
+encode, decode = _LINES.encode, _LINES.decode

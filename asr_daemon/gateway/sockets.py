@@ -1,4 +1,4 @@
-"""What every WebSocket has: who asks, a bound of how many there are, and a way to say no."""
+"""What every WebSocket has: a bound of how many there are, and a way to say no."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from asr_daemon.gateway.daemon_client import AnsweredError, TrustedName
-from asr_daemon.gateway.proxies import TRUSTED_USER
-from asr_daemon.gateway.who import COOKIE, NOBODY, require_own_page
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from starlette.requests import HTTPConnection
     from starlette.websockets import WebSocket
 
 MOST_OPEN = 128  # sixteen may speak; the rest is for those who come back, and for those who are told no
@@ -42,22 +37,6 @@ class Sockets:
             yield True
         finally:
             self._free += 1
-
-
-def secret_of_socket(connection: HTTPConnection) -> str:
-    """Return the secret of who opens a socket; raises :class:`AnsweredError`.
-
-    A browser sends its cookie along with sockets that another site's page opens, too: it has to be ours.
-    """
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    user = getattr(connection.state, TRUSTED_USER, "")
-    secret = TrustedName(user) if user else connection.cookies.get(COOKIE, "")
-    if not secret:
-        raise AnsweredError(NOBODY)
-    require_own_page(connection)
-    return secret
 
 
 async def deny(socket: WebSocket, told: str, status: int = HTTPStatus.SERVICE_UNAVAILABLE) -> None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection  # noqa: TC002 (FastAPI reads the annotations)
 
 from asr_daemon.control.messages import Refusal
 from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient, TrustedName
 from asr_daemon.gateway.proxies import TRUSTED_USER
 
 if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
     from asr_daemon.control.messages import LoggedIn
@@ -27,8 +27,11 @@ NOBODY = Refusal("log_in", "log in first, or send Authorization: Bearer TOKEN", 
 STRANGE_SITE = Refusal("forbidden", "this request came from a page of another site", "请求来自其他网站。")
 
 
-def secret_of(request: Request) -> str:
-    """Return the secret of a request; raises :class:`AnsweredError` where there is none, or it is misused."""
+def secret_of(request: HTTPConnection) -> str:
+    """Return the secret of a request, or of who opens a socket.
+
+    Raises :class:`AnsweredError` where there is none, or it is misused.
+    """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
@@ -36,7 +39,7 @@ def secret_of(request: Request) -> str:
     secret = TrustedName(user) if user else request.cookies.get(COOKIE, "")
     if not secret:
         raise AnsweredError(NOBODY)
-    if request.method not in READING:
+    if request.scope.get("method") not in READING:  # a socket has none: it may change something
         require_own_page(request)
     return secret
 

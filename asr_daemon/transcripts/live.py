@@ -8,12 +8,10 @@ without a gap. After :class:`Ended` or :class:`Failed` nothing follows but the e
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
-from pydantic import TypeAdapter
-
+from asr_daemon.lines import Lines
 from asr_daemon.transcripts.transcript import Token  # noqa: TC001 (pydantic reads the annotations)
 
 SAMPLE_RATE_HZ = 16_000
@@ -74,24 +72,5 @@ class Failed:
 
 
 Event = Interim | Final | Heard | Ended | Failed
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
-
-
-def encode(event: Event) -> bytes:
-    """Return the event as one line of JSON, newline included."""
-    kind = type(event).__name__
-    fields = _ADAPTERS[kind].dump_python(event, mode="json")
-    return json.dumps({"type": kind, **fields}, ensure_ascii=False).encode() + b"\n"
-
-
-def decode(line: bytes) -> Event:
-    """Return the event of one line.
-
-    Raises ``ValueError`` (pydantic's ``ValidationError`` is one) where the line is none.
-    """
-    fields = json.loads(line)
-    kind = fields.pop("type", None) if isinstance(fields, dict) else None
-    if kind not in _ADAPTERS:
-        raise ValueError(f"no such event: {kind!r}")
-    event: Event = _ADAPTERS[kind].validate_python(fields)
-    return event
+_LINES: Lines[Event] = Lines(get_args(Event), "event")
+encode, decode = _LINES.encode, _LINES.decode

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import re
 import socket
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 SOON_S = 0.3
-MOST_GATEWAY_BYTES, MOST_DAEMON_BYTES = 300 << 20, 100 << 20
 
 
 # ---------------------------------------------------------------------- both processes
@@ -45,26 +42,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatewayed]:
         drop(site.inbox / "会议.wav", recording(1) + bytes(8 << 20))
         site.wait_until_done(1)
         yield site
-        check_memory(site)
+        site.check_memory()
         assert site.stop_gateway() == 0
         assert "Traceback" not in site.gateway_log.read_text(encoding="utf-8")
         assert "Traceback" not in site.log_text()
-
-
-def memory_bytes(pid: int) -> int:
-    """Return what a process has of its own."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    found = re.search(r"(?m)^Pss:\s+(\d+) kB", text)
-    assert found
-    return int(found[1]) << 10
-
-
-def check_memory(site: Gatewayed) -> None:
-    """Fail where one of them has grown beyond its bound."""
-    assert site._gateway is not None
-    assert site._process is not None
-    assert memory_bytes(site._gateway.pid) < MOST_GATEWAY_BYTES
-    assert memory_bytes(site._process.pid) < MOST_DAEMON_BYTES
 
 
 def connect(site: Gatewayed, sent: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
@@ -120,7 +101,7 @@ def test_bodies_of_nobody_fill_no_memory(site: Gatewayed) -> None:
             end.settimeout(0.05)
             with contextlib.suppress(OSError):
                 end.sendall(b"300000\r\n" + b" " * (3 << 20))
-        check_memory(site)
+        site.check_memory()
         with site.client(site.let_in("a", "inbox")) as client:
             assert client.get(f"{API}/me").status_code == 200
 
@@ -139,7 +120,7 @@ def test_listeners_of_one_access_leave_room_to_others(site: Gatewayed) -> None:
             assert client.get(f"{API}/recordings").status_code == 200
             with client.stream("GET", f"{API}/events") as answer:
                 assert answer.status_code == 200
-        check_memory(site)
+        site.check_memory()
 
 
 def test_listeners_of_all_leave_room_to_those_who_ask() -> None:

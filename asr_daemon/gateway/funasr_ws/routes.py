@@ -20,6 +20,7 @@ from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient
 from asr_daemon.gateway.funasr_ws import answers, offline, streaming
 from asr_daemon.gateway.funasr_ws.client import Client
 from asr_daemon.gateway.funasr_ws.wanted import NotWantedError, is_end, read_wanted
+from asr_daemon.gateway.who import secret_of
 
 if TYPE_CHECKING:
     from asr_daemon.gateway.funasr_ws.wanted import Wanted
@@ -91,7 +92,7 @@ class _Story:
 
 async def _client(socket: WebSocket) -> Client:
     """Return who that is; raises :class:`AnsweredError`."""
-    secret = socket.query_params.get("token", "").strip() or sockets.secret_of_socket(socket)
+    secret = socket.query_params.get("token", "").strip() or secret_of(socket)
     daemon: DaemonClient = socket.app.state.daemon
     person = await asyncio.to_thread(daemon.ask, m.Person, m.WhoAmI(), secret)
     if "upload" not in person.rights:

@@ -25,7 +25,7 @@ from asr_daemon.gateway.daemon_client import AnsweredError, DaemonClient, Truste
 from asr_daemon.gateway.live import words
 from asr_daemon.gateway.live.captions import Mood  # noqa: TC001 (FastAPI reads the annotations)
 from asr_daemon.gateway.live.spool import About
-from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
+from asr_daemon.gateway.who import Daemon, Secret, secret_of
 
 if TYPE_CHECKING:
     from asr_daemon.gateway.live.session import LiveSession
@@ -63,7 +63,7 @@ async def speak(socket: WebSocket) -> None:
 
 
 async def _serve(socket: WebSocket) -> None:
-    secret = sockets.secret_of_socket(socket)
+    secret = secret_of(socket)
     daemon: DaemonClient = socket.app.state.daemon
     opening = await _opening(socket)
     person = await asyncio.to_thread(daemon.ask, m.Person, m.WhoAmI(), secret)

@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +19,12 @@ from support import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx
 
 API = "/api/v1"
 LISTENERS, SLOW_READERS, SLOW_SENDERS = 200, 60, 60
-MOST_GATEWAY_BYTES, MOST_DAEMON_BYTES = 300 << 20, 100 << 20
 
 
 def upload(client: httpx.Client, name: str, content: bytes) -> None:
@@ -80,22 +79,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatewayed]:
         assert "Traceback" not in site.log_text()
 
 
-def memory_bytes(pid: int) -> int:
-    """Return what a process has of its own."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    found = re.search(r"(?m)^Pss:\s+(\d+) kB", text)
-    assert found
-    return int(found[1]) << 10
-
-
-def check_memory(site: Gatewayed) -> None:
-    """Fail where one of them has grown beyond its bound."""
-    assert site._gateway is not None
-    assert site._process is not None
-    assert memory_bytes(site._gateway.pid) < MOST_GATEWAY_BYTES
-    assert memory_bytes(site._process.pid) < MOST_DAEMON_BYTES
-
-
 def ask(site: Gatewayed, token: str, request: str) -> socket.socket:
     """Return a connection on which a request was sent, and nothing was read."""
     end = socket.create_connection(("127.0.0.1", site.port), timeout=60)
@@ -133,7 +116,7 @@ def test_idle_listeners_are_told_and_keep_nobody_out(site: Gatewayed) -> None:
         for end in listeners:
             read_until(end, b"event: changed")
         eventually((site.inbox / "neu.txt").exists, what="its transcript")
-        check_memory(site)
+        site.check_memory()
 
 
 @pytest.mark.slow
@@ -156,4 +139,4 @@ def test_slow_readers_and_senders_keep_nobody_out(site: Gatewayed) -> None:
             assert client.get(f"{API}/{path}").status_code == 200
         sent = {"file": ("b.wav", recording("slow"))}
         assert client.post("/v1/audio/transcriptions", files=sent).status_code == 200
-        check_memory(site)
+        site.check_memory()
