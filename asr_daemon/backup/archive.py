@@ -39,7 +39,8 @@ TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 DATABASE_MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat2.html#the_database_header
 
 _YEARS = range(2000, 9000)  # of a name: others are somebody's joke, and break calendars
-_NAME = re.compile(r"history-(\d{8}T\d{6}Z)\.db\.gz")
+_TWO = "([0-9]{2})"
+_NAME = re.compile(rf"history-([0-9]{{4}}){_TWO}{_TWO}T{_TWO}{_TWO}{_TWO}Z\.db\.gz")
 _MAGIC = b"\x1f\x8b\x08"
 _FLAG_NAME, _FLAG_COMMENT = 8, 16
 _UNIX = 3
@@ -81,7 +82,8 @@ def taken_at_by_name(path: Path) -> datetime | None:
     if not found:
         return None
     try:
-        taken_at = datetime.strptime(found[1], TIME_FORMAT).replace(tzinfo=timezone.utc)
+        # Not strptime: it imports on first use, and root may be a user here who cannot read this Python.
+        taken_at = datetime(*map(int, found.groups()), tzinfo=timezone.utc)  # type: ignore[misc, arg-type]
     except ValueError:
         return None
     return taken_at if taken_at.year in _YEARS else None

@@ -18,6 +18,7 @@ import pytest
 from model_folders import Silent
 from way import START, make_config
 
+from asr_daemon.backup import take_backup
 from asr_daemon.clock import Clock
 from asr_daemon.doctor import Finding, Machine, examine, shared
 from asr_daemon.doctor.host import look_at_host, look_at_sqlite
@@ -36,6 +37,16 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config
 
 SOUND_SQLITE = (3, 53, 0)
+CLOSED_TO_OTHERS = """
+import os, sys
+class Closed:
+    def find_spec(self, name, path=None, target=None):
+        if os.geteuid() != os.getuid():
+            raise ModuleNotFoundError(f"{name}: only root may read it")
+sys.meta_path.insert(0, Closed())
+from asr_daemon.cli import main
+main()
+"""
 NOBODY = "nobody"
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try another user's rights")
@@ -191,6 +202,21 @@ def test_rights_are_those_of_the_services_user(public: Path) -> None:
     assert probe(wanted, ServiceUser(NOBODY)) == ["Permission denied", "", "Permission denied"]
     assert os.geteuid() == 0
     assert list(opened.iterdir()) == []
+
+
+@as_root
+def test_root_looks_at_anothers_backups_with_a_python_that_only_root_may_read(public: Path) -> None:
+    """What is done as the service's user imports nothing: it is all there by then."""
+    state, config = public / "state", public / "config.toml"
+    open_history(state / "history.db").close()
+    made = take_backup(state / "history.db", state / "backups", now=datetime.now(tz=timezone.utc))
+    for each in (state, *state.rglob("*")):
+        os.chown(each, 12345, 12345)
+    config.write_text(f'[daemon]\nstate_dir = "{state}"\n', encoding="utf-8")
+    command = [sys.executable, "-c", CLOSED_TO_OTHERS, "check", "-c", str(config)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "backup.schedule: last backup" in said.stdout, said.stdout + said.stderr
+    assert made.path.stat().st_uid == 12345
 
 
 def another_group() -> grp.struct_group:

@@ -31,7 +31,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = 8  # of each operation
-MADE_WHEN_ASKED = "/playback.flac"  # 503 until it is there
+MADE_WHEN_ASKED = ("/playback.flac", "/peaks")  # 503 until they are there
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 

@@ -240,7 +240,7 @@ def test_a_history_of_an_older_release_is_backed_up_and_brought_up_to_date(servi
 
 def findings(service: Sandbox, code: str) -> list[dict[str, str]]:
     """Return what `check` says that is not well; it ends with that code."""
-    shell = f"{PROGRAM} check --json -c {CONFIG}; code=$?; echo; echo $code"
+    shell = f"{PROGRAM} check --json -c {CONFIG} 2>&1; code=$?; echo; echo $code"
     printed, _, ended = service.run("sh", "-c", shell).rstrip().rpartition("\n")
     assert ended == code, printed
     return [finding for finding in json.loads(printed) if finding["level"] != "ok"]

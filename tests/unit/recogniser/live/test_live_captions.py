@@ -148,8 +148,8 @@ def test_a_sentence_is_read_while_it_is_spoken(device: Device) -> None:
     talker = device.open().listen()
     talker.say(quiet(0.5))
     for tenth in (3, 4, 5, 6):
-        talker.say(loud(0.6, tenth))
         count = len(talker.of(live.Interim))
+        talker.say(loud(0.6, tenth))
         talker.wait(lambda count=count: len(talker.of(live.Interim)) > count)  # type: ignore[misc]
     talker.say(quiet(1))
     talker.end_speech()
