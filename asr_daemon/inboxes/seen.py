@@ -48,13 +48,18 @@ class SeenFiles:
 
     def is_known(self, path: str, found: os.stat_result) -> bool:
         """Return whether a scan may pass over that file; for :func:`~asr_daemon.inboxes.scan.scan`."""
-        number = hash(path)
-        signature = self._known.get(number)
-        if signature is not None and self._met is not None:
-            self._met[number] = self._known.pop(number)
-        elif signature is None and self._met is not None:
-            signature = self._met.get(number)
-        return signature is not None and signature == hash(self._signature_of(found))
+        number, met = hash(path), self._met
+        if met is None:
+            signature = self._known.get(number)
+        else:
+            signature = self._known.pop(number, None)
+            if signature is None:
+                signature = met.get(number)
+            else:
+                met[number] = signature
+        if signature is None or signature == hash((found.st_size, found.st_mtime_ns)):  # nearly always
+            return signature is not None
+        return signature == hash(self._signature_of(found))
 
     @staticmethod
     def _signature(candidate: Candidate) -> tuple[int, ...]:
