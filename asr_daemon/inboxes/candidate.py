@@ -46,6 +46,8 @@ _NEVER = frozenset(
         ),
     )
 )
+# One table, since a scan asks of each name.
+_IS_TOLD = {**dict.fromkeys(_TELLING, True), **dict.fromkeys(_NEVER, False)}
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1  # SQLite's integers
 
 
@@ -94,13 +96,11 @@ class Candidate:
 
 def is_candidate(name: str) -> bool:
     """Return whether a file of that name may be a recording: told by its suffix, or to be looked into."""
-    if name.startswith(TEMPORARY_PREFIXES):
-        return False
     stem, _, suffix = name.rpartition(".")
-    suffix = suffix.lower()
-    if stem and suffix in _TELLING:  # the most
-        return True
-    return not (stem and suffix in _NEVER) and name.lower() not in JUNK_FILES
+    is_told = _IS_TOLD.get(suffix.lower()) if stem else None
+    if is_told is False or name.startswith(TEMPORARY_PREFIXES):
+        return False
+    return is_told or name.lower() not in JUNK_FILES
 
 
 def is_told_by_name(name: str) -> bool:

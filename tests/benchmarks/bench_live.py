@@ -45,7 +45,7 @@ from support import DaemonUnderTest, convert, eventually
 PIECE_S = 0.1
 NOT_HANZI = re.compile(r"[^\u4e00-\u9fff]")
 RAW = ("-f", "s16le", "-ar", "16000", "-ac", "1")
-QUEUED = 40  # recordings of some minutes: none of the scenes comes to their end
+QUEUED = 160  # recordings of some minutes: the scenes do not come to their end
 
 
 @dataclass
