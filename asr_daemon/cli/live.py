@@ -91,10 +91,10 @@ def _sound(config: Config, device: str | None) -> Iterator[int]:
     try:
         yield process.stdout.fileno()
     finally:
-        process.terminate()
+        process.kill()  # asked to end, it would complain that nobody reads
         process.stdout.close()
         code = process.wait()
-    if code not in (0, 255, -15):  # 255: it was asked to end
+    if code not in (0, 255, -signal.SIGKILL):  # 255: Ctrl-C reached it as well
         raise OperatorError(f"ffmpeg cannot record from {printable(device)}: see what it says above")
 
 

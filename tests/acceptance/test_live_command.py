@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,47 @@ def test_a_terminal_shows_the_sentence_that_is_being_spoken(hall: DaemonUnderTes
     os.close(ours)
     last = shown.decode().split("\x1b[K")[-1].strip()
     assert last.startswith("2025年3月15日")
+
+
+@pytest.fixture
+def loudspeaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A PulseAudio of our own, whose loudspeaker can be recorded; return the loudspeaker's name."""
+    if not (shutil.which("pulseaudio") and shutil.which("paplay")):
+        pytest.skip("PulseAudio is not installed")
+    address = tmp_path / "loudspeaker"
+    for name in ("HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, os.fspath(tmp_path))
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{address}")
+    socket_ = f"module-native-protocol-unix auth-anonymous=1 socket={address}"
+    command = ["pulseaudio", "-n", "--exit-idle-time=-1", "--load", socket_, "--load"]
+    with subprocess.Popen([*command, "module-null-sink sink_name=hall"], stderr=subprocess.DEVNULL) as server:
+        eventually(address.exists)
+        yield "hall"
+        server.terminate()
+
+
+def test_a_device_is_recorded(hall: DaemonUnderTest, loudspeaker: str, tmp_path: Path) -> None:
+    """What a sound card hears; Ctrl-C ends it with the last words. One that is not there is told."""
+    with begin(hall, "--inbox", "讲座", "--device", "nowhere") as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"cannot record from nowhere" in errors
+
+    played = convert(SAMPLES / "finance.m4a", tmp_path / "played.wav", "-af", "apad=pad_dur=1")
+    before = len(hall.events("live_session_opened"))
+    with begin(hall, "--inbox", "讲座", "--device", f"{loudspeaker}.monitor") as process:
+        eventually(lambda: len(hall.events("live_session_opened")) > before)
+        eventually(lambda: "RUNNING" in listed("sources"), what="the recording")
+        subprocess.run(["paplay", "-d", loudspeaker, os.fspath(played)], check=True)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
+    assert "".join(out.decode().split()) == reference("finance")
+
+
+def listed(what: str) -> str:
+    """Return what PulseAudio has of that kind."""
+    return subprocess.run(["pactl", "list", "short", what], capture_output=True, text=True, check=True).stdout
 
 
 def test_what_is_no_sound_is_refused(hall: DaemonUnderTest, tmp_path: Path) -> None:
