@@ -37,6 +37,11 @@ class InWork:
     decoded_ms: int = 0
     recognised_ms: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Its file's size."""
+        return self.job.waiting[0].size_bytes if self.job.waiting else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
