@@ -23,16 +23,25 @@ SUSPECT_PATIENCE_S = 600.0  # a suspect waits for a recogniser to be free; after
 
 
 class Claims:
-    """The claims of one recogniser; ``fair_share`` says how many recordings at once are its part."""
+    """The claims of one recogniser.
+
+    ``fair_share`` says how many recordings at once are its part, ``taken_by`` who else has its card.
+    """
 
     def __init__(
-        self, jobs: Jobs, opener: Opener, state: SessionState, fair_share: Callable[[], int]
+        self,
+        jobs: Jobs,
+        opener: Opener,
+        state: SessionState,
+        fair_share: Callable[[], int],
+        taken_by: Callable[[], str] = lambda: "",
     ) -> None:
         self._jobs = jobs
         self._opener = opener
         self._in_work = state.in_work
         self._live = state.live
         self._fair_share = fair_share
+        self._taken_by = taken_by
 
     def has_place(self) -> bool:
         """Whether another recording may be taken beside what is in work."""
@@ -53,6 +62,7 @@ class Claims:
             fresh_only=taken > 0 or bool(self._live),  # nothing ends the recogniser of whoever speaks
             away=self._opener.away(),
             most_bytes=self._most_bytes(),
+            only_urged=bool(self._taken_by()),
             patience_s=None if taken or self._live else SUSPECT_PATIENCE_S,
         )
 

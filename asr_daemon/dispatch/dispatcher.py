@@ -101,6 +101,7 @@ class Dispatcher:
 
     def _arrange(self, config: Config) -> None:
         self.live.most = config.engine.live
+        self._around.cards.reload(config)
         names = recogniser_names(config.engine.recognisers)
         for name, device in names.items():
             if name in self.sessions:
@@ -135,6 +136,16 @@ class Dispatcher:
         thread.start()
 
     # ------------------------------------------------------------------ looking
+
+    def look_at_cards(self) -> None:
+        """Find out whether others use the cards; whoever waits for one is woken."""
+        own: dict[str, set[int]] = collections.defaultdict(set)
+        for session in list(self.sessions.values()):
+            state = session.state
+            own[session.device] |= {state.pid} if state.pid and state.device.startswith("cuda") else set()
+        if self._around.cards.look(own):
+            self.wake()
+            self._around.on_progress()
 
     @property
     def states(self) -> list[SessionState]:

@@ -123,10 +123,13 @@ class Jobs:
             history.run("begin_attempt", job=job, recogniser=recogniser, now=now)
             return self._job(job)
 
-    def is_usual_next(self) -> bool:
+    def is_usual_next(self, *, only_urged: bool = False) -> bool:
         """Whether a job is due that is recognised in the usual way, not in a fresh process or on the CPU."""
         closed = json.dumps(self.turns.hours.closed())
-        return self._history.one("usual_due", now=self._clock.stamp(), closed=closed) is not None
+        row = self._history.one(
+            "usual_due", now=self._clock.stamp(), closed=closed, only_urged=int(only_urged)
+        )
+        return row is not None
 
     def has_overdue_suspect(self, patience_s: float, away: Collection[str] = ()) -> bool:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""

@@ -88,6 +88,7 @@ WHERE is_urged = 1 OR inbox NOT IN (SELECT value FROM json_each(:closed))
 
 -- usual_due: a job that may be begun by its hours, and that memory has sufficed for so far
 SELECT 1 FROM queue_line CROSS JOIN jobs ON jobs.id = queue_line.job_id
-WHERE (queue_line.is_urged = 1 OR queue_line.inbox NOT IN (SELECT value FROM json_each(:closed)))
+WHERE (queue_line.is_urged = 1
+       OR (:only_urged = 0 AND queue_line.inbox NOT IN (SELECT value FROM json_each(:closed))))
   AND jobs.memory_rung = 0 AND (jobs.not_before IS NULL OR jobs.not_before <= :now)
 LIMIT 1
