@@ -147,6 +147,10 @@ class Dispatcher:
             self.wake()
             self._around.on_progress()
 
+    def away(self) -> list[str]:
+        """Return the inboxes whose share was found gone of late."""
+        return self._around.opener.away()
+
     @property
     def states(self) -> list[SessionState]:
         """How each recogniser stands."""

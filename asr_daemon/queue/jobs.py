@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from asr_daemon.clock import from_stamp
 from asr_daemon.errors import InternalError, InterruptedJobError, OutOfMemoryError, Retry
 from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.recordings import Recordings
@@ -151,6 +152,16 @@ class Jobs:
             all=int(all_of_them),
         )
         return [row["id"] for row in rows]
+
+    def oldest_age_s(self) -> float:
+        """Return how long the one in line has waited that waits longest; outside its hours nothing does."""
+        now, ages_s = self._clock.now(), [0.0]
+        for row in self._history.all("queued_since"):
+            since = from_stamp(row["queued_at"])
+            is_urged = row["is_urged"]
+            waited_s = self.turns.hours.waited_s(row["inbox"], since)
+            ages_s.append((now - since).total_seconds() if is_urged else waited_s)
+        return max(ages_s)
 
     def count_open(self) -> int:
         """Return how many queued jobs may be begun by their hours."""

@@ -69,7 +69,7 @@ class Turns:
     def __init__(self, config: Config, history: History, clock: Clock) -> None:
         self._history = history
         self._clock = clock
-        self._screens_in_a_row = 0
+        self.screens_in_a_row = 0
         self._ageing: dict[str, float] = {}
         self.hours = OpenHours(config, clock)
         self.line = Line(history, lambda inbox: self._ageing.get(inbox, AGEING))
@@ -94,7 +94,7 @@ class Turns:
         """Return whose turn it is; None where nothing may be begun."""
         candidates = self._candidates(limits)
         lateness = self.lateness({one.inbox for one in candidates})
-        chosen = choose(candidates, lateness.late_ms, self._screens_in_a_row)
+        chosen = choose(candidates, lateness.late_ms, self.screens_in_a_row)
         return None if chosen is None else Turn(chosen, lateness)
 
     def _candidates(self, limits: Limits) -> list[Candidate]:
@@ -146,7 +146,7 @@ class Turns:
         if not (chosen.is_urged or chosen.is_suspect):  # those are out of turn
             self._history.run("set_setting", key=_NOW, value=repr(lateness.late_ms[chosen.inbox]))
         self._history.run("claim_for", job=chosen.job, inbox=chosen.inbox, expected_ms=chosen.expected_ms)
-        self._screens_in_a_row = self._screens_in_a_row + 1 if chosen.is_urged else 0
+        self.screens_in_a_row = self.screens_in_a_row + 1 if chosen.is_urged else 0
 
     # ------------------------------------------------------------------ what it cost
 

@@ -49,6 +49,14 @@ WHERE jobs.state = 'queued' AND jobs.is_suspect = 1 AND jobs.not_before <= :befo
   AND (queue_line.is_urged = 1 OR queue_line.inbox NOT IN (SELECT value FROM json_each(:closed)))
 ORDER BY jobs.not_before LIMIT 1
 
+-- line_of_inbox: the first in an inbox's line, whatever keeps them waiting; nobody waits for them at a screen
+SELECT recording_id FROM queue_line INDEXED BY queue_line_in_order WHERE is_urged = 0 AND inbox = :inbox
+ORDER BY turn_at, recording_id LIMIT :limit
+
+-- line_again: what is tried again later
+SELECT queue_line.recording_id, queue_line.inbox, jobs.not_before FROM queue_line JOIN jobs ON jobs.id = queue_line.job_id
+WHERE jobs.not_before > :now ORDER BY jobs.not_before LIMIT :limit
+
 -- accounts: what each inbox got
 SELECT inbox, used_ms, used_at, clock_ms, rate FROM accounts
 
