@@ -274,7 +274,12 @@ class Session:
             order = next(self._orders)
             self.state.in_work[order] = InWork(job, shown, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
-            recogniser.send(protocol.Recognise(order, job.id, recording.name, profile, job.done), descriptor)
+            recogniser.send(
+                protocol.Recognise(
+                    order, job.id, recording.name, profile, job.done, job.inbox, job.weight, job.is_urged
+                ),
+                descriptor,
+            )
         finally:
             os.close(descriptor)
         self.state.phase, self.state.reason = Phase.WORKING, ""

@@ -189,6 +189,9 @@ class Jobs:
             waiting=tuple(self._recordings.waiting_for(number)),
             done=self._segments.recognised(number),
             rung=Rung(row["memory_rung"]),
+            inbox=row["claimed_for"] or "",
+            weight=self.turns.weight(row["claimed_for"] or ""),
+            is_urged=row["priority"] < 0,
         )
 
     # ------------------------------------------------------------------ while a job runs

@@ -84,6 +84,10 @@ class Turns:
             self._ageing = ageing
             self.line.place_anew()
 
+    def weight(self, inbox: str) -> float:
+        """Return an inbox's part of the recogniser, beside the others'."""
+        return self._weights.get(inbox, 1.0)
+
     # ------------------------------------------------------------------ who is next
 
     def may_begin(self, limits: Limits) -> bool:
@@ -123,7 +127,7 @@ class Turns:
         in_work_ms: dict[str, float] = {row["inbox"]: row["expected_ms"] for row in rows}
         accounts = self._accounts()
         used_ms = {inbox: account.used_at(now_s) for inbox, account in accounts.items()}
-        weights = {inbox: self._weights.get(inbox, 1.0) for inbox in {*inboxes, *in_work_ms}}
+        weights = {inbox: self.weight(inbox) for inbox in {*inboxes, *in_work_ms}}
         rated = {
             inbox: replace(accounts.get(inbox, Account()), rate=rate)
             for inbox, rate in rates(weights, used_ms).items()
