@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from asr_daemon.hours import Hours
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
 
 TEXT_FORMATS = ("txt", "srt", "vtt", "json", "md")
@@ -34,6 +35,13 @@ SilenceMs = Annotated[int, Field(ge=100, le=10_000)]
 def _none_for_0(value: object) -> object:
     """TOML has no word for "nothing"."""
     return None if value == 0 else value
+
+
+def _percent(value: object) -> object:
+    """``false`` says "off" more plainly than 0; ``true`` says no threshold."""
+    if value is True:
+        raise ValueError("write a percentage above which others have the card, such as 20; 0 or false: off")
+    return 0.0 if value is False else value
 
 
 def default_state_dir() -> Path:
@@ -77,6 +85,8 @@ class EngineSection(Section):
     live: Count = 16  # sessions of live captions at once
     max_duration_h: Positive = 48.0
     ffmpeg: str = ""
+    # percent of a card that other processes use; above it the queue waits. 0: never
+    yield_to_others: Annotated[float, Field(ge=0, lt=100), BeforeValidator(_percent)] = 0.0
 
     @property
     def recognisers(self) -> tuple[str, ...]:
@@ -202,6 +212,16 @@ class InboxSection(Section):
     speakers: StrictBool | Path = False  # a folder: yes, and whose voices lie there is known by name
     max_speakers: Annotated[int, Field(ge=0, le=MOST_SPEAKERS)] = 0  # 0: no limit
     speakers_expected: Annotated[int, Field(ge=0, le=MOST_SPEAKERS)] = 0  # 0: found out
+    weight: Annotated[float, Field(ge=0.01, le=100)] = 1.0  # its part of the recogniser, beside the others'
+    order: Literal["short_first", "oldest_first"] = "short_first"
+    ageing: Annotated[float, Field(ge=0, le=1000)] = 4.0  # times its own length
+    hours: tuple[str, ...] = ()  # asr_daemon/hours.py; (): always
+
+    @field_validator("hours")
+    @classmethod
+    def _are_hours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Hours(value)
+        return value
 
     @property
     def voices_dir(self) -> Path | None:

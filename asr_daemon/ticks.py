@@ -22,6 +22,7 @@ METRICS_S = 15.0
 UPLOADS_S = 300.0
 REWRITE_S = 1.0
 VOICES_S = 5.0
+CARDS_S = 5.0
 
 
 def schedule_ticks(
@@ -41,6 +42,7 @@ def schedule_ticks(
         schedule.every(UPKEEP_S, name, look_after, first_after_s=FIRST_UPKEEP_S)
     schedule.every(UPLOADS_S, "uploads", KeptUploads(parts).sweep)
     schedule.every(VOICES_S, "voice samples", VoiceSamples(parts).look)
+    schedule.every(CARDS_S, "cards", parts.dispatcher.look_at_cards)
     schedule.every(TICK_S, "state folder", parts.upkeep.look_after_state_folder)
     schedule.every(METRICS_S, "metrics", exposition.show)
     schedule.every(METRICS_S, "configuration", parts.configuration.look)

@@ -17,6 +17,7 @@ from asr_daemon.clock import to_stamp
 from asr_daemon.control.live_desk import LiveCommands
 from asr_daemon.control.speakers import SpeakerCommands
 from asr_daemon.control.status import live_status
+from asr_daemon.control.waiting import waiting_rows
 from asr_daemon.errors import (
     ConfigurationError,
     InboxGoneError,
@@ -91,7 +92,7 @@ class Commands:
 
     def status(self) -> Answer:
         """Return what only the running daemon knows."""
-        return live_status(self._parts)
+        return {**live_status(self._parts), "next": waiting_rows(self._parts)}
 
     def submit(
         self,

@@ -32,6 +32,7 @@ class InboxCard:
     waiting: int
     done: int
     failed: int
+    begins_at: str | None = None  # outside its hours: when they begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,17 @@ class DiskCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Next:
+    """A recording that waits, and for what (control/waiting.py)."""
+
+    recording: Listed
+    why: str
+    before: int
+    begins_at: str | None
+    in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     """How everything stands, of what may be read; ``today`` is the first day's end of ``hours``."""
 
@@ -88,7 +100,7 @@ class Dashboard:
     recognisers: tuple[RecogniserCard, ...]
     inboxes: tuple[InboxCard, ...]
     in_work: tuple[InWork, ...]
-    next: tuple[Listed, ...]
+    next: tuple[Next, ...]
     queued: int
     remaining_s: float | None
     failed: tuple[Failed, ...]

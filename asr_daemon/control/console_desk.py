@@ -22,7 +22,8 @@ from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.sight import error_class
 from asr_daemon.control.speaker_desk import who_speaks
 from asr_daemon.control.status import live_status
-from asr_daemon.history.console import Filter, browse, hours_by_day, next_in_line
+from asr_daemon.control.waiting import waiting
+from asr_daemon.history.console import Filter, browse, hours_by_day, listed_rows
 from asr_daemon.history.finding import find_recordings
 from asr_daemon.history.in_force import read_in_force, some_in_force, version_of
 from asr_daemon.history.search import MOST_TERMS, match_terms
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 HOURS_DAYS = 14
-SHOWN_NEXT, SHOWN_FAILED = 10, 10
+SHOWN_FAILED = 10
 FOUND_IN_PAGE, FOUND_IN_RECORDING = 20, 4
 FIND_WITHIN_S = 0.05
 
@@ -81,9 +82,10 @@ class ConsoleDesk:
         since = to_stamp(
             (now.astimezone() - timedelta(days=HOURS_DAYS - 1)).replace(hour=0, minute=0, second=0)
         )
+        following = waiting(parts, seen)
         with self._readers.reader() as history:
             counts = {(row["inbox"], row["state"]): row["recordings"] for row in history.all("inbox_counts")}
-            following = next_in_line(history, seen, limit=SHOWN_NEXT)
+            rows = {row.id: row for row in listed_rows(history, [one.recording for one in following])}
             failed = browse(history, Filter(seen, "failed"), limit=SHOWN_FAILED)
             hours = hours_by_day(history, seen, since)
             expected = queue_estimate(history, live["in_work"], now)
@@ -96,7 +98,11 @@ class ConsoleDesk:
             recognisers=tuple(map(_recogniser, live["recognisers"])),
             inboxes=tuple(_inbox(each, counts) for each in live["inboxes"] if each["name"] in seen),
             in_work=self._in_work(person),
-            next=tuple(map(self._sight.listed, following)),
+            next=tuple(
+                ca.Next(self._sight.listed(rows[one.recording]), one.why, one.before, one.begins_at, one.in_s)
+                for one in following
+                if one.recording in rows
+            ),
             queued=parts.jobs.count_queued(),
             remaining_s=expected.remaining_s if expected else None,
             failed=tuple(_failed(self._sight.listed(row), row.error_code) for row in failed),
@@ -249,7 +255,10 @@ def _inbox(told: dict[str, Any], counts: dict[tuple[str, str], int]) -> ca.Inbox
         bool(told["hotwords_problem"]),
         told["watch"]["mode"],
         told["settling"],
-        *(counts.get((name, state), 0) for state in ("waiting", "done", "failed")),
+        counts.get((name, "waiting"), 0),
+        counts.get((name, "done"), 0),
+        counts.get((name, "failed"), 0),
+        told["turn"]["hours_begin_at"],
     )
 
 

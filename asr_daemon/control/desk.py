@@ -330,6 +330,7 @@ class Desk:
                 "unavailable", str(error), getattr(error, "chinese", "") or "现在无法放进这个文件夹。"
             ) from None
         log.info("recording_uploaded", inbox=inbox.name, file=path.name, access=person.name)
+        self._parts.arrivals.hurry(path)
         self._parts.intake.wake(inbox.name, path)
         return m.Put(self._within(inbox.name, path))
 

@@ -61,7 +61,7 @@ def estimate(
 
     ``underway`` is by job; ``now_s`` is on the clock of ``done``.
     """
-    rtfx = _rtfx(done, underway.values(), now_s)
+    rtfx = rtfx_of(done, underway.values(), now_s)
     rates = _bytes_per_s(done)
     if not ahead or rtfx is None:
         return None
@@ -78,7 +78,7 @@ def estimate(
     return Estimate(audio_s, rtfx, audio_s / rtfx)
 
 
-def _rtfx(done: Sequence[Done], underway: Iterable[Underway], now_s: float) -> float | None:
+def rtfx_of(done: Sequence[Done], underway: Iterable[Underway], now_s: float) -> float | None:
     """Return the sound recognised in each second with work in hand: idle hours do not count."""
     spells = [(one.began_s, one.ended_s, one.duration_s) for one in done]
     spells += [(now_s - one.elapsed_s, now_s, one.recognised_s) for one in underway]

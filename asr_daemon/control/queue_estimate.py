@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr_daemon.clock import from_stamp
-from asr_daemon.control.estimate import Ahead, Done, Estimate, Underway, estimate
+from asr_daemon.control.estimate import Ahead, Done, Estimate, Underway, estimate, rtfx_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,16 @@ def queue_estimate(history: History, in_work: Iterable[Mapping[str, Any]], now: 
     underway = {
         work["job"]: Underway(work["duration_s"], work["recognised_s"], work["elapsed_s"]) for work in in_work
     }
-    done = [
+    return estimate(ahead, underway, _done(history), now.timestamp())
+
+
+def recent_rtfx(history: History) -> float | None:
+    """Return the seconds of sound a second of the last work; None before anything was finished."""
+    return rtfx_of(_done(history), (), 0.0)
+
+
+def _done(history: History) -> list[Done]:
+    return [
         Done(
             row["name"],
             row["size_bytes"],
@@ -35,4 +44,3 @@ def queue_estimate(history: History, in_work: Iterable[Mapping[str, Any]], now: 
         )
         for row in history.all("work_done", limit=RECENT_WORK)
     ]
-    return estimate(ahead, underway, done, now.timestamp())

@@ -20,9 +20,9 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``model.label``, ``.problem``          what ``engine.model`` means, or why there is none
 ``model.trial_only``                   whether it is the built-in one
 ``recogniser``                         all of them together; null without a daemon
-``recogniser.state``                   "idle", "loading", "working", "blocked", "paused"; of several, the
-                                       first of working, loading, idle, paused, blocked that one is in
-``recogniser.problem``                 why it is blocked, or ""
+``recogniser.state``                   "idle", "loading", "working", "blocked", "paused", "yielding"; of
+                                       several the first of working, loading, idle, yielding, paused, blocked
+``recogniser.problem``                 why it is blocked, or who has the card, or ""
 ``recogniser.model``, ``.device``      what was loaded last, and where
 ``recogniser.pid``, ``.load_ms``       its process; how long loading took
 ``recogniser.restarts``                how often one was lost since the daemon started
@@ -45,6 +45,12 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``in_work[].percent``                  the same, 0 to 100
 ``in_work[].elapsed_s``                since it was begun
 ``in_work[].remaining_s``              estimated
+``next[]``                             the next that wait, in their order, then those that wait for a time
+``next[].recording``, ``.inbox``, ``.file`` which
+``next[].why``                         "turn", "hours", "again", "away", ...: see waiting.py
+``next[].before``                      pieces of work before it, where it waits for its turn
+``next[].begins_at``                   stamp, where it waits for a time
+``next[].in_s``                        about how long until its turn; null before anything was finished
 ``queue.queued``, ``.running``         pieces of work (a content under a profile) in each state
 ``queue.done``, ``.failed``, ``.quarantined`` as above (``queue`` is {} before the first start)
 ``estimate``                           null without a daemon, without work, and before anything was finished
@@ -75,6 +81,11 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``inboxes[].hashing.hashed_bytes``     how much of it was read
 ``inboxes[].hashing.elapsed_s``        since it was begun
 ``inboxes[].ignored``                  files that are no recordings, by their content (texts are not counted)
+``inboxes[].turn``                     null without a daemon
+``inboxes[].turn.weight``              its part of the recogniser
+``inboxes[].turn.got_s``               sound that it got of late: an eighth of it counts after a day
+``inboxes[].turn.hours``               as configured; "" is always
+``inboxes[].turn.hours_begin_at``, ``.hours_end_at`` stamp of the one that comes next; the other is null
 ``inboxes[].waiting``, ``.done``, ``.failed`` recordings by state
 ``gateway``                            null where the configuration has none
 ``gateway.listen``                     where it is to listen
@@ -115,6 +126,7 @@ from asr_daemon.control.gateway_status import gateway_status, gateways_there
 from asr_daemon.control.live_status import live_sessions
 from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
+from asr_daemon.control.waiting import turn_of_inbox
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
 from asr_daemon.history import open_history_read_only
@@ -207,7 +219,7 @@ def _rounded(ratio: float | None) -> float | None:
 
 def _together(states: Sequence[SessionState]) -> dict[str, Any]:
     """Return all recognisers as if they were one: the one that stands for all, and the sums."""
-    order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.PAUSED, Phase.BLOCKED)
+    order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.YIELDING, Phase.PAUSED, Phase.BLOCKED)
     first = min(states, key=lambda state: order.index(state.phase))
     steps: Counter[str] = Counter()
     for state in states:
@@ -235,6 +247,7 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
         "hotwords_problem": parts.profiles.hotwords_problem(watched.section),
         "settling": parts.intake.settling(watched.section.path),
         "ignored": len(watched.ignored),
+        "turn": turn_of_inbox(parts, watched.section.name, watched.section.weight),
         "hashing": _hashing(parts, parts.intake.reader.progress(watched.section.name), watched.section.name),
     }
 
@@ -260,7 +273,7 @@ def status_line(parts: Parts) -> str:
         done = _percent(progress.read_bytes, progress.size_bytes) or 0
         told.append(f"reading {valid_text(progress.path.name)} {done}%")
     together = _together(parts.dispatcher.states)
-    if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.LOADING):
+    if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.YIELDING, Phase.LOADING):
         told.append(
             f"{together['state']}: {together['problem']}" if together["problem"] else together["state"]
         )
@@ -292,6 +305,7 @@ def collect(
     status["recogniser"] = live.get("recogniser")
     status["recognisers"] = live.get("recognisers", [])
     status["in_work"] = live.get("in_work", [])
+    status["next"] = live.get("next", [])
     status["gateway"] = gateway_status(config, live)
     status["live"] = live.get("live", {"most": config.engine.live, "sessions": []})
     by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
@@ -321,6 +335,7 @@ def collect(
             "settling": by_name.get(section.name, {}).get("settling", 0),
             "hashing": by_name.get(section.name, {}).get("hashing"),
             "ignored": by_name.get(section.name, {}).get("ignored", 0),
+            "turn": by_name.get(section.name, {}).get("turn"),
             **{state: counts.get((section.name, state), 0) for state in ("waiting", "done", "failed")},
         }
         for section in config.inbox

@@ -16,23 +16,32 @@ if TYPE_CHECKING:
     from asr_daemon.queue.job import Job
     from asr_daemon.queue.jobs import Jobs
 
-# How many recordings, and how large the file in bytes may be that takes a place below that number.
-PLACES: tuple[tuple[int, int | None], ...] = ((4, None), (8, 64 << 20), (12, 8 << 20))
+# How many recordings at once that are larger than so many bytes: there is room for others beside them.
+PLACES: tuple[tuple[int, int], ...] = ((4, 64 << 20), (8, 8 << 20), (12, -1))
 MOST_AT_ONCE = PLACES[-1][0]
 SUSPECT_PATIENCE_S = 600.0  # a suspect waits for a recogniser to be free; after that, one is set free for it
 
 
 class Claims:
-    """The claims of one recogniser; ``fair_share`` says how many recordings at once are its part."""
+    """The claims of one recogniser.
+
+    ``fair_share`` says how many recordings at once are its part, ``taken_by`` who else has its card.
+    """
 
     def __init__(
-        self, jobs: Jobs, opener: Opener, state: SessionState, fair_share: Callable[[], int]
+        self,
+        jobs: Jobs,
+        opener: Opener,
+        state: SessionState,
+        fair_share: Callable[[], int],
+        taken_by: Callable[[], str] = lambda: "",
     ) -> None:
         self._jobs = jobs
         self._opener = opener
         self._in_work = state.in_work
         self._live = state.live
         self._fair_share = fair_share
+        self._taken_by = taken_by
 
     def has_place(self) -> bool:
         """Whether another recording may be taken beside what is in work."""
@@ -52,5 +61,13 @@ class Claims:
             recogniser,
             fresh_only=taken > 0 or bool(self._live),  # nothing ends the recogniser of whoever speaks
             away=self._opener.away(),
-            most_bytes=next(most_bytes for places, most_bytes in PLACES if taken < places),
+            most_bytes=self._most_bytes(),
+            only_urged=bool(self._taken_by()),
+            patience_s=None if taken or self._live else SUSPECT_PATIENCE_S,
         )
+
+    def _most_bytes(self) -> int | None:
+        """Return how large the next one may be: above that, all places are taken."""
+        sizes = [work.size_bytes for work in self._in_work.values()]
+        full = (above for places, above in PLACES if sum(size > above for size in sizes) >= places)
+        return min(full, default=None)

@@ -101,6 +101,7 @@ class Dispatcher:
 
     def _arrange(self, config: Config) -> None:
         self.live.most = config.engine.live
+        self._around.cards.reload(config)
         names = recogniser_names(config.engine.recognisers)
         for name, device in names.items():
             if name in self.sessions:
@@ -125,7 +126,7 @@ class Dispatcher:
             return MOST_AT_ONCE
         states = self.states
         able = [state for state in states if state.phase is not Phase.BLOCKED] or states
-        wanted = self._around.jobs.count_queued() + sum(len(state.in_work) for state in states)
+        wanted = self._around.jobs.count_open() + sum(len(state.in_work) for state in states)
         return max(1, math.ceil(wanted / len(able)))
 
     def _run(self, name: str) -> None:
@@ -135,6 +136,20 @@ class Dispatcher:
         thread.start()
 
     # ------------------------------------------------------------------ looking
+
+    def look_at_cards(self) -> None:
+        """Find out whether others use the cards; whoever waits for one is woken."""
+        own: dict[str, set[int]] = collections.defaultdict(set)
+        for session in list(self.sessions.values()):
+            state = session.state
+            own[session.device] |= {state.pid} if state.pid and state.device.startswith("cuda") else set()
+        if self._around.cards.look(own):
+            self.wake()
+            self._around.on_progress()
+
+    def away(self) -> list[str]:
+        """Return the inboxes whose share was found gone of late."""
+        return self._around.opener.away()
 
     @property
     def states(self) -> list[SessionState]:

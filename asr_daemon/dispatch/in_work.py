@@ -21,6 +21,7 @@ class Phase(str, enum.Enum):
     WORKING = "working"
     BLOCKED = "blocked"
     PAUSED = "paused"
+    YIELDING = "yielding"  # others have the card
 
     __str__ = str.__str__
 
@@ -36,6 +37,12 @@ class InWork:
     duration_ms: int = 0
     decoded_ms: int = 0
     recognised_ms: int = 0
+    committed: int = 0  # how often segments were
+
+    @property
+    def size_bytes(self) -> int:
+        """Its file's size."""
+        return self.job.waiting[0].size_bytes if self.job.waiting else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class SessionState:
 
     name: str = ""
     phase: Phase = Phase.IDLE
-    reason: str = ""  # why it is blocked
+    reason: str = ""  # why it is blocked, or who has the card
     model: str = ""
     device: str = ""
     precision: str = ""
@@ -92,6 +99,15 @@ class SessionState:
         """Say that no recording is in work; what it is blocked by, or paused, stays."""
         if self.phase in (Phase.WORKING, Phase.LOADING):
             self.phase = Phase.IDLE
+
+    def wait(self, taken_by: str) -> None:
+        """Say that nothing may be begun, and who has the card ("": nobody); what is in work goes on."""
+        if self.in_work:
+            return
+        if taken_by:
+            self.phase, self.reason = Phase.YIELDING, taken_by
+        elif self.phase in (Phase.BLOCKED, Phase.PAUSED, Phase.YIELDING):
+            self.phase, self.reason = Phase.IDLE, ""
 
     def count_memory_step(self, step: str) -> None:
         """Count what was done because memory did not suffice."""

@@ -56,7 +56,8 @@ class Recognise:
     """Recognise the recording whose descriptor comes with this line.
 
     ``order`` is never used twice in the life of a child; ``job`` is for its log. ``done`` are the (index,
-    start_ms, end_ms) of segments committed by an earlier try; they are not recognised again.
+    start_ms, end_ms) of segments committed by an earlier try; they are not recognised again. ``inbox`` is the
+    one for whose part it is, ``weight`` that one's; ``is_urged``: somebody waits for it at a screen.
     """
 
     order: int
@@ -64,6 +65,9 @@ class Recognise:
     name: str
     profile: Profile
     done: tuple[tuple[int, int, int], ...] = ()
+    inbox: str = ""
+    weight: float = 1.0
+    is_urged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

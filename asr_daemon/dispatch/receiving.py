@@ -85,7 +85,8 @@ class Receiver:
                 self._segments.save_places(in_work[order].job.id, found)
             case protocol.Recognised(order, segments, voices, voice_model) if order in in_work:
                 windows = [(number, base64.b64decode(text)) for number, text in voices]
-                self._segments.save(in_work[order].job.id, segments, windows, voice_model)
+                self._jobs.save(in_work[order].job.id, segments, windows, voice_model)
+                in_work[order].committed += 1
             case protocol.Progress(order, duration_ms, decoded_ms, recognised_ms) if order in in_work:
                 work = in_work[order]
                 work.duration_ms, work.decoded_ms, work.recognised_ms = duration_ms, decoded_ms, recognised_ms

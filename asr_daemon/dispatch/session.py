@@ -20,6 +20,7 @@ from asr_daemon.dispatch.claims import Claims
 from asr_daemon.dispatch.endings import Endings
 from asr_daemon.dispatch.in_work import Ending, InWork, Phase, SessionState
 from asr_daemon.dispatch.keeper import RecogniserKeeper, Wanted
+from asr_daemon.dispatch.leaving import Leaving
 from asr_daemon.dispatch.live import RecognisersLive
 from asr_daemon.dispatch.pause import Pause
 from asr_daemon.dispatch.receiving import Receiver
@@ -95,7 +96,8 @@ class Session:
             self.live,
             around.on_progress,
         )
-        self._claims = Claims(around.jobs, around.opener, self.state, fair_share)
+        self._claims = Claims(around.jobs, around.opener, self.state, fair_share, self._taken_by)
+        self._leaving = Leaving(around.jobs, self.state, around.clock, self._taken_by)
         self._orders = itertools.count(1)
         self._pause = Pause(around.clock)
         self._blocked_until_s = 0.0
@@ -154,7 +156,7 @@ class Session:
     def _work(self) -> None:
         self._say_endings()
         self._receiver.take_unsaved()
-        self._drop_unwanted()
+        self._leaving.stop(self._keeper.current)
         self._feed()
         if self.state.in_work or self.state.live:
             if not self.state.in_work:
@@ -180,6 +182,9 @@ class Session:
         self.state.rest()
         self._keeper.check_idle()
         self.wake.wait(IDLE_POLL_S if self._jobs.is_empty() else POLL_S * 2)
+
+    def _taken_by(self) -> str:
+        return self._around.cards.taken_by(self.device)
 
     # ------------------------------------------------------------------ to the recogniser
 
@@ -211,15 +216,16 @@ class Session:
                 return
             job = self._claims.next(self.state.name)
             if job is None:
-                if self.state.phase in (Phase.BLOCKED, Phase.PAUSED) and not self.state.in_work:
-                    self.state.phase, self.state.reason = Phase.IDLE, ""
+                taken_by = self._taken_by()
+                self.state.wait(taken_by if taken_by and self._jobs.count_open() else "")
                 return
             self._begin(job)
             self._say_endings()
 
     def _is_prepared(self) -> bool:
         """Return whether a job may be claimed: where others could serve it, the model is loaded first."""
-        if self._sharers == 1 or self._keeper.current is not None or not self._jobs.is_usual_next():
+        is_shared = self._sharers > 1 and self._keeper.current is None
+        if not is_shared or not self._jobs.is_usual_next(only_urged=bool(self._taken_by())):
             return True
         self.state.phase = Phase.LOADING
         try:
@@ -268,7 +274,12 @@ class Session:
             order = next(self._orders)
             self.state.in_work[order] = InWork(job, shown, recording.inbox, now_s)
             self._heard_s = self._listened_s = now_s
-            recogniser.send(protocol.Recognise(order, job.id, recording.name, profile, job.done), descriptor)
+            recogniser.send(
+                protocol.Recognise(
+                    order, job.id, recording.name, profile, job.done, job.inbox, job.weight, job.is_urged
+                ),
+                descriptor,
+            )
         finally:
             os.close(descriptor)
         self.state.phase, self.state.reason = Phase.WORKING, ""
@@ -302,24 +313,6 @@ class Session:
             raise OutOfMemoryError(
                 f"It could not be tried on the CPU: {error}", evidence=error.evidence
             ) from error
-
-    def _drop_unwanted(self) -> None:
-        """Stop what nobody waits for any more."""
-        in_work = self.state.in_work
-        orders = {work.job.id: order for order, work in in_work.items()}
-        for job in self._jobs.unwanted(orders) if orders else ():
-            self._jobs.put_back(job)
-            work = in_work.pop(orders[job])
-            log.info(
-                "recognition_cancelled",
-                job=job,
-                inbox=work.inbox,
-                file=work.name,
-                recogniser=self.state.name,
-                recognised_ms=work.recognised_ms,
-            )
-            if self._keeper.current is not None:
-                self._keeper.current.send(protocol.Cancel(orders[job]))
 
     def _show_recogniser(self) -> None:
         keeper, said = self._keeper, self._keeper.ready_said

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from asr_daemon.dispatch.cards import Cards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,3 +38,4 @@ class Surroundings:
     find_ffmpeg: Callable[[str], str]
     describe: Callable[[int], str] = lambda _fd: ""
     on_progress: Callable[[], None] = lambda: None
+    cards: Cards = field(default_factory=Cards)

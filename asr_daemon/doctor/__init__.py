@@ -17,6 +17,7 @@ from asr_daemon.doctor.gateway import look_at_gateway
 from asr_daemon.doctor.host import look_at_host
 from asr_daemon.doctor.running import look_at_running
 from asr_daemon.doctor.service import look_at_backups, look_at_service, service_user, state_of_service
+from asr_daemon.doctor.turns import look_at_turns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,7 @@ def examine(config: Config, config_path: Path | None = None, machine: Machine | 
     return [
         *folders,
         *look_at_engine(config, user, machine),
+        *look_at_turns(config, machine),
         *look_at_backups(config, machine),
         *look_at_service(config_path, user, state, machine),
         *look_at_running(config, state, worse),

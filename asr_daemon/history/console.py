@@ -97,9 +97,9 @@ def browse(history: History, which: Filter, *, limit: int, before: int | None = 
     return [_row(row) for row in history.all("browse_in_state", **asked)]
 
 
-def next_in_line(history: History, inboxes: Collection[str], *, limit: int) -> list[Row]:
-    """Return what waits for its turn, in that order."""
-    rows = history.all("next_in_line", inboxes=json.dumps(sorted(inboxes)), limit=limit)
+def listed_rows(history: History, recordings: Collection[int]) -> list[Row]:
+    """Return these recordings as they stand in a list, in no order."""
+    rows = history.all("listed_rows", recordings=json.dumps(sorted(recordings)))
     return [_row(row) for row in rows]
 
 

@@ -337,3 +337,22 @@ def sent_to(db: Database) -> None:
 def forgotten_by(db: Database) -> None:
     """Say who forgot a recording's text; NULL: the command line, or a release that did not ask."""
     db.execute("ALTER TABLE recordings ADD COLUMN forgotten_by TEXT")
+
+
+@migrations(name="0019_whose_turn")
+def whose_turn(db: Database) -> None:
+    """Remember what each inbox got of the recogniser, and for whose part a job is in work."""
+    db.execute(
+        """
+        CREATE TABLE accounts (
+            inbox TEXT PRIMARY KEY,
+            used_ms REAL NOT NULL,   -- of sound, decaying (queue/fairness.py)
+            used_at REAL NOT NULL,   -- seconds since 1970 (UTC)
+            clock_ms REAL NOT NULL,
+            rate REAL NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("ALTER TABLE jobs ADD COLUMN claimed_for TEXT")
+    db.execute("ALTER TABLE jobs ADD COLUMN expected_ms INTEGER")
+    db.execute("ALTER TABLE jobs ADD COLUMN charged_ms INTEGER NOT NULL DEFAULT 0")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from asr_daemon.queue.jobs import Jobs
     from asr_daemon.transcripts.profile import Profile
 
+AT_SCREEN = -1  # priority of what somebody waits for at a screen
+MOST_HURRIED = 10_000  # uploads that are not queued yet
 LEFT = (RecordingState.GONE, RecordingState.SUPERSEDED)  # their files are not there any more
 
 
@@ -58,9 +60,17 @@ class Arrivals:
         self._jobs = jobs
         self._recordings = Recordings(history, clock)
         self._lists = HotwordLists(history)
+        self._hurried: set[Path] = set()
+
+    def hurry(self, path: Path) -> None:
+        """Somebody at a screen put a file there: it goes first once it is queued. Not kept over a restart."""
+        if len(self._hurried) < MOST_HURRIED:
+            self._hurried.add(path)
 
     def put(self, inbox: str, look: Look, sha256: str, profile: Profile, *, priority: int = 0) -> Enqueued:
         """Bring a file to the queue: no second work for the same content and profile."""
+        if look.path in self._hurried:
+            priority = min(priority, AT_SCREEN)
         with self._history.transaction():
             before = self._recordings.current(look.path, inbox)
             job, state = self._jobs.find_or_create(sha256, profile, priority=priority)
@@ -71,6 +81,7 @@ class Arrivals:
             if before is not None and before.job != job:
                 self._jobs.withdraw_if_unwanted(before.job)
             self._jobs.withdraw_if_unwanted(job)  # it was cancelled before, and stays so
+        self._hurried.discard(look.path)
         return Enqueued(recording, job, state, is_new)
 
     def put_unreadable(self, inbox: str, look: Look, error: WorkError) -> int:

@@ -26,6 +26,9 @@ class Job:
     waiting: tuple[Recording, ...]
     done: tuple[Place, ...]  # segments committed by an earlier try
     rung: Rung = Rung.USUAL  # above it, memory did not suffice before
+    inbox: str = ""  # for whose part it is
+    weight: float = 1.0  # of that inbox
+    is_urged: bool = False  # somebody waits for it at a screen
 
 
 @dataclass(frozen=True, slots=True)

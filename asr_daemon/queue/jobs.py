@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from asr_daemon.clock import from_stamp
 from asr_daemon.errors import InternalError, InterruptedJobError, OutOfMemoryError, Retry
 from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.recordings import Recordings
@@ -20,16 +21,18 @@ from asr_daemon.history.segments import Segments
 from asr_daemon.history.states import JobState
 from asr_daemon.queue.job import Job
 from asr_daemon.queue.memory_ladder import Rung, climb
+from asr_daemon.queue.turns import Limits, Turns
 from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
     from asr_daemon.errors import WorkError
     from asr_daemon.history import History
     from asr_daemon.queue.job import Engine, Result
+    from asr_daemon.transcripts.transcript import Segment
 
 MAX_BACK_OFF_S = 3600.0
 INTERRUPTIONS_FACTOR = 5  # times max_attempts
@@ -48,10 +51,15 @@ class Jobs:
         self._recordings = Recordings(history, clock)
         self._segments = Segments(history)
         self._lists = HotwordLists(history)
-        self.reload(config)
+        self.turns = Turns(config, history, clock)
+        self._take_up(config)
 
     def reload(self, config: Config) -> None:
-        """Take up other limits."""
+        """Take up other limits, weights and hours."""
+        self.turns.reload(config)
+        self._take_up(config)
+
+    def _take_up(self, config: Config) -> None:
         self._max_attempts = config.daemon.max_attempts
         self._retry_after_s = config.daemon.retry_after_s
 
@@ -90,37 +98,75 @@ class Jobs:
         fresh_only: bool = False,
         away: Collection[str] = (),
         most_bytes: int | None = None,
+        only_urged: bool = False,
+        patience_s: float | None = None,
     ) -> Job | None:
-        """Give the next job that is due to a recogniser, its attempt counted; None when there is none.
+        """Give the job whose turn it is to a recogniser, its attempt counted; None when there is none.
 
         ``fresh_only`` leaves out suspects: those run alone, so that what brings a recogniser down takes
         nobody with it. ``away`` names inboxes whose share is gone: what only they wait for stays queued.
-        ``most_bytes`` leaves out larger files.
+        ``most_bytes`` leaves out larger files, ``only_urged`` what nobody waits for at a screen. A suspect
+        that has been due for ``patience_s`` goes before all others.
         """
-        wanted = {
-            "now": self._clock.stamp(),
-            "fresh_only": int(fresh_only),
-            "away": json.dumps(sorted(away)),
-            "most_bytes": most_bytes,
-        }
-        if self._history.one("next_job", **wanted) is None:
+        since = "" if patience_s is None else self._clock.stamp(-patience_s)
+        limits = Limits(away, fresh_only, most_bytes, only_urged, since)
+        self.turns.line.place()
+        if not self.turns.may_begin(limits):
             return None  # asked twice a second: no transaction for nothing
         with self._history.transaction() as history:
-            row = history.one("next_job", **wanted)
-            if row is None:
+            self.turns.line.place()
+            turn = self.turns.next(limits)
+            if turn is None:
                 return None
-            history.run("claim_job", job=row["id"], recogniser=recogniser, now=wanted["now"])
-            history.run("begin_attempt", job=row["id"], recogniser=recogniser, now=wanted["now"])
-            return self._job(row["id"])
+            self.turns.begin(turn)
+            job, now = turn.chosen.job, self._clock.stamp()
+            history.run("claim_job", job=job, recogniser=recogniser, now=now)
+            history.run("begin_attempt", job=job, recogniser=recogniser, now=now)
+            return self._job(job)
 
-    def is_usual_next(self) -> bool:
+    def is_usual_next(self, *, only_urged: bool = False) -> bool:
         """Whether a job is due that is recognised in the usual way, not in a fresh process or on the CPU."""
-        return self._history.one("usual_due", now=self._clock.stamp()) is not None
+        closed = json.dumps(self.turns.hours.closed())
+        row = self._history.one(
+            "usual_due", now=self._clock.stamp(), closed=closed, only_urged=int(only_urged)
+        )
+        return row is not None
 
     def has_overdue_suspect(self, patience_s: float, away: Collection[str] = ()) -> bool:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""
-        before, absent = self._clock.stamp(-patience_s), json.dumps(sorted(away))
-        return self._history.one("overdue_suspect", before=before, away=absent) is not None
+        before, closed = self._clock.stamp(-patience_s), self.turns.hours.closed()
+        return self.turns.line.overdue_suspect(before, away, closed) is not None
+
+    def held_back(self, jobs: Collection[int], *, all_of_them: bool = False) -> list[int]:
+        """Return those of these running jobs whose time is over: outside the hours of who waits for them.
+
+        ``all_of_them``: whoever waits. What somebody waits for at a screen is never among them.
+        """
+        closed = self.turns.hours.closed()
+        if not (closed or all_of_them):
+            return []
+        rows = self._history.all(
+            "held_back",
+            jobs=json.dumps(sorted(jobs)),
+            closed=json.dumps(closed),
+            all=int(all_of_them),
+        )
+        return [row["id"] for row in rows]
+
+    def oldest_age_s(self) -> float:
+        """Return how long the one in line has waited that waits longest; outside its hours nothing does."""
+        now, ages_s = self._clock.now(), [0.0]
+        for row in self._history.all("queued_since"):
+            since = from_stamp(row["queued_at"])
+            is_urged = row["is_urged"]
+            waited_s = self.turns.hours.waited_s(row["inbox"], since)
+            ages_s.append((now - since).total_seconds() if is_urged else waited_s)
+        return max(ages_s)
+
+    def count_open(self) -> int:
+        """Return how many queued jobs may be begun by their hours."""
+        row = self._history.one("count_open", closed=json.dumps(self.turns.hours.closed()))
+        return int(row["jobs"]) if row else 0
 
     def is_empty(self) -> bool:
         """Whether no job waits that somebody waits for, not even for its time."""
@@ -143,6 +189,9 @@ class Jobs:
             waiting=tuple(self._recordings.waiting_for(number)),
             done=self._segments.recognised(number),
             rung=Rung(row["memory_rung"]),
+            inbox=row["claimed_for"] or "",
+            weight=self.turns.weight(row["claimed_for"] or ""),
+            is_urged=row["priority"] < 0,
         )
 
     # ------------------------------------------------------------------ while a job runs
@@ -159,6 +208,14 @@ class Jobs:
                 device=engine.device,
                 precision=engine.precision,
             )
+
+    def save(
+        self, job: int, segments: tuple[Segment, ...], voices: Iterable[tuple[int, bytes]], voice_model: str
+    ) -> None:
+        """Commit recognised segments, and what they cost the inbox whose turn it was."""
+        with self._history.transaction():
+            self._segments.save(job, segments, voices, voice_model)
+            self.turns.charge(job, max((one.end_ms for one in segments), default=0))
 
     def unwanted(self, jobs: Collection[int]) -> list[int]:
         """Return those of these running jobs that nobody waits for any more."""
@@ -177,6 +234,7 @@ class Jobs:
             if recognised != result.segment_count:
                 raise InternalError(f"{recognised} of {result.segment_count} segments are there")
             self._end_attempt(job, None)
+            self.turns.charge(job, result.duration_ms)
             history.run(
                 "finish_job",
                 job=job,
@@ -206,6 +264,8 @@ class Jobs:
             has_progressed = self._has_progressed(job)
             is_spent = error.retry is not Retry.WHEN_CLEARED and not has_progressed
             strikes = row["strikes"] + int(is_spent)
+            if is_spent:
+                self.turns.charge_failure(job)
             rung = next_rung = Rung(row["memory_rung"])
             if isinstance(error, OutOfMemoryError) and not at_once:
                 next_rung = climb(rung, last_rung, has_progressed=has_progressed)

@@ -1,7 +1,9 @@
 """Decoding and segmenting on the CPU, ahead of the device: some threads, the recordings take turns.
 
 Enters: jobs. Leaves: segments in the pool; each job hears of its segments, its progress and its end. A turn
-is one window, and the recording that got least so far is next: a short one never waits for a long one's end.
+is one window; inboxes share them (shares.py). Of an inbox the recording that got least so far is next: a
+short one never waits for a long one's end. Every fourth turn is the oldest's: it moves, however many short
+ones come.
 A recording is in the hands of one thread at a time, so that its segments keep their order. A job's error ends
 that job alone.
 """
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.segmenter.cutter import Stretch
     from asr_daemon.recogniser.segmenter.detector import Detector
 
+OLDEST_TURN = 4
+
 
 class Feeder:
     """The decoding threads."""
@@ -59,6 +63,7 @@ class Feeder:
         self._under_way: dict[Job, Iterator[None]] = {}
         self._in_hand: set[Job] = set()
         self._choosing = threading.Lock()
+        self._turns = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"feeder {number}", daemon=True)
             for number in range(threads)
@@ -99,9 +104,14 @@ class Feeder:
                 for job in self._under_way
                 if job not in self._in_hand and (not job.is_open or self._pool.has_room(job))
             ]
-            chosen += sorted(ready, key=lambda job: job.decoded_ms)[:1]
+            chosen += sorted(ready, key=self._lateness)[:1]
+            self._turns += len(chosen)
             self._in_hand.update(chosen)
             return bool(chosen)
+
+    def _lateness(self, job: Job) -> tuple[float, int]:
+        is_oldests = self._turns % OLDEST_TURN == OLDEST_TURN - 1
+        return self._pool.late_s(job), job.order if is_oldests else job.decoded_ms
 
     def _advance(self, job: Job) -> None:
         """Give a recording its turn."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.dispatch.protocol import Failed, Finished, Progress, Recognise, Recognised, Segmented
 from asr_daemon.errors import InternalError, JobError, OutOfMemoryError, WorkError
 from asr_daemon.recogniser.memory import is_out_of_memory
+from asr_daemon.recogniser.shares import URGED_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ class Job:
         self.order = order.order
         self.name = order.name
         self.profile = order.profile
+        self.share = f"{order.inbox}/urged" if order.is_urged else order.inbox
+        self.weight = order.weight * (URGED_WEIGHT if order.is_urged else 1.0)
         self.request = request
         self.fd = fd
         self.postprocessor = postprocessor

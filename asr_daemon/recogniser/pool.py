@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asr_daemon.recogniser.shares import Shares
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Pool:
         self._waiting: list[Waiting] = []
         self._waiting_s = 0.0
         self._waiting_of: collections.Counter[Job] = collections.Counter()
+        self._shares = Shares()
         self._served: dict[Job, int] = {}  # when each job's segments went into a batch last, by count
         self._batches = 0
         self._changed = threading.Condition()
@@ -78,6 +80,10 @@ class Pool:
     def is_waiting(self) -> bool:
         """Whether segments wait."""
         return bool(self._waiting)
+
+    def late_s(self, job: Job) -> float:
+        """Return how late it is for the inbox of that job; to be asked within :meth:`wait_for`."""
+        return self._shares.late_s(job)
 
     def has_room(self, job: Job) -> bool:
         """Return whether segments of that job may come: enough waits already, unless none of it does."""
@@ -103,14 +109,20 @@ class Pool:
     def take(self, bound_s: float, most: int, is_over: Callable[[], bool]) -> list[Waiting]:
         """Return the next batch, waiting for one; empty when ``is_over`` or the pool is closed.
 
-        It is built around the first segment of the job that was served longest ago: jobs take turns.
+        It is built around the first segment of the inbox that got least, and of its job that was served
+        longest ago: inboxes share the device, and jobs take turns.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or is_over() or bool(self._waiting))
             if self._is_closed or is_over() or not self._waiting:
                 return []
-            first = min(self._waiting, key=lambda one: self._served.get(one.job, 0))
+            first = min(
+                self._waiting, key=lambda one: (self._shares.late_s(one.job), self._served.get(one.job, 0))
+            )
             batch = batch_around(first, self._waiting, bound_s, most)
+            self._shares.begin(first.job)
+            for one in batch:
+                self._shares.serve(one.job, one.length_s)
             self._batches += 1
             served = {job: batch for job, batch in self._served.items() if job.is_open}
             self._served = served | {one.job: self._batches for one in batch}

@@ -77,6 +77,11 @@ class Figures:
             all(state.phase is Phase.BLOCKED for state in states) or bool(self._parts.upkeep.state_problem),
         )
         yield _gauge(
+            "yielding",
+            "1 while the queue waits because others use the card.",
+            any(state.phase is Phase.YIELDING for state in states),
+        )
+        yield _gauge(
             "state_problem",
             "1 while the state folder is full, read-only, or its history damaged: nothing can be recorded.",
             bool(self._parts.upkeep.state_problem),
@@ -117,10 +122,11 @@ class Figures:
             "Recordings that wait or are in work.",
             *((counts.get(state, 0), {"state": state}) for state in ("queued", "running")),
         )
-        row = history.one("oldest_queued")
-        oldest = row["queued_at"] if row else None
-        age_s = (self._parts.clock.now() - from_stamp(oldest)).total_seconds() if oldest else 0.0
-        yield _gauge("queue_oldest_age_seconds", "How long the first in line has waited.", max(0.0, age_s))
+        yield _gauge(
+            "queue_oldest_age_seconds",
+            "How long the first in line has waited, within its inbox's hours.",
+            self._parts.jobs.oldest_age_s(),
+        )
         yield _gauge(
             "recordings",
             "Recordings in the history.",

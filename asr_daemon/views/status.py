@@ -32,6 +32,8 @@ def status_view(status: dict[str, Any]) -> Group:
     parts += [Text(), _queue(status)]
     if status["in_work"]:
         parts.append(_in_work(status["in_work"]))
+    if status["next"]:
+        parts += [Text(), Text("next", style="bold"), _next(status["next"])]
     if status["errors"]:
         parts += [Text(), Text("last problems", style="bold"), _errors(status["errors"])]
     if gateway := status["gateway"]:
@@ -98,6 +100,8 @@ def _inboxes(inboxes: list[dict[str, Any]]) -> Table:
         watched = (inbox["watch"] or {}).get("mode", "-")
         words = f"  hotwords: {inbox['hotwords_problem']}" if inbox["hotwords_problem"] else ""
         folder = inbox["path"] + (f"  {inbox['problem']}" if inbox["problem"] else "") + words
+        if (turn := inbox["turn"]) and turn["hours_begin_at"]:
+            folder += f"  (begins {from_stamp(turn['hours_begin_at']).astimezone():%a %H:%M})"
         if hashing := inbox.get("hashing"):
             done = hashing["hashed_bytes"] * 100 // max(1, hashing["size_bytes"])
             folder += f"  (reading {hashing['file']}, {done}%)"
@@ -138,6 +142,32 @@ def _in_work(in_work: list[dict[str, Any]]) -> Table:
             "" if left is None else f"{timedelta(seconds=round(left))} left",
         )
     return table
+
+
+def _next(waiting: list[dict[str, Any]]) -> Table:
+    table = _table("ID", "recording", "waits for")
+    for one in waiting:
+        table.add_row(str(one["recording"]), f"{one['inbox']}/{one['file']}", _waits_for(one))
+    return table
+
+
+def _waits_for(one: dict[str, Any]) -> str:
+    """Return why a recording waits, and until when, about."""
+    at = f"{from_stamp(one['begins_at']).astimezone():%a %H:%M}" if one["begins_at"] else ""
+    match one["why"]:
+        case "hours":
+            return f"its inbox's hours, which begin {at}" if at else "its inbox's hours"
+        case "again":
+            return f"another try at {at}"
+        case "turn":
+            before = f"its turn, {one['before']} before it" if one["before"] else "its turn, it is next"
+            return before + (f" (in about {_about(one['in_s'])})" if one["in_s"] else "")
+        case why:
+            return {
+                "away": "its share, which is not there",
+                "paused": "`asr-daemon resume`",
+                "yielding": "the card, which others use",
+            }.get(why, "the recogniser, see above")
 
 
 def _errors(errors: list[dict[str, Any]]) -> Table:

@@ -13,7 +13,14 @@ from asr_daemon.gateway.pages.shell import Looking, PageRoute
 
 router = APIRouter(route_class=PageRoute)
 
-PHASES = ("blocked", "working", "loading", "paused", "idle")  # which of several recognisers' counts
+PHASES = (
+    "blocked",
+    "working",
+    "loading",
+    "paused",
+    "yielding",
+    "idle",
+)  # which of several recognisers' counts
 
 
 @dataclass(frozen=True, slots=True)

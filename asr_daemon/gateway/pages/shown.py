@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from asr_daemon.control.console_answers import ReadPassage
+    from asr_daemon.control.console_answers import Next, ReadPassage
     from asr_daemon.gateway.pages.texts import Texts
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -53,6 +53,16 @@ def about(seconds: float | None, t: Texts) -> str:
     if seconds < DAY_S:
         return t("about.hours", f"{seconds / HOUR_S:.1f}")
     return t("about.days", f"{seconds / DAY_S:.1f}")
+
+
+def waits_for(one: Next, t: Texts) -> str:
+    """Return why a recording waits, and until when, about."""
+    if one.why == "turn":
+        told = t("waits.turn", one.before) if one.before else t("waits.next")
+        return f"{told} · {about(one.in_s, t)}" if one.in_s else told
+    if one.why in ("hours", "again") and one.begins_at:
+        return t(f"waits.{one.why}", when(one.begins_at))
+    return t("waits.hours_unknown" if one.why == "hours" else f"waits.{one.why}")
 
 
 def percent(done: float, of: float) -> int:
@@ -101,6 +111,7 @@ FILTERS = {
     "when": when,
     "size": size,
     "about": about,
+    "waits_for": waits_for,
     "percent": percent,
     "base_name": base_name,
     "folder": folder,

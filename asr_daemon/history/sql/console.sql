@@ -24,14 +24,12 @@ WHERE recordings.state = :state AND recordings.id < :before
   AND (:text IS NULL OR recordings.name LIKE :text ESCAPE '\')
 ORDER BY recordings.id DESC LIMIT :limit
 
--- next_in_line: what waits for its turn, in that order
+-- listed_rows: some recordings, as they stand in a list
 SELECT recordings.id, coalesce(recordings.sent_to, recordings.inbox) AS inbox, recordings.name, recordings.path, recordings.state, recordings.found_at,
     recordings.written_at, recordings.archived_at, recordings.problem, recordings.forgotten_at, recordings.forgotten_by, jobs.state AS job_state, jobs.duration_ms,
     jobs.error_code, jobs.error_message
-FROM recordings INDEXED BY recordings_by_state JOIN jobs ON jobs.id = recordings.job_id
-WHERE recordings.state = 'waiting' AND jobs.state = 'queued'
-  AND coalesce(recordings.sent_to, recordings.inbox) IN (SELECT value FROM json_each(:inboxes))
-ORDER BY jobs.priority, jobs.id LIMIT :limit
+FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
+WHERE recordings.id IN (SELECT value FROM json_each(:recordings))
 
 -- hours_by_day: how much was transcribed on each day (of the local time zone) in each inbox, in milliseconds
 SELECT date(jobs.finished_at, 'localtime') AS day, coalesce(recordings.sent_to, recordings.inbox) AS inbox, sum(jobs.duration_ms) AS duration_ms

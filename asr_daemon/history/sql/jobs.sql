@@ -35,30 +35,6 @@ RETURNING id
 -- raise_priority: somebody waits for a job that is queued already
 UPDATE jobs SET priority = min(priority, :priority) WHERE id = :job
 
--- next_job: the first queued job that is due and that some file waits for whose inbox is there
-SELECT jobs.id FROM jobs
-WHERE jobs.state = 'queued'
-  AND (jobs.not_before IS NULL OR jobs.not_before <= :now
-       OR jobs.put_back_at > :now)  -- the clock was set back: half a minute must not become a day
-  AND (:fresh_only = 0 OR jobs.is_suspect = 0)
-  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting'
-              AND (:most_bytes IS NULL OR recordings.size_bytes <= :most_bytes)
-              AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
-ORDER BY jobs.priority, jobs.id LIMIT 1
-
--- usual_due: a job that is due, and that memory has sufficed for so far
-SELECT 1 FROM jobs
-WHERE state = 'queued' AND memory_rung = 0 AND (not_before IS NULL OR not_before <= :now)
-  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
-LIMIT 1
-
--- overdue_suspect: a suspect that has been due since then, and that some file waits for whose inbox is there
-SELECT 1 FROM jobs INDEXED BY jobs_suspect
-WHERE jobs.state = 'queued' AND jobs.is_suspect = 1 AND jobs.not_before <= :before
-  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting'
-              AND recordings.inbox NOT IN (SELECT value FROM json_each(:away)))
-LIMIT 1
-
 -- any_queued: whether anything that somebody waits for waits for its time
 SELECT 1 FROM jobs WHERE state = 'queued'
   AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
@@ -142,7 +118,7 @@ WHERE state = 'running' AND coalesce(claimed_by, '') NOT IN (SELECT value FROM j
 
 -- reset_job: forget failures, begin anew
 UPDATE jobs SET state = 'queued', attempts = 0, strikes = 0, is_suspect = 0, memory_rung = 0, not_before = NULL,
-    error_code = NULL, error_message = NULL, finished_at = NULL, queued_at = :now
+    charged_ms = 0, error_code = NULL, error_message = NULL, finished_at = NULL, queued_at = :now
 WHERE id = :job
 
 -- jobs_by_outcome: ended jobs of a state, optionally of one failure class

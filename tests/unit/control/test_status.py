@@ -95,6 +95,9 @@ def test_every_key_is_documented_and_every_documented_key_is_there(running: Runn
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
     running.parts.intake.reader._lane("inbox").progress = progress
+    running.put("done.wav", b"done")
+    running.finish(running.claim().id, "你好")
+    running.put("next.wav", b"next")
     assert collected(running.config)["estimate"]
     here = Attend("127.0.0.1:8760", False, 1, "asr-daemon-web", "1.0")
     gateway = running.parts.changes.attendance.serve(Ask(here), running.parts.changes)
@@ -110,7 +113,18 @@ def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     without = collected(config)
     assert set(without) == {key for key in documented() if not re.search(r"[.\[]", key)} | {
-        *("model", "queue", "backup", "service", "in_work", "errors", "inboxes", "recognisers", "live"),
+        *(
+            "model",
+            "queue",
+            "backup",
+            "service",
+            "in_work",
+            "errors",
+            "inboxes",
+            "recognisers",
+            "live",
+            "next",
+        ),
     }
     assert (without["running"], without["recogniser"], without["queue"]) == (False, None, {})
     assert without["schema"] == status.SCHEMA == 1

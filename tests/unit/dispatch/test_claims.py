@@ -60,13 +60,10 @@ def places(tmp_path: Path) -> Places:
 
 def test_long_recordings_leave_places_to_short_ones(places: Places) -> None:
     """Ten of a gigabyte take four places; those of half an hour the next four; the last are for calls."""
-    for number in range(10):
-        places.put(f"large-{number}", LARGE)
-    for number in range(10):
-        places.put(f"middle-{number}", MIDDLE)
-    for number in range(10):
-        places.put(f"small-{number}", SMALL)
-    taken = places.taken()
+    for kind, size_bytes in (("large", LARGE), ("middle", MIDDLE), ("small", SMALL)):
+        for number in range(10):
+            places.put(f"{kind}-{number}", size_bytes)
+        taken = places.taken()
     assert [sum(name.startswith(kind) for name in taken) for kind in ("large", "middle", "small")] == [
         4,
         4,
@@ -74,12 +71,27 @@ def test_long_recordings_leave_places_to_short_ones(places: Places) -> None:
     ]
 
 
+def test_short_ones_leave_the_turn_to_a_long_one(places: Places) -> None:
+    """Where calls have taken every place, the next that is free is the lecture's whose turn it is."""
+    for number in range(12):
+        places.put(f"small-{number}", SMALL)
+    assert len(places.taken()) == 12
+    places.put("large", LARGE)
+    places.time.pass_s(1e6)  # its turn, whatever comes
+    for number in range(12, 20):
+        places.put(f"small-{number}", SMALL)
+    assert "large" not in places.taken()
+    places.started[0].said += [protocol.Finished(1, 1000, 0)]
+    places.session.step()
+    assert "large" in places.taken()
+
+
 def test_the_size_that_a_place_allows_is_its_own_bound(places: Places) -> None:
     """A file of exactly that many bytes fits; one byte more waits for another place."""
-    (any_size, _), (_, most_bytes), _ = PLACES
-    assert most_bytes is not None
+    (any_size, most_bytes), *_ = PLACES
     for number in range(any_size):
         places.put(f"large-{number}", LARGE)
+    places.taken()
     places.put("above", most_bytes + 1)
     places.put("at it", most_bytes)
     assert places.taken()[any_size:] == ["at it"]

@@ -350,12 +350,22 @@ MASS = 200  # and then four times as many
 
 def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
     """What is asked of one job costs the same however many wait; what is asked of all grows as they do."""
-    nobody_there = {"now": way.time.clock.stamp(), "fresh_only": 0, "most_bytes": None, "away": '["inbox"]'}
+    nobody_there = {
+        "urged": 0,
+        "now": way.time.clock.stamp(),
+        "fresh_only": 0,
+        "most_bytes": None,
+        "away": '["inbox"]',
+        "closed": "[]",
+        "limit": 1,
+    }
     queries: dict[str, tuple[dict[str, object], int]] = {
         "queue_counts": ({}, 4),
         "count_queued": ({}, 4),
         "oldest_queued": ({}, 4),
-        "next_job": (nobody_there, 4),
+        "line_first": (nobody_there, 4),
+        "line_inboxes": ({}, 1),
+        "count_open": ({"closed": "[]"}, 4),
         "job_recordings": ({"job": 1}, 1),
         "undelivered_of_job": ({"job": 1}, 1),
     }

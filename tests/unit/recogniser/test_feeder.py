@@ -182,3 +182,18 @@ def test_many_threads_end_with_the_pool(tmp_path: Path) -> None:
     for thread in desk.feeder._threads:
         thread.join(timeout=30)
         assert not thread.is_alive()
+
+
+def test_long_recording_moves_however_many_short_ones_come(desk: Desk, tmp_path: Path) -> None:
+    """Every fourth turn is the oldest's: calls that keep coming do not stop a lecture for ever."""
+    long = desk.add(wav(tmp_path, 20))
+    call = wav(tmp_path, 0.5)
+    for _ in range(8):
+        desk.take()
+    before_ms = long.decoded_ms
+    for _ in range(12):
+        desk.add(call)
+        desk.take()
+        desk.take()
+    assert long.decoded_ms > before_ms
+    desk.pool.close()

@@ -20,6 +20,8 @@ class FakeJob:
 
     request: Request = field(default_factory=Request)
     is_open: bool = True
+    share: str = ""
+    weight: float = 1.0
 
 
 def waiting(length_s: float, job: FakeJob | None = None, index: int = 0) -> Waiting:
@@ -118,3 +120,31 @@ def test_closing_lets_everybody_go() -> None:
     assert not waits.is_alive()
     assert not pool.wait_for(lambda: True)
     assert pool.take(10, 1, lambda: False) == []
+
+
+def test_inboxes_share_the_device_whoever_has_more_recordings() -> None:
+    """Six calls of one inbox and a lecture of another: each gets half, and a third one's weight counts."""
+    pool = Pool(most_s=1e9)
+    jobs = [FakeJob(share="calls") for _ in range(6)]
+    jobs += [FakeJob(share="lecture"), FakeJob(share="law", weight=2.0)]
+    for job in jobs:
+        pool.put([waiting(2, job, index) for index in range(100)])
+    owners = [one.job.share for _ in range(80) for one in pool.take(2, 1, lambda: False)]
+    assert {share: owners.count(share) for share in ("calls", "lecture", "law")} == {
+        "calls": 20,
+        "lecture": 20,
+        "law": 40,
+    }
+
+
+def test_inbox_that_comes_later_saves_up_nothing_and_waits_for_nothing() -> None:
+    """Its first segment is next; then it takes turns, though the others got an hour before."""
+    pool = Pool(most_s=1e9)
+    first, second = FakeJob(share="first"), FakeJob(share="second")
+    pool.put([waiting(2, first, index) for index in range(100)])
+    for _ in range(50):
+        pool.take(2, 1, lambda: False)
+    pool.put([waiting(2, second, index) for index in range(100)])
+    owners = [one.job.share for _ in range(10) for one in pool.take(2, 1, lambda: False)]
+    assert "second" in owners[:2]
+    assert owners.count("second") == 5
