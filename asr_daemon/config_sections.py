@@ -7,7 +7,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -20,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from asr_daemon.clock import cron_trigger
 from asr_daemon.errors import ConfigurationError
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
 
@@ -144,7 +144,7 @@ class BackupSection(Section):
     def _is_cron(cls, value: str) -> str:
         if value:
             try:
-                CronTrigger.from_crontab(value)
+                cron_trigger(value)
             except ValueError as error:
                 raise ValueError(
                     f"not a cron expression of five fields, such as '30 3 * * *': {error}"
