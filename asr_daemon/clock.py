@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
+from tzlocal import get_localzone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +53,21 @@ def from_stamp(stamp: str) -> datetime:
 
 def next_time(expression: str, after: datetime) -> datetime | None:
     """Return the first time of a cron expression (local time) after that moment."""
-    return fire_after(CronTrigger.from_crontab(expression), after)
+    return fire_after(cron_trigger(expression), after)
+
+
+def cron_trigger(expression: str) -> CronTrigger:
+    """Return the times of a cron expression, local; raises ``ValueError`` where it is none."""
+    return CronTrigger.from_crontab(expression, timezone=_local_zone())
+
+
+def _local_zone() -> tzinfo:
+    """Return the zone of people here; what the C library makes of a $TZ that is no name ("CST-8")."""
+    with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
+        found = get_localzone()
+        if isinstance(found, ZoneInfo):
+            return found
+    return datetime.now().astimezone().tzinfo or timezone.utc
 
 
 def fire_after(trigger: CronTrigger, moment: datetime) -> datetime | None:

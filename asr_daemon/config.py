@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import (
     Field,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -35,11 +36,13 @@ from asr_daemon.config_sections import (
     SpeakersSection,
 )
 from asr_daemon.errors import ConfigurationError, UsageError
+from asr_daemon.files.departments import MOST_DEPARTMENTS, list_departments
+from asr_daemon.files.home import expanded
 from asr_daemon.files.overlap import Department, Overlap, overlaps
 from asr_daemon.printable import valid_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -65,6 +68,7 @@ class Config(Section):
     retention: RetentionSection = Field(default_factory=RetentionSection)
     gateway: GatewaySection | None = None  # None: there is no gateway
     inbox: tuple[InboxSection, ...] = ()
+    _found: frozenset[str] = PrivateAttr(default=frozenset())  # names of those that nobody wrote down
 
     @model_validator(mode="after")
     def _folders_do_not_overlap(self) -> Config:
@@ -91,6 +95,49 @@ class Config(Section):
         }
         return list(overlaps(departments, {key: real(path) for key, path in own.items() if path}))
 
+    # ------------------------------------------------------------------ departments: daemon.inboxes
+
+    @property
+    def departments(self) -> tuple[InboxSection, ...]:
+        """The inboxes that are there because ``daemon.inboxes`` has a folder of that name."""
+        return tuple(inbox for inbox in self.inbox if inbox.name in self._found)
+
+    @property
+    def stated(self) -> Config:
+        """What somebody wrote: the same without those."""
+        return self._with(tuple(inbox for inbox in self.inbox if inbox.name not in self._found), [])
+
+    def with_departments(self, names: Iterable[str]) -> Config:
+        """Return the same with those departments and no others; those that cannot be are left out."""
+        stated, inboxes = self.stated, []
+        for name in names:
+            section = self._department(name)
+            if section is not None and not stated.why_no_department(name):
+                inboxes.append(section)
+        return self._with(stated.inbox, inboxes[:MOST_DEPARTMENTS])
+
+    def _with(self, stated: tuple[InboxSection, ...], found: list[InboxSection]) -> Config:
+        changed = self.model_copy(update={"inbox": (*stated, *found)})
+        changed._found = frozenset(inbox.name for inbox in found)  # noqa: SLF001 (our own)
+        return changed
+
+    def why_no_department(self, name: str) -> str:
+        """Return why a folder of that name is no department beside the inboxes that are stated."""
+        section = self._department(name)
+        if section is None:
+            return "no folder of departments is configured"
+        paths = {inbox.path for inbox in self.inbox}
+        if section.path in paths:
+            return "it is an inbox of its own in the configuration"
+        if any(inbox.name == name for inbox in self.inbox):
+            return "another inbox of the configuration has that name"
+        alone = self.model_copy(update={"inbox": (*self.inbox, section)})
+        return next((each.sentence for each in alone.overlaps() if each.inbox == name), "")
+
+    def _department(self, name: str) -> InboxSection | None:
+        folder = self.daemon.inboxes
+        return None if folder is None else InboxSection(name=name, path=folder / name)
+
     @property
     def state_dir(self) -> Path:
         """The folder of the history, the lock, the socket and, by default, models and backups."""
@@ -116,6 +163,8 @@ class Config(Section):
     @property
     def gateway_socket_path(self) -> Path:
         """The Unix socket that the gateway asks the daemon by."""
+        if self.gateway is not None and self.gateway.socket is not None:
+            return self.gateway.socket
         return (RUNTIME_DIR if self.gateway_user else self.state_dir) / "gateway.sock"
 
     @property
@@ -156,7 +205,9 @@ class Config(Section):
         """
         archives = (inbox.archive for inbox in self.inbox if inbox.archive is not None)
         roots = (*(inbox.path for inbox in self.inbox), self.fallback_dir, *archives)
-        return None if ".." in path.parts else next((root for root in roots if root in path.parents), None)
+        found = None if ".." in path.parts else next((root for root in roots if root in path.parents), None)
+        above = self.daemon.inboxes  # whoever makes departments there may put a link in the place of one
+        return above if found is not None and above in found.parents else found
 
     def keeps(self, path: Path) -> bool:
         """Return whether files of ours may be changed and removed at that path."""
@@ -188,11 +239,21 @@ def find_config(explicit: Path | None) -> Path | None:
     return SYSTEM_CONFIG
 
 
-def load_config(path: Path | None) -> Config:
+def load_config(path: Path | None, *, finds_departments: bool = True) -> Config:
     """Read the file (None: the defaults), with relative paths taken from its own folder.
 
-    Raises :class:`ConfigurationError` with every problem: the key, what is wrong, what would be right.
+    The departments of ``daemon.inboxes`` are among its inboxes, as they are at this moment, unless
+    ``finds_departments`` says that nobody wants them. Raises :class:`ConfigurationError` with every problem:
+    the key, what is wrong, what would be right.
     """
+    config = _read(path)
+    if config.daemon.inboxes is None or not finds_departments:
+        return config
+    names = list_departments(config.daemon.inboxes).inodes
+    return config.with_departments(names)
+
+
+def _read(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
@@ -220,13 +281,13 @@ def _closed(path: Path) -> str:
 
 
 _PATH_KEYS = {
-    "daemon": ("state_dir", "fallback_dir"),
+    "daemon": ("state_dir", "fallback_dir", "inboxes"),
     "models": ("dir",),
     "hotwords": ("common_dir",),
     "backup": ("dir", "second_dir"),
     "metrics": ("textfile",),
     "docx": ("template",),
-    "gateway": ("tls_certificate", "tls_key", "spool"),
+    "gateway": ("tls_certificate", "tls_key", "spool", "socket"),
     "inbox": ("path", "hotwords", "archive", "speakers"),
 }
 
@@ -243,7 +304,7 @@ def _with_absolute_paths(tree: dict[str, Any], base: Path) -> dict[str, Any]:
                 if not isinstance(value, str):
                     continue
                 if value.strip():
-                    table[key] = os.path.normpath(base / Path(value.strip()).expanduser())
+                    table[key] = os.path.normpath(base / expanded(value.strip()))
                 elif key != "path":
                     del table[key]
     return tree

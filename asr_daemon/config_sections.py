@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyAddress,
     IPvAnyNetwork,
     StrictBool,
     field_validator,
     model_validator,
 )
 
+from asr_daemon.clock import cron_trigger
+from asr_daemon.errors import ConfigurationError
 from asr_daemon.hours import Hours
 from asr_daemon.models.abilities import PrecisionWanted  # noqa: TC001 (pydantic reads it)
 
@@ -48,8 +51,24 @@ def default_state_dir() -> Path:
     """Where systemd says (``StateDirectory=``), else below ``$XDG_STATE_HOME``."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:  # neither $HOME nor an entry in passwd, as in a container
+        raise ConfigurationError(
+            ["daemon.state_dir: this user has no home folder: set it, or $STATE_DIRECTORY"]
+        ) from None
     return Path(base) / "asr-daemon"
+
+
+def _folder_of_departments() -> Path | None:
+    """Return ``$ASR_DAEMON_INBOXES``: what a container's image says, where there is no file."""
+    given = os.environ.get("ASR_DAEMON_INBOXES")
+    return Path(os.path.abspath(given)) if given else None
+
+
+def _folder_of_models() -> Path | None:
+    given = os.environ.get("ASR_DAEMON_MODELS")
+    return Path(os.path.abspath(given)) if given else None
 
 
 class Section(BaseModel):
@@ -68,6 +87,7 @@ class DaemonSection(Section):
     max_attempts: Annotated[int, Field(ge=1)] = 3
     retry_after_s: Positive = 30.0  # doubles with every attempt
     fallback_dir: Path | None = None  # None: "transcripts" in the state folder
+    inboxes: Path | None = Field(default_factory=_folder_of_departments)  # each folder there is an inbox
 
 
 class EngineSection(Section):
@@ -97,7 +117,7 @@ class EngineSection(Section):
 class ModelsSection(Section):
     """``[models]``: where model folders lie."""
 
-    dir: Path | None = None  # None: "models" in the state folder
+    dir: Path | None = Field(default_factory=_folder_of_models)  # None: "models" in the state folder
 
 
 class ItnSection(Section):
@@ -134,7 +154,7 @@ class BackupSection(Section):
     def _is_cron(cls, value: str) -> str:
         if value:
             try:
-                CronTrigger.from_crontab(value)
+                cron_trigger(value)
             except ValueError as error:
                 raise ValueError(
                     f"not a cron expression of five fields, such as '30 3 * * *': {error}"
@@ -147,6 +167,7 @@ class MetricsSection(Section):
 
     textfile: Path | None = None
     port: Annotated[int, Field(ge=0, le=65535)] = 0
+    address: IPvAnyAddress = ip_address("127.0.0.1")
 
 
 class RetentionSection(Section):
@@ -169,6 +190,7 @@ class GatewaySection(Section):
     language: Literal["auto", "zh", "en"] = "auto"
     user: str = ""  # that the gateway runs as; "": as the daemon itself
     spool: Path | None = None  # None: "uploads" in the gateway's own state folder
+    socket: Path | None = None  # by which it asks the daemon; None: where both look for it
     most_upload_gb: Positive = 8.0
     keep_uploads_h: NotNegative = 24.0  # of what is sent to be transcribed; 0: until its text is there
     trusted_user_header: str = ""  # in which a proxy says who is logged in; "": none is believed

@@ -51,6 +51,7 @@ from asr_daemon.queue.arrivals import Arrivals
 from asr_daemon.queue.inbox_profiles import InboxProfiles
 from asr_daemon.queue.jobs import Jobs
 from asr_daemon.service.configuration import Configuration
+from asr_daemon.service.departments import Departments
 from asr_daemon.service.heartbeats import Heartbeats
 from asr_daemon.service.schedule import Schedule
 from asr_daemon.service.sd_notify import Notifier
@@ -377,6 +378,15 @@ class Daemon:
             self._notifier.ready()
             return problems
 
+    def _take_up(self, config: Config) -> None:
+        """Go on with other departments; nothing else in it is new."""
+        with self._reloading:
+            if not self._ending.is_set():
+                self.parts.reload(config)
+
+    def _has_recordings(self, inbox: str) -> bool:
+        return any(row["inbox"] == inbox for row in self.parts.history.all("inbox_counts"))
+
     def _run_thread(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self.parts.heartbeats.watch(name)
@@ -387,6 +397,8 @@ class Daemon:
         beat = functools.partial(self.parts.heartbeats.beat, "schedule")
         self.schedule = Schedule(self._clock, beat=beat)
         schedule_ticks(self.schedule, self.parts, self._exposition, self._find_status_line)
+        departments = Departments(self._configuration, self._has_recordings, self._take_up)
+        self.schedule.every(TICK_S, "departments", departments.look)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:

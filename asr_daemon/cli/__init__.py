@@ -6,40 +6,62 @@ failed; 2 usage or configuration; 75 another daemon holds the state folder.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
 
 import click
 
-from asr_daemon.cli import (
-    access,
-    check,
-    forget,
-    hotwords,
-    itn,
-    live,
-    look,
-    models,
-    run,
-    service,
-    speakers,
-    steer,
-    transcribe,
-)
 from asr_daemon.cli.context import Context
 from asr_daemon.cli.utf8 import speak_utf8
-from asr_daemon.cli.versions import version_text
-from asr_daemon.config import Config
 from asr_daemon.errors import AsrDaemonError, ConfigurationError, OperatorError
 from asr_daemon.files.owner import name_of
 from asr_daemon.printable import printable
+from asr_daemon.service.time_zone import take_zones
+
+MODULES = {
+    **dict.fromkeys(("run", "serve", "demo"), "run"),
+    "transcribe": "transcribe",
+    "live": "live",
+    **dict.fromkeys(("status", "history", "search", "show"), "look"),
+    **dict.fromkeys(("retry", "cancel", "pause", "resume", "reload", "backup"), "steer"),
+    "forget": "forget",
+    "hotwords": "hotwords",
+    "speakers": "speakers",
+    "models": "models",
+    "check": "check",
+    "healthcheck": "healthcheck",
+    "itn": "itn",
+    "access": "access",
+    **dict.fromkeys(("install", "uninstall"), "service"),
+    "container": "container",
+}
+
+
+class Commands(click.Group):
+    """The commands by name; the module of one is imported when it is asked for: `healthcheck` runs often."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, as the help shows them."""
+        return sorted({*MODULES, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name."""
+        if cmd_name in MODULES:
+            module = importlib.import_module(f"asr_daemon.cli.{MODULES[cmd_name]}")
+            for command in module.COMMANDS:
+                self.add_command(command)
+        return super().get_command(ctx, cmd_name)
 
 
 def _show_versions(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     """Print the versions and end; a configuration with problems is named, the defaults then answer."""
     if not wanted or context.resilient_parsing:
         return
+    from asr_daemon.cli.versions import version_text  # noqa: PLC0415 (rarely wanted)
+    from asr_daemon.config import Config  # noqa: PLC0415
+
     try:
         config = Context(context.params.get("config_path")).config()
     except ConfigurationError as error:
@@ -49,7 +71,7 @@ def _show_versions(context: click.Context, _parameter: click.Parameter, wanted: 
     context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "-c",
     "--config",
@@ -75,28 +97,10 @@ def cli(context: click.Context, config_path: Path | None, debug: bool) -> None:
     context.obj = Context(config_path=config_path, debug=debug)
 
 
-for module in (
-    run,
-    transcribe,
-    live,
-    look,
-    steer,
-    forget,
-    hotwords,
-    speakers,
-    models,
-    check,
-    itn,
-    access,
-    service,
-):
-    for command in module.COMMANDS:
-        cli.add_command(command)
-
-
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     speak_utf8()
+    take_zones()
     debug = "--debug" in sys.argv
     try:
         code = cli.main(prog_name="asr-daemon", standalone_mode=False)

@@ -17,6 +17,7 @@ from asr_daemon.config import SYSTEM_CONFIG, Config
 from asr_daemon.config_sections import default_state_dir
 from asr_daemon.control.socket import ask
 from asr_daemon.errors import OperatorError
+from asr_daemon.files.home import expanded
 
 SYSTEM_STATE_DIR = Path("/var/lib/asr-daemon")
 ANSWER_WITHIN_S = 3.0
@@ -35,7 +36,7 @@ def likely_state_dir(path: Path | None) -> Path:
         text = ""
     if path and (named := re.search(r"""(?m)^\s*state_dir\s*=\s*["']([^"'\n]+)["']""", text)):
         base = path.resolve().parent
-        return Path(os.path.normpath(base / Path(named[1].strip()).expanduser()))
+        return Path(os.path.normpath(base / expanded(named[1].strip())))
     if path == SYSTEM_CONFIG and "STATE_DIRECTORY" not in os.environ:
         return SYSTEM_STATE_DIR
     return default_state_dir()

@@ -14,6 +14,7 @@ from rich.table import Table
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.clock import Clock
 from asr_daemon.errors import ModelMissingError, OperatorError, UsageError
+from asr_daemon.files.home import expanded
 from asr_daemon.files.owner import for_caller
 from asr_daemon.models.catalogue import BUILTIN_FOLDER, BUILTIN_NAME, find_folder
 from asr_daemon.models.code import code_asked_for
@@ -207,7 +208,7 @@ def _verify(folder: Path) -> bool:
 @with_config
 def adopt(context: Context, name: str, force: bool) -> None:
     """Write a manifest of a model that was placed by hand: from now on it is held to that."""
-    named = Path(name).expanduser().absolute() if "/" in name else None
+    named = expanded(name).absolute() if "/" in name else None
     config = context.config(_models_folder if named is None else lambda _config: named)
     folder = named or _there(config, name)
     with _bringer(config, folder.name, force=force) as bringer:

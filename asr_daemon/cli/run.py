@@ -9,6 +9,8 @@ import click
 from asr_daemon.cli.context import Context, with_config
 from asr_daemon.errors import UsageError
 from asr_daemon.files.owner import become_for_good
+from asr_daemon.service.process_1 import stay_behind_as_process_1
+from asr_daemon.service.time_zone import zone_problem
 from asr_daemon.telemetry import log
 
 
@@ -22,9 +24,12 @@ def run(context: Context) -> int:
     """
     from asr_daemon.daemon import Daemon  # noqa: PLC0415
 
+    stay_behind_as_process_1()
     config = context.config()
     become_for_good()
     log.configure(config.daemon.log, config.daemon.log_level)
+    if problem := zone_problem():
+        log.get_logger().warning("time_zone_unknown", problem=problem)
     Daemon(config, context.found_path).run()
     return 0
 
@@ -54,6 +59,7 @@ def serve(context: Context) -> int:
     """
     from asr_daemon.gateway.server import serve_gateway  # noqa: PLC0415
 
+    stay_behind_as_process_1()
     config = context.config()
     if config.gateway is None:
         raise UsageError("there is no [gateway] in the configuration: nobody said where to listen")

@@ -14,6 +14,7 @@ import structlog
 
 from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.clock import to_stamp
+from asr_daemon.control.health import health
 from asr_daemon.control.live_desk import LiveCommands
 from asr_daemon.control.speakers import SpeakerCommands
 from asr_daemon.control.status import live_status
@@ -52,6 +53,7 @@ class Commands:
         speakers = SpeakerCommands(parts)
         self._commands: dict[str, Callable[..., Answer]] = {
             "status": self.status,
+            "health": self.health,
             "submit": self.submit,
             "cancel": self.cancel,
             "retry": self.retry,
@@ -93,6 +95,11 @@ class Commands:
     def status(self) -> Answer:
         """Return what only the running daemon knows."""
         return {**live_status(self._parts), "next": waiting_rows(self._parts)}
+
+    def health(self) -> Answer:
+        """Return whether the daemon does its work."""
+        found = health(self._parts)
+        return {"problems": list(found.problems), "inboxes": found.inboxes, "phase": found.phase}
 
     def submit(
         self,

@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr_daemon.files.control_group import group_folders
+
 
 class Verdict(enum.Enum):
     """Why a process was ended by SIGKILL, in words for the evidence."""
@@ -50,24 +52,10 @@ class KernelKills:
 
 def _in_group(root: Path) -> int | None:
     """Return the counter of the nearest control group that has one (version 2, else version 1)."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            mount, name = root / "sys/fs/cgroup", "memory.events"
-        elif "memory" in controllers.split(","):
-            mount, name = root / "sys/fs/cgroup/memory", "memory.oom_control"
-        else:
-            continue
-        group = mount / path.lstrip("/")
-        for folder in (group, *group.parents):  # in a container the mount shows a part of the tree
+    for folder in group_folders("memory", root):
+        for name in ("memory.events", "memory.oom_control"):
             if (found := _counter(folder / name)) is not None:
                 return found
-            if folder == mount:
-                break
     return None
 
 

@@ -11,6 +11,7 @@ from asr_daemon.doctor.finding import COMMAND_TIMEOUT_S, Finding
 from asr_daemon.doctor.models import look_at_models
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.ffmpeg import find_ffmpeg
+from asr_daemon.files.control_group import memory_limit_bytes, usable_cores
 from asr_daemon.models.catalogue import resolve
 from asr_daemon.models.manifest import model_files
 from asr_daemon.models.processor import read_processor
@@ -69,7 +70,8 @@ def _device(key: str, device: str, machine: Machine) -> Iterator[Finding]:
         )
         return
     if device in ("cpu", "mps") or not has_card:
-        yield Finding("ok", key, f"{device}: {'processor' if device != 'mps' else 'MPS'}")
+        what = f"processor, {usable_cores(machine.root)} threads" if device != "mps" else "MPS"
+        yield Finding("ok", key, f"{device}: {what}")
         return
     cards = [line.split(", ") for line in (machine.run(*_SMI) or "").splitlines() if line.count(", ") >= 3]  # noqa: PLR2004
     if not cards:
@@ -126,10 +128,13 @@ def _memory(config: Config, machine: Machine) -> Iterator[Finding]:
     total_mib = next((int(line.split()[1]) // 1024 for line in lines if line.startswith("MemTotal:")), None)
     if total_mib is None:
         return
+    whose, limit = "the machine's", memory_limit_bytes(machine.root)
+    if limit is not None and limit // MIB < total_mib:
+        whose, total_mib = "the control group's", limit // MIB
     count = len(config.engine.recognisers)
     needed_mib = count * needed_mib_of(Path(model.folder))
     who = "the recogniser" if count == 1 else f"{count} recognisers ({', '.join(config.engine.recognisers)})"
-    text = f"{who} will need about {needed_mib} MiB of the machine's {total_mib} MiB of memory"
+    text = f"{who} will need about {needed_mib} MiB of {whose} {total_mib} MiB of memory"
     if needed_mib > MOST_SHARE * total_mib:
         fix = "more memory, or a smaller model" if count == 1 else "fewer engine.devices, or more memory"
         yield Finding("warning", "environment", text, fix)

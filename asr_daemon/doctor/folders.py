@@ -9,6 +9,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
+from asr_daemon.doctor.departments import look_at_departments
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import Need, ServiceUser, Wanted, probe
 from asr_daemon.doctor.shared import look_at_shared
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr_daemon.config import Config
-    from asr_daemon.config_sections import InboxSection
+    from asr_daemon.config_sections import InboxSection, MetricsSection
     from asr_daemon.doctor.finding import Machine
 
 LOW_SPACE_BYTES = 1 << 30
@@ -40,6 +41,7 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
     """Say what is wrong with the folders of the configuration, in its order."""
     yield from _state(config, user)
     yield from _backups(config, user)
+    yield from _metrics_port(config.metrics)
     if config.metrics.textfile is not None:
         yield from _usable("metrics.textfile", config.metrics.textfile.parent, "write", user)
     if config.hotwords.common_dir is not None:
@@ -56,7 +58,8 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
             there.append(inbox)
             yield from _inbox(inbox, hotword_places(config), user)
             yield from look_at_shared(inbox, user, machine)
-    if not config.inbox:
+    yield from look_at_departments(config)
+    if not config.inbox and config.daemon.inboxes is None:
         text = "no inbox is configured: nothing is watched"
         yield Finding("warning", "inbox", text, 'add [[inbox]] with name = "..." and path = "..."')
     for overlap in config.overlaps(answering.real_path):
@@ -64,6 +67,12 @@ def look_at_folders(config: Config, user: ServiceUser, machine: Machine) -> Iter
             "error", f"inbox {overlap.inbox!r}: {overlap.key}", overlap.sentence, "look where its links lead"
         )
     yield from _watches(there, machine)
+
+
+def _metrics_port(metrics: MetricsSection) -> Iterator[Finding]:
+    if metrics.port and not metrics.address.is_loopback:
+        text = f"whoever reaches {metrics.address} sees all figures and names of inboxes, without a password"
+        yield Finding("warning", "metrics.address", text, 'use "127.0.0.1", or close the port to others')
 
 
 def _state(config: Config, user: ServiceUser) -> Iterator[Finding]:

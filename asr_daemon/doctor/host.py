@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.writers import other_writers
+from asr_daemon.service.time_zone import LOCAL_TIME, SYSTEM, zone_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +100,9 @@ def _clock(machine: Machine) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "clock", f"{now.astimezone():%Y-%m-%d %H:%M %Z}")
+    if problem := zone_problem(system=machine.place(SYSTEM), local_time=machine.place(LOCAL_TIME)):
+        text, _, fix = problem.partition("; ")
+        yield Finding("warning", "clock", text, fix)
 
 
 def look_at_sqlite(version: Version) -> Iterator[Finding]:

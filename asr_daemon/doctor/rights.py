@@ -15,6 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from asr_daemon.files.owner import name_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -57,7 +59,7 @@ class ServiceUser:
     @property
     def called(self) -> str:
         """What people call it."""
-        return self.name or pwd.getpwuid(os.geteuid()).pw_name
+        return self.name or name_of(os.geteuid())
 
 
 def probe(wanted: Sequence[Wanted], user: ServiceUser) -> list[str]:

@@ -102,6 +102,7 @@ def _writable(config: Config) -> list[Path]:
         config.backup.second_dir,
         config.daemon.fallback_dir,
         config.metrics.textfile.parent if config.metrics.textfile else None,
+        config.daemon.inboxes,  # departments to come
     ]
     return without_inner(
         path for path in folders if path and path != STATE_DIR and STATE_DIR not in path.parents

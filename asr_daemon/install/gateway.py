@@ -126,6 +126,8 @@ def _foreign(config: Config) -> Iterator[Path]:
     yield from (config.backup_dir, config.models_dir, config.fallback_dir)
     if config.backup.second_dir is not None:
         yield config.backup.second_dir
+    if config.daemon.inboxes is not None:
+        yield config.daemon.inboxes
     for inbox in config.inbox:
         yield inbox.path
         if inbox.archive is not None:

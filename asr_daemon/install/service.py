@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import asr_daemon
 from asr_daemon.backup import take_backup
 from asr_daemon.config import SYSTEM_CONFIG, Config, load_config
-from asr_daemon.config_sections import default_state_dir
+from asr_daemon.config_sections import MetricsSection, default_state_dir
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders
@@ -124,7 +124,7 @@ def expected_files(wanted: Installation) -> dict[Path, str]:
         **gateway_files(config, wanted.environment, wanted.config_path, wanted.user),
     }
     if config.metrics.port:
-        files[SOCKET] = _socket(config.metrics.port)
+        files[SOCKET] = _socket(config.metrics)
     return files
 
 
@@ -204,9 +204,14 @@ def _config_in_force(steps: Steps, config_path: Path) -> Config:
     return config.model_copy(update={"daemon": config.daemon.model_copy(update={"state_dir": STATE_DIR})})
 
 
-def _socket(port: int) -> str:
+def _socket(metrics: MetricsSection) -> str:
+    """Return the socket's unit; who may reach another address than loopback is not its business."""
     text = shipped_text("systemd/asr-daemon.socket")
-    return re.sub(r"(?m)^(ListenStream=.*:)\d+$", rf"\g<1>{port}", text)
+    address = f"[{metrics.address}]" if metrics.address.version == 6 else str(metrics.address)  # noqa: PLR2004
+    text = re.sub(r"(?m)^(ListenStream=).*$", rf"\g<1>{address}:{metrics.port}", text)
+    if not metrics.address.is_loopback:
+        text = re.sub(r"(?m)^IPAddress(Deny|Allow)=.*\n", "", text)
+    return text
 
 
 def _remove_socket(steps: Steps) -> None:

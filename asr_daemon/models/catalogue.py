@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.files.home import expanded
 from asr_daemon.models.abilities import ABILITIES, FAMILY_OF_CLASS
 from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import KNOWN, folder_name, pull_command
@@ -117,7 +118,7 @@ def resolve(model_setting: str, models_dir: Path, device: str) -> ModelChoice:
         return _best(models_dir, device)
     if setting in ("builtin", BUILTIN_NAME):
         return _builtin()
-    folder = Path(setting).expanduser() if "/" in setting else find_folder(setting, models_dir)
+    folder = expanded(setting) if "/" in setting else find_folder(setting, models_dir)
     if not folder.is_absolute():
         raise ModelMissingError(
             f"engine.model: {setting} is neither a name in {models_dir} nor an absolute folder."

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.errors import ModelMissingError
+from asr_daemon.files.home import expanded
 from asr_daemon.models.catalogue import find_folder, folder_digest, model_class
 from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import pull_command
@@ -37,7 +38,7 @@ def resolve_speakers(setting: str, models_dir: Path) -> SpeakerModel:
     if setting in ("", "builtin", BUILTIN_SPEAKERS):
         folder = BUILTIN_SPEAKERS_FOLDER
     else:
-        folder = Path(setting).expanduser() if "/" in setting else find_folder(setting, models_dir)
+        folder = expanded(setting) if "/" in setting else find_folder(setting, models_dir)
     if not folder.is_dir():
         command = pull_command(setting)
         how = f"`{command}` brings it." if command else 'Leave it at "builtin".'

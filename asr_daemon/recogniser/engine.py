@@ -7,13 +7,13 @@ Fails with :class:`~asr_daemon.errors.ModelMissingError` or ``DeviceMissingError
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
 
 from asr_daemon.errors import DeviceMissingError
+from asr_daemon.files.control_group import usable_cores
 from asr_daemon.models.abilities import ABILITIES
 from asr_daemon.models.processor import read_processor
 from asr_daemon.recogniser import memory, self_check
@@ -170,11 +170,11 @@ def choose_device(asked: str) -> str:
 
 
 def choose_threads(sharers: int = 1) -> int:
-    """Return the threads for torch: this recogniser's part of the cores that the process may use.
+    """Return the threads for torch: this recogniser's part of what the process may use at once.
 
     Decoding and segmenting take a twentieth of a core or less: one kept for them would idle.
     """
-    return max(1, len(os.sched_getaffinity(0)) // sharers)
+    return max(1, usable_cores() // sharers)
 
 
 def choose_feeders(device: str, sharers: int, available_bytes: int | None) -> int:
@@ -183,7 +183,7 @@ def choose_feeders(device: str, sharers: int, available_bytes: int | None) -> in
     On a processor that is a twentieth of the work: one for every so many cores. A card is faster than any
     core can feed it, so that all cores do it but one, which the card's own thread and the teller need.
     """
-    cores = len(os.sched_getaffinity(0)) // sharers
+    cores = usable_cores() // sharers
     wanted = cores // CORES_A_FEEDER if device == "cpu" else cores - 1
     fit = MOST_FEEDERS if available_bytes is None else int(available_bytes * FEEDERS_SHARE // FEEDER_BYTES)
     return max(1, min(wanted, fit, MOST_FEEDERS))

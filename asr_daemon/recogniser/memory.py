@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from asr_daemon.files.control_group import memory_left_bytes
+
 # What torch raises as a plain RuntimeError: MPS, the CPU's allocator, CUDA's libraries.
 _PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
@@ -29,23 +31,15 @@ def free_bytes(device: str) -> int | None:
 
 
 def available_bytes(root: Path = Path("/")) -> int | None:
-    """Return what this process can still take, within its control group's limit (version 2)."""
-    lines = _lines(root / "proc/meminfo")
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    for line in _lines(root / "proc/self/cgroup"):
-        if line.startswith("0::"):
-            group = root / "sys/fs/cgroup" / line.removeprefix("0::").lstrip("/")
-            limit, used = ("".join(_lines(group / name)) for name in ("memory.max", "memory.current"))
-            if limit.isdigit() and used.isdigit():
-                found.append(max(0, int(limit) - int(used)))
-    return min(found, default=None)
-
-
-def _lines(file: Path) -> list[str]:
+    """Return what this process can still take, within its control groups' limits."""
     try:
-        return file.read_text(encoding="ascii").splitlines()
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
-        return []
+        lines = []
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    if (left := memory_left_bytes(root)) is not None:
+        found.append(left)
+    return min(found, default=None)
 
 
 def give_back() -> None:

@@ -38,6 +38,7 @@ class Configuration:
     def __init__(self, config: Config, path: Path | None = None) -> None:
         self.now = config
         self.path = path
+        self.departments_problem = ""  # why the folder of the departments cannot be looked into
         self._looked_at: tuple[int, ...] | None = None
         self._read = config  # the file's, as it was looked at
         self._problem = ""
@@ -64,7 +65,7 @@ class Configuration:
         if found != self._looked_at:
             self._looked_at = found
             self._read_and_say()
-        return FileNow(self._problem, not self._problem and self._read != self.now)
+        return FileNow(self._problem, not self._problem and self._read.stated != self.now.stated)
 
     def _read_and_say(self) -> None:
         self._problem = ""

@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from apscheduler.triggers.cron import CronTrigger
 
-from asr_daemon.clock import fire_after, to_stamp
+from asr_daemon.clock import cron_trigger, fire_after, to_stamp
 from asr_daemon.errors import AsrDaemonError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from apscheduler.triggers.cron import CronTrigger
 
     from asr_daemon.clock import Clock
 
@@ -87,7 +88,7 @@ class Schedule:
     def by_cron(self, expression: str, back_up: Callable[[], object], last: datetime | None) -> None:
         """Back up by a cron expression ("" is never); ``last`` is when that was done last, None: never."""
         self._back_up = back_up
-        self._trigger = CronTrigger.from_crontab(expression) if expression else None
+        self._trigger = cron_trigger(expression) if expression else None
         now = self._clock.now()
         self._next_backup = self._fire_after(min(last or now, now))
 

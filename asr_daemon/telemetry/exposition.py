@@ -36,7 +36,7 @@ class Exposition:
             self._metrics = Metrics(self._parts, passed_socket(METRICS_SOCKET))
         if self._metrics is None:
             return
-        self._metrics.port.configure(settings.port)
+        self._metrics.port.configure(settings.port, str(settings.address))
         if settings.textfile is not None:
             self._write(self._metrics, settings.textfile)
 

@@ -1,7 +1,8 @@
-"""The loopback port where Prometheus asks for the figures: systemd's socket, or one of our own.
+"""The port where Prometheus asks for the figures: systemd's socket, or one of our own.
 
-Enters: the port of the configuration, the socket that systemd passed. Leaves: answers to ``GET /metrics``. A
-port that cannot be had is said in the log, once, and stops nobody.
+Enters: address (loopback, unless somebody opens it) and port of the configuration, the socket that systemd
+passed. Leaves: answers to ``GET /metrics``. A port that cannot be had is said in the log, once, and stops
+nobody.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ class MetricsPort:
         self._render = functools.partial(generate_latest, registry)
         self._passed = passed
         self._port = 0
+        self._address = LOOPBACK
         self._refused = ""
         self._server: ScrapeServer | None = None
 
-    def configure(self, port: int) -> None:
+    def configure(self, port: int, address: str = LOOPBACK) -> None:
         """Serve there and nowhere else; 0: nowhere. May be called again and again."""
-        if port == self._port and not self._refused:
+        if (address, port) == (self._address, self._port) and not self._refused:
             return
         self.close()
-        self._port = port
+        self._address, self._port = address, port
         if not port:
             self._refused = ""
             return
@@ -56,7 +58,7 @@ class MetricsPort:
             return
         self._refused = ""
         self._server = server
-        log.info("metrics_served", address=LOOPBACK, port=port)
+        log.info("metrics_served", address=address, port=port)
 
     def close(self) -> None:
         """Serve nowhere; systemd's socket stays its own."""
@@ -67,12 +69,13 @@ class MetricsPort:
     def _listener(self, port: int) -> socket.socket:
         """Return a listening socket on that port. Raises :class:`OSError`."""
         if self._passed is not None:
-            listens_on = self._passed.getsockname()[1]
-            if listens_on != port:
-                raise OSError(errno.EADDRNOTAVAIL, f"systemd listens on port {listens_on}: {_AGAIN}")
+            at, listens_on = self._passed.getsockname()[:2]
+            if (at, listens_on) != (self._address, port):
+                raise OSError(errno.EADDRNOTAVAIL, f"systemd listens on port {listens_on} of {at}: {_AGAIN}")
             return self._passed.dup()
         try:
-            return socket.create_server((LOOPBACK, port))
+            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+            return socket.create_server((self._address, port), family=family)
         except OSError as error:
             if error.errno == errno.EAFNOSUPPORT:  # RestrictAddressFamilies= of the unit
                 raise OSError(error.errno, f"the service has no network of its own: {_AGAIN}") from error

@@ -62,6 +62,7 @@ class Host:
         self.write("proc/sys/fs/inotify/max_user_watches", "1000\n")
         self.write("proc/sys/fs/inotify/max_user_instances", "128\n")
         self.write("proc/meminfo", "MemTotal:       16000000 kB\n")
+        self.write("etc/localtime", "")
         self.config = make_config(folder)
         self.programs: dict[str, str] = {"timedatectl": "yes\n"}
         self.machine = Machine(

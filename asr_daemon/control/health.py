@@ -1,0 +1,50 @@
+"""Whether the daemon does its work: what `healthcheck` asks, answered from what it knows already.
+
+Nothing is looked at that might not answer (a share, the history): the question comes every half a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asr_daemon.dispatch.in_work import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asr_daemon.daemon import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How it goes."""
+
+    problems: tuple[str, ...]  # the worst first; none: all is well
+    inboxes: int
+    phase: str  # of the recognisers: see Phase
+
+
+def health(parts: Parts) -> Health:
+    """Return what keeps the daemon, or an inbox, from working."""
+    inboxes = list(parts.intake.inboxes.values())
+    phases = [state.phase for state in parts.dispatcher.states]
+    order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.PAUSED, Phase.BLOCKED)
+    first = next((phase for phase in order if phase in phases), Phase.BLOCKED)
+    return Health(tuple(_problems(parts, first)), len(inboxes), str(first))
+
+
+def _problems(parts: Parts, phase: Phase) -> Iterator[str]:
+    for thread, age_s in parts.heartbeats.stuck().items():
+        yield f"the thread {thread!r} has made no step for {age_s:.0f} s"
+    if problem := parts.upkeep.state_problem:
+        yield problem
+    if phase is Phase.BLOCKED:
+        reason = next((state.reason for state in parts.dispatcher.states if state.reason), "")
+        yield f"the queue waits: {reason or 'no recogniser works'}"
+    if problem := parts.configuration.departments_problem:
+        yield problem
+    for watched in list(parts.intake.inboxes.values()):
+        name = watched.section.name
+        if problem := watched.problem or parts.deliverer.held.problem(name):
+            yield f"inbox {name!r}: {problem}"
