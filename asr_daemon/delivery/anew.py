@@ -7,7 +7,7 @@ stays as it is. What cannot be done is said, in both languages. Fails as the his
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,7 +25,7 @@ from asr_daemon.transcripts.writers import FORMATS, rendered
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from asr_daemon.clock import Clock
@@ -91,6 +91,9 @@ class OutputsAnew:
         self._outputs = outputs
         self._lock = lock
         self._recordings = Recordings(history, clock)
+        self.on_written: Callable[[int], Sequence[str]] = (
+            lambda _recording: ()
+        )  # what is written of it besides
 
     def write(self, recording: int) -> WrittenAnew:
         """Write a recording's files anew."""
@@ -103,11 +106,12 @@ class OutputsAnew:
                 return WrittenAnew(problem=why)
             assert inbox is not None  # noqa: S101 (else there was a reason)
             try:
-                return self._write(inbox, filed)
+                done = self._write(inbox, filed)
             except HistoryUnavailableError:
                 raise
             except WorkError as error:
                 return WrittenAnew(problem=error.sentence)
+        return replace(done, written=(*done.written, *self.on_written(recording)))
 
     def _write(self, inbox: InboxSection, filed: Filed) -> WrittenAnew:
         recording = filed.recording

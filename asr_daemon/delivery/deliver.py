@@ -21,6 +21,7 @@ from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.anew import OutputsAnew
 from asr_daemon.delivery.forgetting import Forgetter
 from asr_daemon.delivery.held import HeldTranscripts
+from asr_daemon.delivery.joining import Joiner
 from asr_daemon.delivery.outputs import FAILURE, Outputs
 from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.delivery.rewriting import Rewriter
@@ -84,7 +85,9 @@ class Deliverer:
         self._corrections = Corrections(history, clock)
         self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._writing)
         self.anew = OutputsAnew(history, shares, clock, lambda: self.config, self._outputs, self._writing)
+        self.joiner = Joiner(history, shares, clock, lambda: self.config, self._outputs, self._writing)
         self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._writing)
+        self.forgetter.on_forgotten, self.anew.on_written = self.joiner.join_of, self.joiner.write_anew
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""

@@ -142,10 +142,21 @@ class Outputs:
             return root
         return self._elsewhere(path)
 
-    def withdraw(self, recording: int, kinds: Iterable[str], root: Path, keep: Iterable[Path] = ()) -> None:
-        """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay."""
+    def withdraw(
+        self,
+        recording: int,
+        kinds: Iterable[str],
+        root: Path,
+        keep: Iterable[Path] = (),
+        *,
+        anywhere: bool = False,
+    ) -> None:
+        """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay.
+
+        Where some are kept, files in other folders than theirs stay as well, unless it is ``anywhere``.
+        """
         kept = set(keep)
-        folders = {path.parent for path in kept}
+        folders = set() if anywhere else {path.parent for path in kept}
         for output in outputs_of(self._history, recording):
             path = output.path
             if output.format not in kinds or path in kept or (folders and path.parent not in folders):

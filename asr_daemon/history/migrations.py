@@ -11,7 +11,7 @@ import json
 from asr_daemon.history.database import Database, Migrations
 from asr_daemon.history.folding import fold
 from asr_daemon.history.search import index_body
-from asr_daemon.history.tables import CORRECTIONS, SPEAKERS
+from asr_daemon.history.tables import CORRECTIONS, PARTS, SPEAKERS
 
 migrations = Migrations("asr_daemon")
 
@@ -337,3 +337,10 @@ def sent_to(db: Database) -> None:
 def forgotten_by(db: Database) -> None:
     """Say who forgot a recording's text; NULL: the command line, or a release that did not ask."""
     db.execute("ALTER TABLE recordings ADD COLUMN forgotten_by TEXT")
+
+
+@migrations(name="0021_parts")
+def parts(db: Database) -> None:
+    """Create the table of recordings that may be parts of one, where an inbox asks for that."""
+    for statement in PARTS:
+        db.execute(statement)

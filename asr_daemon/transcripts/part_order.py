@@ -1,7 +1,7 @@
 """Which recordings are parts of one: by their names, and by when each begins and ends.
 
-Enters: recordings whose names share a family (:mod:`asr_daemon.transcripts.part_names`). Leaves: runs of those
-that follow on each other, in order, with the numbers that are missing between them. Nothing raises; the cost
+Enters: recordings whose names share a family (:mod:`asr_daemon.transcripts.part_names`). Leaves: runs of
+those that follow on each other, in order, and how many are missing between them. Nothing raises; the cost
 grows with the number of recordings, not with its square.
 
 When a part ends is its file's mtime, unless it was copied without it; when it begins is that less its length,
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from asr_daemon.transcripts.part_names import PartName
 
-NEAR_S = 60.0  # between the end of a part and the begin of the next: FAT counts 2 s, closing a file takes some
+NEAR_S = (
+    60.0  # between the end of a part and the begin of the next: FAT counts 2 s, closing a file takes some
+)
 MISSING_SLACK = 0.1  # of what is missing between two, whose length is only estimated
 MOST_MISSING = 3  # parts in a row
 MOST_PARTS = 100  # of one recording
+MOST_S = 48 * 3600.0  # of it: no longer than a recording may be by default
 EXPLICIT_GAP_S = 12 * 3600.0  # a pause between parts that say themselves that they are
 FOUND_WITHIN_S = 300.0  # a file whose mtime is so near to when it was found may have got it by being copied
 WRITTEN_NEAR_S = 5.0  # or a program records into the folder: then the next part begins at once
@@ -53,6 +56,7 @@ class Run:
 
     members: list[Member] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
+    length_s: float = 0.0
     _by_length: list[bool] = field(default_factory=list)  # nothing but lengths speaks for the nth
 
     def add(self, member: Member, missing: int = 0, *, by_length: bool = False) -> None:
@@ -60,6 +64,7 @@ class Run:
         self.members.append(member)
         self.missing.append(missing)
         self._by_length.append(by_length)
+        self.length_s += member.duration_s or 0.0
 
     def split(self) -> list[Run]:
         """Return the runs that are left when what only lengths speak for has no shorter end."""
@@ -71,13 +76,12 @@ class Run:
         begin = len(self.members) - 1
         while begin and self._by_length[begin]:
             begin -= 1
-        kept = Run(self.members[: begin + 1], self.missing[: begin + 1], self._by_length[: begin + 1])
-        alone = [Run([each], [0], [False]) for each in self.members[begin + 1 :]]
-        return [kept, *alone]
+        kept = Run(self.members[: begin + 1], self.missing[: begin + 1])
+        return [kept, *(Run([each], [0]) for each in self.members[begin + 1 :])]
 
 
 def runs_of(members: Iterable[Member]) -> list[Run]:
-    """Return the members of one family in runs; a copy of another is in none, and most runs have one alone."""
+    """Return the members of one family in runs, many of one alone; a copy of another is in none."""
     whole = list(members)
     whole.sort(key=_by_number)
     if all(each.name.clock for each in whole):
@@ -103,7 +107,7 @@ def _by_number(member: Member) -> tuple[int, datetime, float, int]:
 def _put(runs: list[Run], member: Member) -> None:
     """Put a member behind the run that it follows on best, or begin another."""
     for run in reversed(runs[-TAILS:]):
-        if len(run.members) >= MOST_PARTS:
+        if len(run.members) >= MOST_PARTS or run.length_s + (member.duration_s or 0.0) > MOST_S:
             continue
         step = _step(run.members[-1], member)
         if step is None:
@@ -156,12 +160,12 @@ def _gap_by_names(before: Member, after: Member) -> float | None:
 def _gap_by_files(before: Member, after: Member) -> float | None:
     """Return the same by their mtimes; None where those are of copying, or say nothing."""
     between_s = after.mtime_s - before.mtime_s
+    may_be_copied = abs(after.found_s - after.mtime_s) < FOUND_WITHIN_S
     if after.duration_s is None:
-        if before.duration_s is not None and 0 < between_s <= before.duration_s + NEAR_S:
-            return 0.0  # it is no longer than the one before
-        return None
+        is_possible = before.duration_s is not None and 0 < between_s <= before.duration_s + NEAR_S
+        return 0.0 if is_possible and not may_be_copied else None  # it is no longer than the one before
     gap_s = between_s - after.duration_s
-    if abs(after.found_s - after.mtime_s) < FOUND_WITHIN_S:
+    if may_be_copied:
         return gap_s if abs(gap_s) <= WRITTEN_NEAR_S else None
     return None if gap_s < -NEAR_S else gap_s  # recorded in less time than it lasts: it was copied
 

@@ -126,9 +126,10 @@ def test_what_is_no_name_of_a_recording_says_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a_" + "1" * 250, "9" * 250, "(1" * 120, "第" * 120 + "一" * 100, "_" * 250, "2024-" * 50, "\udcff_001"]
+    "name",
+    ["a_" + "1" * 250, "9" * 250, "(1" * 120, "第" * 120 + "一" * 100, "_" * 250, "2024-" * 50, "\udcff_001"],
 )
 def test_hostile_names_are_read_as_others(name: str) -> None:
-    """They come to an end, with a number that is one or none."""
+    """They come to an end; a number of hundreds of digits is none."""
     found = read_name(name + ".wav")
-    assert found is None or found.number in (None, 0, 1)
+    assert found is None or (found.number or 0) < 10_000

@@ -1,4 +1,4 @@
-"""Which recordings follow on each other: what devices leave, what copying does to it, and what only looks so."""
+"""Which recordings follow on each other: what devices leave, what copying makes of it, what only looks so."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def copied(names: Sequence[str], lengths_s: Sequence[float], each_s: float = 20.
 
 
 def told(members: Sequence[Member]) -> list[tuple[list[int], list[int]]]:
-    """Return the numbers of each run's members, counted as they were given, and what is missing before each."""
+    """Return the places of each run's members among those given, and what is missing before each."""
     places = {each.id: place for place, each in enumerate(members)}
     return [([places[each.id] for each in run.members], run.missing) for run in runs_of(members)]
 
@@ -109,7 +109,11 @@ def test_names_that_say_when_are_believed_before_the_files_times() -> None:
 
 def test_names_that_say_when_and_count() -> None:
     """Either order is the same."""
-    names = ["DJI_20251230055808_0009_D.MP4", "DJI_20251230060308_0010_D.MP4", "DJI_20251230070000_0011_D.MP4"]
+    names = [
+        "DJI_20251230055808_0009_D.MP4",
+        "DJI_20251230060308_0010_D.MP4",
+        "DJI_20251230070000_0011_D.MP4",
+    ]
     assert told(copied(names, [300, 120, 50])) == [([0, 1], [0, 0]), ([2], [0])]
 
 
@@ -147,7 +151,9 @@ def test_a_part_that_failed_or_waits_keeps_its_place() -> None:
 
 def test_the_name_without_a_number_is_the_first() -> None:
     """As Windows and browsers count."""
-    assert told(recorded(["会.mp3", "会 (2).mp3", "会 (3).mp3"], [1800, 1800, 60])) == [([0, 1, 2], [0, 0, 0])]
+    assert told(recorded(["会.mp3", "会 (2).mp3", "会 (3).mp3"], [1800, 1800, 60])) == [
+        ([0, 1, 2], [0, 0, 0])
+    ]
     assert told(recorded(["会.mp3", "会-1.mp3"], [1800, 60])) == [([0, 1], [0, 0])]
 
 
