@@ -53,6 +53,7 @@ KINDS = tuple(JOINED + kind for kind in FORMATS)
 AT_ONCE_S = 1.0  # of work; then others have their turn
 REST_FACTOR = 20.0  # a share of ten thousand recordings is not compared again with every word
 AGAIN_S = 15.0  # before what could not be written is tried again
+BROKEN_AGAIN_S = 3600.0  # where nobody knows why
 TOGETHER_S = 600.0  # a part rests so long in the inbox before it is archived: the next may be on its way
 MOST_RESTING_S = 24 * 3600.0  # where another part waits still
 
@@ -99,15 +100,26 @@ class Joiner:
                 if time.monotonic() > began_s + AT_ONCE_S:
                     break
                 if family not in self._waits_until_s:
-                    done += self._join(family)
+                    done += self._try_to_join(family)
         self._not_before_s = now_s + REST_FACTOR * (time.monotonic() - began_s)
         return done
+
+    def _try_to_join(self, family: str) -> bool:
+        """Look after a family; what nobody thought of holds up no other."""
+        try:
+            return self._join(family)
+        except HistoryUnavailableError:
+            raise
+        except Exception:
+            self._waits_until_s[family] = self._clock.monotonic_s() + BROKEN_AGAIN_S
+            log.exception("joining_failed", family=family)
+            return False
 
     def join_of(self, recording: int) -> None:
         """Look after the family of a recording now: its text was forgotten."""
         with self._one_at_a_time:
             if self._look() and (family := self._parts.family(recording)):
-                self._join(family)
+                self._try_to_join(family)
 
     def write_anew(self, recording: int) -> tuple[str, ...]:
         """Write the files of a recording's run anew, those taken away as well; return their names."""
@@ -119,7 +131,7 @@ class Joiner:
                     if self._config().keeps(output.path) and not self._shares.exists(output.path):
                         forget_output(self._history, output.path)
                 self._parts.set_holds(owner, "")
-            self._join(family)
+            self._try_to_join(family)
             first = self._parts.first(recording)
             ours = () if first is None else self._files(first)
             return tuple(valid_text(each.path.name) for each in ours if not self._is_theirs(each))

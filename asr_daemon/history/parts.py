@@ -62,6 +62,9 @@ class Parts:
                 for row in rows:
                     self._see(row)
             count += len(rows)
+        if count:
+            with self._history.transaction() as history:
+                history.run("settle_lone_parts")
         return count
 
     def _see(self, row: sqlite3.Row) -> None:

@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 
     from asr_daemon.transcripts.part_names import PartName
 
-NEAR_S = (
-    60.0  # between the end of a part and the begin of the next: FAT counts 2 s, closing a file takes some
-)
+NEAR_S = 30.0  # between the end of a part that looks cut and the begin of the next: closing 4 GB takes some
+CLOSE_S = 5.0  # of any other: FAT counts in steps of 2 s; two memos in a row are two
 MISSING_SLACK = 0.1  # of what is missing between two, whose length is only estimated
 MOST_MISSING = 3  # parts in a row
 MOST_PARTS = 100  # of one recording
 MOST_S = 48 * 3600.0  # of it: no longer than a recording may be by default
 EXPLICIT_GAP_S = 12 * 3600.0  # a pause between parts that say themselves that they are
 FOUND_WITHIN_S = 300.0  # a file whose mtime is so near to when it was found may have got it by being copied
-WRITTEN_NEAR_S = 5.0  # or a program records into the folder: then the next part begins at once
 CUT_AT_S, CUT_WITHIN_S = 300.0, 3.0  # recorders cut at whole multiples of five minutes
 CUT_AT_BYTES = ((0.95, 1 << 31), (0.88, 1 << 32), (0.95, 2 * 10**9))  # from that share of it
 SAME_S = 1.0
@@ -114,7 +112,8 @@ def _put(runs: list[Run], member: Member) -> None:
             continue
         told = _follows(run.members, member, step)
         if told is not None:
-            run.add(member, step - 1, by_length=told)
+            missing, by_length = told
+            run.add(member, missing, by_length=by_length)
             return
     run = Run()
     run.add(member)
@@ -131,21 +130,27 @@ def _step(before: Member, after: Member) -> int | None:
     return step if 1 <= step <= 1 + MOST_MISSING else None
 
 
-def _follows(run: Sequence[Member], after: Member, step: int) -> bool | None:
-    """Whether nothing but lengths speaks for a part behind a run; None where it does not follow."""
+def _follows(run: Sequence[Member], after: Member, step: int) -> tuple[int, bool] | None:
+    """Return how many parts are missing before one that follows, and whether lengths alone say that it does.
+
+    None where it does not.
+    """
     before = run[-1]
     missing_s = (step - 1) * (before.duration_s or 0.0)
-    near_s = NEAR_S + MISSING_SLACK * missing_s
+    is_cut = _is_cut(run, after)
+    near_s = NEAR_S if is_cut else CLOSE_S
     gap_s = _gap_by_names(before, after)
     if gap_s is None:
         gap_s = _gap_by_files(before, after)
+    if gap_s is not None and abs(gap_s) <= near_s:
+        return 0, False  # a number that is left out, for a photograph, is no part
+    near_s += MISSING_SLACK * missing_s
     if gap_s is not None and abs(gap_s - missing_s) <= near_s:
-        return False
+        return step - 1, False
     if before.name.is_explicit and after.name.is_explicit:
-        return False if gap_s is None or -near_s <= gap_s <= missing_s + EXPLICIT_GAP_S else None
-    if gap_s is None and _is_cut(run) and _is_no_longer(before, after):
-        return True
-    return None
+        is_near = gap_s is None or -near_s <= gap_s <= missing_s + EXPLICIT_GAP_S
+        return (step - 1, False) if is_near else None
+    return (step - 1, True) if gap_s is None and is_cut and _is_no_longer(before, after) else None
 
 
 def _gap_by_names(before: Member, after: Member) -> float | None:
@@ -165,13 +170,13 @@ def _gap_by_files(before: Member, after: Member) -> float | None:
         is_possible = before.duration_s is not None and 0 < between_s <= before.duration_s + NEAR_S
         return 0.0 if is_possible and not may_be_copied else None  # it is no longer than the one before
     gap_s = between_s - after.duration_s
-    if may_be_copied:
-        return gap_s if abs(gap_s) <= WRITTEN_NEAR_S else None
+    if may_be_copied:  # or a program records into the folder: then the next part begins at once
+        return gap_s if abs(gap_s) <= CLOSE_S else None
     return None if gap_s < -NEAR_S else gap_s  # recorded in less time than it lasts: it was copied
 
 
-def _is_cut(run: Sequence[Member]) -> bool:
-    """Whether the last of a run looks as if a recorder had cut it."""
+def _is_cut(run: Sequence[Member], after: Member) -> bool:
+    """Whether the last of a run looks as if a recorder had cut it: by itself, or as long as a neighbour."""
     last = run[-1]
     if any(share * limit <= last.size_bytes <= 1.005 * limit for share, limit in CUT_AT_BYTES):
         return True
@@ -180,8 +185,8 @@ def _is_cut(run: Sequence[Member]) -> bool:
     off_s = abs(last.duration_s - CUT_AT_S * round(last.duration_s / CUT_AT_S))
     if last.duration_s > CUT_AT_S - CUT_WITHIN_S and off_s <= CUT_WITHIN_S:
         return True
-    before = run[-2].duration_s if len(run) > 1 else None
-    return before is not None and abs(before - last.duration_s) <= SAME_S
+    beside = (after.duration_s, run[-2].duration_s if len(run) > 1 else None)
+    return any(each is not None and abs(each - last.duration_s) <= SAME_S for each in beside)
 
 
 def _is_no_longer(before: Member, after: Member) -> bool:

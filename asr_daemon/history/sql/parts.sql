@@ -30,6 +30,13 @@ ON CONFLICT (recording_id) DO UPDATE SET seen = excluded.seen, path = excluded.p
 -- make_family_due: one has left it
 UPDATE parts SET is_due = 1 WHERE family = :family
 
+-- settle_lone_parts: those alone in their family, or whose names say nothing, and without joined files, need nothing
+UPDATE parts SET is_due = 0, first = recording_id
+WHERE is_due = 1 AND (family = '' OR NOT EXISTS (
+    SELECT 1 FROM parts AS others WHERE others.family = parts.family AND others.recording_id <> parts.recording_id))
+  AND NOT EXISTS (SELECT 1 FROM outputs
+                  WHERE outputs.recording_id = parts.recording_id AND outputs.format LIKE 'joined-%')
+
 -- due_families: families whose files are to be looked after
 SELECT DISTINCT family FROM parts WHERE is_due = 1
 

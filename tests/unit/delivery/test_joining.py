@@ -1,4 +1,4 @@
-"""Parts of one recording as one transcript: when it is written, anew, and taken away, and what stays as it is."""
+"""Parts of one recording as one transcript: when it is written, anew, taken away, and what stays as it is."""
 
 from __future__ import annotations
 
@@ -287,8 +287,7 @@ def test_a_kill_between_a_file_and_its_row_leaves_one_file(
     site.part(2)
     with monkeypatch.context() as patch:
         patch.setattr("asr_daemon.delivery.outputs.Outputs.confirm", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            site.joined()
+        assert site.joined() == 0
     assert WHOLE in site.names()
     site.again()
     site.part(3)
