@@ -51,6 +51,7 @@ log = structlog.get_logger()
 MARK = "（合并）"  # in the names of joined files
 KINDS = tuple(JOINED + kind for kind in FORMATS)
 AT_ONCE_S = 1.0  # of work; then others have their turn
+WHOLE_S = 60.0  # where somebody asks
 REST_FACTOR = 20.0  # a share of ten thousand recordings is not compared again with every word
 AGAIN_S = 15.0  # before what could not be written is tried again
 BROKEN_AGAIN_S = 3600.0  # where nobody knows why
@@ -94,7 +95,7 @@ class Joiner:
         done = 0
         with self._one_at_a_time:
             self._waits_until_s = {key: at_s for key, at_s in self._waits_until_s.items() if at_s > now_s}
-            if not self._look():
+            if not self._look(AT_ONCE_S):
                 return 0
             for family in self._parts.due():
                 if time.monotonic() > began_s + AT_ONCE_S:
@@ -118,13 +119,13 @@ class Joiner:
     def join_of(self, recording: int) -> None:
         """Look after the family of a recording now: its text was forgotten."""
         with self._one_at_a_time:
-            if self._look() and (family := self._parts.family(recording)):
+            if family := self._parts.family(recording):
                 self._try_to_join(family)
 
     def write_anew(self, recording: int) -> tuple[str, ...]:
         """Write the files of a recording's run anew, those taken away as well; return their names."""
         with self._one_at_a_time:
-            if not self._look() or not (family := self._parts.family(recording)):
+            if not self._look(WHOLE_S) or not (family := self._parts.family(recording)):
                 return ()
             for owner in self._parts.with_joined_files(family):
                 for output in self._files(owner):
@@ -136,12 +137,10 @@ class Joiner:
             ours = () if first is None else self._files(first)
             return tuple(valid_text(each.path.name) for each in ours if not self._is_theirs(each))
 
-    def _look(self) -> bool:
-        """Take note of what has changed; return whether any inbox joins."""
+    def _look(self, within_s: float) -> bool:
+        """Take note of what has changed; return whether any inbox joins, and its parts are known by now."""
         inboxes = [inbox.name for inbox in self._config().inbox if inbox.join]
-        if inboxes:
-            self._parts.look(inboxes)
-        return bool(inboxes)
+        return bool(inboxes) and self._parts.look(inboxes, within_s)
 
     def rests(self, recording: Recording) -> bool:
         """Whether a recording is not to be archived yet: its run is still under way, or was a moment ago."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     from asr_daemon.history.connection import History
 
-MOST_AT_ONCE = 2000  # rows that are taken note of in one transaction
+MOST_AT_ONCE = 500  # rows that are taken note of in one transaction
+NEWEST = 2000  # recordings that are looked at each time: what changes is mostly among them
+WINDOW = 5000  # of the others, in turn
 _NOWHERE = PartName("", None)
 
 
@@ -51,20 +54,46 @@ class Parts:
 
     def __init__(self, history: History) -> None:
         self._history = history
+        self._inboxes = ""  # JSON
+        self._looked_until = 0  # of this round
+        self._has_seen_all = False
 
     # ------------------------------------------------------------------ looking
 
-    def look(self, inboxes: Collection[str]) -> int:
-        """Take note of what has changed in these inboxes since the last time; return the number of it."""
-        names, count = json.dumps(sorted(inboxes)), 0
-        while rows := self._history.all("changed_parts", inboxes=names, limit=MOST_AT_ONCE):
+    def look(self, inboxes: Collection[str], within_s: float) -> bool:
+        """Take note of what has changed in these inboxes; return whether all was looked at at least once.
+
+        Each time at the newest recordings, and at some of the others in turn: at as many as there is time for
+        until all were looked at, then at ``WINDOW``. A hundred thousand hold nobody up for longer.
+        """
+        until_s = time.monotonic() + within_s
+        row = self._history.one("newest_recording")
+        newest = 0 if row is None else int(row["id"])
+        names = json.dumps(sorted(inboxes))
+        if names != self._inboxes:
+            self._inboxes, self._looked_until, self._has_seen_all = names, 0, False
+        count = self._see_changed(newest - NEWEST, newest)
+        while True:
+            after = self._looked_until
+            count += self._see_changed(after, after + WINDOW)
+            self._looked_until = after + WINDOW
+            if self._looked_until >= newest:
+                self._looked_until, self._has_seen_all = 0, True
+            if self._has_seen_all or time.monotonic() > until_s:
+                break
+        if count:
+            with self._history.transaction() as history:
+                history.run("settle_lone_parts")
+        return self._has_seen_all
+
+    def _see_changed(self, after: int, until: int) -> int:
+        count = 0
+        asked = {"inboxes": self._inboxes, "after": after, "until": until, "limit": MOST_AT_ONCE}
+        while rows := self._history.all("changed_parts", **asked):
             with self._history.transaction():
                 for row in rows:
                     self._see(row)
             count += len(rows)
-        if count:
-            with self._history.transaction() as history:
-                history.run("settle_lone_parts")
         return count
 
     def _see(self, row: sqlite3.Row) -> None:

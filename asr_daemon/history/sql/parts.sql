@@ -1,6 +1,9 @@
 -- Recordings that may be parts of one. Every statement by name, named parameters throughout.
 
--- changed_parts: recordings of inboxes that join which say something else than when they were last looked at
+-- newest_recording: the largest number of a recording
+SELECT coalesce(max(id), 0) AS id FROM recordings
+
+-- changed_parts: recordings of inboxes that join, some of all, that say something else than when last looked at
 SELECT * FROM (
     SELECT recordings.id, recordings.inbox, recordings.path, recordings.name, recordings.archived_at, parts.family,
         recordings.state || ' ' || recordings.mtime_ns || ' ' || coalesce(recordings.job_id, '')
@@ -12,7 +15,8 @@ SELECT * FROM (
         parts.seen AS before, parts.path AS path_before
     FROM recordings LEFT JOIN jobs ON jobs.id = recordings.job_id
     LEFT JOIN parts ON parts.recording_id = recordings.id
-    WHERE recordings.inbox IN (SELECT value FROM json_each(:inboxes))
+    WHERE recordings.id > :after AND recordings.id <= :until
+      AND recordings.inbox IN (SELECT value FROM json_each(:inboxes))
 ) WHERE seen IS NOT before OR path IS NOT path_before LIMIT :limit
 
 -- see_part: it was looked at; files of its family are to be looked after
