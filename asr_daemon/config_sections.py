@@ -231,6 +231,7 @@ class InboxSection(Section):
     max_end_silence_ms: Annotated[SilenceMs | None, BeforeValidator(_none_for_0)] = None  # None: the model's
     phonetic_correction: bool = True
     archive: Path | None = None
+    join: bool = False  # parts of one recording also get one transcript
     speakers: StrictBool | Path = False  # a folder: yes, and whose voices lie there is known by name
     max_speakers: Annotated[int, Field(ge=0, le=MOST_SPEAKERS)] = 0  # 0: no limit
     speakers_expected: Annotated[int, Field(ge=0, le=MOST_SPEAKERS)] = 0  # 0: found out

@@ -175,7 +175,7 @@ def assemble(
         on_progress=changes.happened,
     )
     dispatcher = Dispatcher(config, around, heartbeats)
-    archiver = Archiver(config, history, clock, shares, on_gone)
+    archiver = Archiver(config, history, clock, shares, on_gone, deliverer.joiner)
     upkeep = Upkeep(config, history, settings, clock, is_stopping, heartbeats.beat_for_all)
     return Parts(
         configuration,

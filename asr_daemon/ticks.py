@@ -21,6 +21,7 @@ UPKEEP_S, FIRST_UPKEEP_S = 3600.0, 120.0
 METRICS_S = 15.0
 UPLOADS_S = 300.0
 REWRITE_S = 1.0
+JOIN_S = 2.0
 VOICES_S = 5.0
 CARDS_S = 5.0
 
@@ -33,6 +34,7 @@ def schedule_ticks(
     schedule.every(TICK_S, "status line", find_status_line)
     schedule.every(DELIVER_AGAIN_S, "deliver", parts.deliverer.deliver_all)
     schedule.every(REWRITE_S, "rewrite", parts.deliverer.rewriter.rewrite_all)
+    schedule.every(JOIN_S, "join", parts.deliverer.joiner.join_all)
     schedule.every(DELIVER_AGAIN_S, "forget", parts.deliverer.forgetter.finish_all)
     schedule.every(ARCHIVE_S, "archive", parts.archiver.archive_all)
     for name, look_after in (

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 @click.option(
     "--hotwords-changed", is_flag=True, help="Every finished recording whose hotword list has changed since."
 )
+@click.option(
+    "--outputs",
+    is_flag=True,
+    help="Recognise nothing: write the files of these recordings anew, by their ID.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_config
 def retry(
@@ -41,14 +46,25 @@ def retry(
     code: str | None,
     inbox: str | None,
     hotwords_changed: bool,
+    outputs: bool,
     as_json: bool,
-) -> None:
-    """Transcribe recordings again: by their ID from `history`, all that failed, or with changed hotwords."""
+) -> int:
+    """Transcribe recordings again: by their ID from `history`, all that failed, or with changed hotwords.
+
+    With --outputs their files are written anew, in every format of their inbox as it is configured now, also
+    in the archive; what a person edited stays. Ends with 1 where that cannot be done for one of them.
+    """
+    if outputs:
+        if not recordings or failed or quarantined or code or hotwords_changed or inbox is not None:
+            raise UsageError(
+                "--outputs takes recordings by their ID (see `asr-daemon history`) and nothing else"
+            )
+        return _say_files(context.steer("write_outputs", recordings=list(recordings)), as_json=as_json)
     if hotwords_changed != (inbox is not None):
         raise UsageError("--inbox NAME and --hotwords-changed belong together")
     if inbox is not None:
         _say_count(context.steer("retry_with_other_hotwords", inbox=inbox), as_json=as_json)
-        return
+        return 0
     both = failed == quarantined
     state = (
         None
@@ -65,6 +81,23 @@ def retry(
         )
     answer = context.steer("retry", recordings=list(recordings), state=state, code=code)
     _say_count(answer, as_json=as_json)
+    return 0
+
+
+def _say_files(answer: Answer, *, as_json: bool) -> int:
+    """Say what became of each recording's files; return the exit code."""
+    told = answer["recordings"]
+    if as_json:
+        click.echo(json_text(told))
+    for each in () if as_json else told:
+        number = each["recording"]
+        if each["written"]:
+            click.echo(printable(f"{number}: written anew: {', '.join(each['written'])}"))
+        if each["kept"]:
+            click.echo(printable(f"{number}: edited by a person, and left: {', '.join(each['kept'])}"))
+        if each["problem"]:
+            click.echo(printable(f"asr-daemon: {number}: {each['problem']}"), err=True)
+    return 1 if any(each["problem"] for each in told) else 0
 
 
 def _say_count(answer: Answer, *, as_json: bool) -> None:

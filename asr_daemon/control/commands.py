@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,7 @@ class Commands:
             "cancel": self.cancel,
             "retry": self.retry,
             "retry_with_other_hotwords": self.retry_with_other_hotwords,
+            "write_outputs": self.write_outputs,
             "forget": self.forget,
             "pause": self.pause,
             "resume": self.resume,
@@ -162,6 +163,11 @@ class Commands:
         log.info("retry_asked", recordings=recordings, state=state, code=code, count=count)
         self._parts.dispatcher.wake()
         return {"count": count}
+
+    def write_outputs(self, recordings: list[int]) -> Answer:
+        """Write the files of recordings anew; return what became of them, recording by recording."""
+        done = {recording: self._parts.deliverer.anew.write(recording) for recording in recordings}
+        return {"recordings": [{"recording": number, **asdict(each)} for number, each in done.items()]}
 
     def forget(self, recordings: list[int]) -> Answer:
         """Forget the text of recordings for good; return what became of it, file by file."""

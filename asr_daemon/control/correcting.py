@@ -13,6 +13,7 @@ import structlog
 
 from asr_daemon.access import Right
 from asr_daemon.control import corrections_messages as c
+from asr_daemon.control.answers import Done
 from asr_daemon.control.passages import passage_of
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.history.corrections import (
@@ -25,6 +26,7 @@ from asr_daemon.history.corrections import (
 from asr_daemon.history.in_force import some_in_force, stored_of, transcript_in_force, version_of
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState
+from asr_daemon.sentence import chinese_of
 from asr_daemon.transcripts.correcting import CorrectionError
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class CorrectingDesk:
             c.Undo: self._undo,
             c.Discard: self._discard,
             c.GetCorrections: self._list,
+            c.WriteFiles: self._write_files,
         }
 
     # ------------------------------------------------------------------ steps
@@ -161,6 +164,18 @@ class CorrectingDesk:
             passages = tuple(map(passage_of, transcript_in_force(history, filed).segments))
             steps = tuple(c.Step(*astuple(each)) for each in steps_of(history, recording, since))
         return c.Outdated(version, steps, passages)
+
+    def _write_files(self, person: Access, request: c.WriteFiles) -> Told:
+        with self._readers.reader() as history:
+            self._keeper.filed(history, person, request.recording, Right.EDIT)
+        done = self._parts.deliverer.anew.write(request.recording)
+        if done.problem:
+            raise RefusedError("conflict", done.problem, chinese_of(done.problem))
+        if done.kept and not done.written:
+            told = f"a person edited {', '.join(done.kept)}: move it away, and it is written anew"
+            raise RefusedError("conflict", told, "文件被人修改过，没有改动；把它移走后可以重新写出。")
+        log.info("files_asked_anew", recording=request.recording, access=person.name)
+        return Done(len(done.written))
 
     # ------------------------------------------------------------------ looking
 

@@ -108,6 +108,14 @@ class AddHotwords:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteFiles:
+    """Write a recording's files anew, but for those that a person edited. Answered by :class:`Done`."""
+
+    recording: int
+    command: Literal["write_files"] = "write_files"
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Forget a recording's text for good; its sound stays. Answered by :class:`Forgotten`."""
 
@@ -132,6 +140,7 @@ CorrectingRequest = (
     | GetCorrections
     | GetSuggestions
     | AddHotwords
+    | WriteFiles
     | Forget
     | GetHolding
 )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
     from asr_daemon.config_sections import InboxSection
+    from asr_daemon.delivery.joining import Joiner
     from asr_daemon.files.overlap import Overlap
     from asr_daemon.history import History
     from asr_daemon.history.outputs import Output
@@ -49,8 +50,11 @@ class Archiver:
         clock: Clock,
         shares: Shares,
         on_gone: Callable[[str, Path], None],
+        joiner: Joiner | None = None,
     ) -> None:
+        """``joiner`` says which parts of a recording are to lie together for a while."""
         self.config = config
+        self._joiner = joiner
         self._history = history
         self._clock = clock
         self._recordings = Recordings(history, clock)
@@ -73,7 +77,7 @@ class Archiver:
         moved = 0
         for recording in self._recordings.archivable(inboxes):
             inbox = inboxes.get(recording.inbox)
-            if inbox is None:
+            if inbox is None or (inbox.join and self._joiner is not None and self._joiner.rests(recording)):
                 continue
             try:
                 self._archive(inbox, recording)
@@ -99,6 +103,8 @@ class Archiver:
         if _has_changed(recording):
             return  # another version: it is found, transcribed and archived in its turn
         when = from_stamp(recording.written_at).astimezone()
+        if inbox.join and self._joiner is not None:
+            when = self._joiner.archived_with(recording)
         try:
             moved = archive(recording.path, outputs, inbox.archive, inbox.name, when, root=inbox.path)
         except RecordingGoneError:

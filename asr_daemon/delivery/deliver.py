@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from asr_daemon.clock import from_stamp
+from asr_daemon.delivery.anew import OutputsAnew
 from asr_daemon.delivery.forgetting import Forgetter
 from asr_daemon.delivery.held import HeldTranscripts
+from asr_daemon.delivery.joining import Joiner
 from asr_daemon.delivery.outputs import FAILURE, Outputs
 from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.delivery.rewriting import Rewriter
@@ -31,9 +33,8 @@ from asr_daemon.errors import (
     WorkError,
     work_error,
 )
-from asr_daemon.files.publish import publish, write_error
+from asr_daemon.files.publish import write_error
 from asr_daemon.history.corrections import Corrections
-from asr_daemon.history.outputs import forget_output
 from asr_daemon.history.recordings import COMMAND_LINE, Recordings
 from asr_daemon.history.states import JobState, RecordingState
 from asr_daemon.transcripts.writers import rendered
@@ -83,7 +84,10 @@ class Deliverer:
         self._writing = threading.Lock()  # two recordings must not choose the same name at once
         self._corrections = Corrections(history, clock)
         self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._writing)
+        self.anew = OutputsAnew(history, shares, clock, lambda: self.config, self._outputs, self._writing)
+        self.joiner = Joiner(history, shares, clock, lambda: self.config, self._outputs, self._writing)
         self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._writing)
+        self.forgetter.on_forgotten, self.anew.on_written = self.joiner.join_of, self.joiner.write_anew
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
@@ -255,7 +259,7 @@ class Deliverer:
         :class:`~asr_daemon.errors.InboxReadOnlyError` says so.
         """
         try:
-            return self._publish(recording, recording.path, data, inbox.path)
+            return self._outputs.publish(recording.id, recording.path, inbox.path, data)
         except InboxReadOnlyError as error:
             folder = self._write_elsewhere(inbox, recording, data)
             problem = f"{error}; it lies in {str(folder)!r} until it can"
@@ -270,21 +274,7 @@ class Deliverer:
             stand_in.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise write_error(stand_in, problem) from None
-        written = self._publish(recording, stand_in, data, root)
+        written = self._outputs.publish(recording.id, stand_in, root, data)
         with self._history.transaction() as history:
             self._outputs.confirm(history, written)
         return stand_in.parent
-
-    def _publish(self, recording: Recording, path: Path, data: dict[str, bytes], root: Path) -> list[Path]:
-        """Write all of them, then take away what an earlier round wrote under another stem."""
-        while True:
-            plans = self._outputs.plan(recording.id, path, root, data)
-            try:
-                for kind, plan in plans.items():
-                    publish(plan.target, data[kind], root=root, replace=plan.is_ours)
-            except FileExistsError:  # somebody took that name this very moment: another stem
-                forget_output(self._history, plan.target)
-                continue
-            written = [plan.target for plan in plans.values()]
-            self._outputs.withdraw(recording.id, data, root, keep=written)
-            return written

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from asr_daemon.delivery.outputs import FAILURE, digest_of, same_name
+from asr_daemon.delivery.outputs import FAILURE, JOINED, digest_of, same_name
 from asr_daemon.errors import ShareUnavailableError
 from asr_daemon.files.folders import remove
 from asr_daemon.history.outputs import forget_output, outputs_of
@@ -143,11 +143,14 @@ class Follower:
                 there = next(self._moved_along(recording.path, output.path, path), None)
                 if there is not None:
                     moved[output.path] = there
+            elif output.format.startswith(JOINED):
+                continue  # it is looked after with the other parts
             elif output.format == FAILURE or output.is_as_written(self._digest(output) or ""):
                 left.append(output.path)
             else:
                 has_edited = True
-        return _Files(moved, tuple(left), has_edited, len(outputs))
+        count = sum(not output.format.startswith(JOINED) for output in outputs)
+        return _Files(moved, tuple(left), has_edited, count)
 
     def _moved_along(self, recording: Path, output: Path, path: Path) -> Iterator[Path]:
         """Yield where a file that lay beside the recording may lie beside it again, and does."""

@@ -77,6 +77,9 @@ class Forgetter:
         self._lock = lock
         self._recordings = Recordings(history, clock)
         self._forgetting = Forgetting(history, clock)
+        self.on_forgotten: Callable[[int], object] = lambda _recording: (
+            None
+        )  # whose text other files hold, too
 
     def forget(self, recording: int, who: str = "") -> Forgotten:
         """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError`."""
@@ -87,6 +90,7 @@ class Forgetter:
                 raise NothingToForgetError(told)
             versions = self._forgetting.forget(recording, who)
             removed, kept, problem = self._take_files_away(filed, versions)
+        self.on_forgotten(recording)
         self._drop_copies(filed)
         self._forgetting.erase()
         held = self.held(recording)

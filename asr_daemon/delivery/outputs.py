@@ -19,7 +19,7 @@ import structlog
 from asr_daemon.delivery.known import failure_names, is_failure_of, is_same_but_for_time
 from asr_daemon.errors import NotReadableError, RecordingGoneError
 from asr_daemon.files.folders import remove
-from asr_daemon.files.publish import write_error
+from asr_daemon.files.publish import publish, write_error
 from asr_daemon.history.outputs import forget_output, outputs_of
 from asr_daemon.inboxes.fingerprint import fingerprint, open_recording
 from asr_daemon.printable import valid_text
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FAILURE = "failure"  # beside "txt", "srt" ...: the file that says why there is none
+JOINED = "joined-"  # before "txt", "srt" ...: of a recording and those that follow on it, see joining.py
 MOST_BYTES = 64 << 20  # of a transcript whose size is not known: an older release wrote it
 _NO_FILE_OF_OURS = "-"  # what lies there is a link, a folder, has another size, or may not be read
 
@@ -83,7 +84,7 @@ class Outputs:
                 return is_failure_of(target, root, path.name)
             return ours is None and is_same_but_for_time(target, root, data[kind])
 
-        suffixes = {kind: FAILURE_SUFFIX if kind == FAILURE else f".{kind}" for kind in data}
+        suffixes = {kind: _suffix(kind) for kind in data}
         targets = output_paths(path, suffixes, is_free)
         with self._history.transaction() as history:
             for kind, target in targets.items():
@@ -97,6 +98,23 @@ class Outputs:
                     size_bytes=sizes[kind],
                 )
         return {kind: Planned(target, there[target] is not None) for kind, target in targets.items()}
+
+    def publish(self, recording: int, path: Path, root: Path, data: dict[str, bytes]) -> list[Path]:
+        """Write these kinds of files beside ``path``, which lies below ``root``; return what was written.
+
+        Then take away what an earlier round wrote under another stem.
+        """
+        while True:
+            plans = self.plan(recording, path, root, data)
+            try:
+                for kind, plan in plans.items():
+                    publish(plan.target, data[kind], root=root, replace=plan.is_ours)
+            except FileExistsError:  # somebody took that name this very moment: another stem
+                forget_output(self._history, plan.target)
+                continue
+            written = [plan.target for plan in plans.values()]
+            self.withdraw(recording, data, root, keep=written)
+            return written
 
     def plan_again(self, recording: int, output: Output, data: bytes, found: str) -> None:
         """Remember that a file of ours is about to hold something else; ``found``: what it holds now."""
@@ -124,10 +142,21 @@ class Outputs:
             return root
         return self._elsewhere(path)
 
-    def withdraw(self, recording: int, kinds: Iterable[str], root: Path, keep: Iterable[Path] = ()) -> None:
-        """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay."""
+    def withdraw(
+        self,
+        recording: int,
+        kinds: Iterable[str],
+        root: Path,
+        keep: Iterable[Path] = (),
+        *,
+        anywhere: bool = False,
+    ) -> None:
+        """Remove the recording's files of these kinds but for ``keep``; those that a person edited stay.
+
+        Where some are kept, files in other folders than theirs stay as well, unless it is ``anywhere``.
+        """
         kept = set(keep)
-        folders = {path.parent for path in kept}
+        folders = set() if anywhere else {path.parent for path in kept}
         for output in outputs_of(self._history, recording):
             path = output.path
             if output.format not in kinds or path in kept or (folders and path.parent not in folders):
@@ -174,6 +203,11 @@ class Outputs:
                     log.warning("old_transcript_not_removed", file=path.name, problem=error.strerror)
                 _remove_empty(path.parent, fallback_dir)
             forget_output(self._history, path)
+
+
+def _suffix(kind: str) -> str:
+    """Return what the names of that kind of file end with."""
+    return FAILURE_SUFFIX if kind == FAILURE else f".{kind.removeprefix(JOINED)}"
 
 
 def _remove_empty(folder: Path, root: Path) -> None:

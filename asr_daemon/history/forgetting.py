@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Whatever else is kept of a recording, or of the work that it belongs to, is named here, or goes by ON DELETE
 # CASCADE with one of these (as embeddings do with their segments).
-OF_RECORDING = ("forget_corrections", "forget_passages", "forget_corrected")
+OF_RECORDING = ("forget_corrections", "forget_passages", "forget_corrected", "forget_part")
 OF_JOB = ("forget_attempts",)
 PAGES = 1000  # of the index that are merged in one step: nobody waits longer than that for the history
 AT_ONCE_S = 2.0

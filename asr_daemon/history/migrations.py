@@ -11,7 +11,7 @@ import json
 from asr_daemon.history.database import Database, Migrations
 from asr_daemon.history.folding import fold
 from asr_daemon.history.search import index_body
-from asr_daemon.history.tables import CORRECTIONS, SPEAKERS
+from asr_daemon.history.tables import CORRECTIONS, PARTS, SPEAKERS
 
 migrations = Migrations("asr_daemon")
 
@@ -356,3 +356,10 @@ def whose_turn(db: Database) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN claimed_for TEXT")
     db.execute("ALTER TABLE jobs ADD COLUMN expected_ms INTEGER")
     db.execute("ALTER TABLE jobs ADD COLUMN charged_ms INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations(name="0021_parts")
+def parts(db: Database) -> None:
+    """Create the table of recordings that may be parts of one, where an inbox asks for that."""
+    for statement in PARTS:
+        db.execute(statement)

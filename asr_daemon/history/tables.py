@@ -127,3 +127,21 @@ CORRECTIONS = (
     "CREATE INDEX recordings_corrected ON recordings (job_id) WHERE revision > 0",
     "CREATE INDEX recordings_forgotten ON recordings (id) WHERE forgotten_at IS NOT NULL",
 )
+
+PARTS = (
+    # Recordings of inboxes whose parts are joined, as they were when they were last looked at.
+    """
+    CREATE TABLE parts (
+        recording_id INTEGER PRIMARY KEY REFERENCES recordings(id) ON DELETE CASCADE,
+        seen TEXT NOT NULL,             -- what its row said; where that is another now, it is looked at again
+        path BLOB NOT NULL,
+        name TEXT NOT NULL,             -- that it had in the inbox; in the archive it may have another
+        family TEXT NOT NULL,           -- of inbox, folder and what names share; '': its name says nothing
+        first INTEGER,                  -- the recording that its run begins with; NULL: not known yet
+        holds TEXT,                     -- of a first: what the joined files hold, as a digest
+        is_due INTEGER NOT NULL         -- 1: its family's files are to be looked after
+    ) STRICT
+    """,
+    "CREATE INDEX parts_by_family ON parts (family, first)",
+    "CREATE INDEX parts_due ON parts (family) WHERE is_due = 1",
+)

@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 
 from asr_daemon.control import console_answers as ca
 from asr_daemon.control import console_messages as cm
+from asr_daemon.control import corrections_messages as c
 from asr_daemon.control import messages as m
 from asr_daemon.gateway.ranges import media_type_of, serve_descriptor
 from asr_daemon.gateway.who import Daemon, Secret  # noqa: TC001 (FastAPI reads the annotations)
@@ -124,6 +125,15 @@ def get_audio(request: Request, daemon: Daemon, secret: Secret, recording: Numbe
 def retry(daemon: Daemon, secret: Secret, recording: Number) -> m.Done:
     """Transcribe it again."""
     return daemon.ask(m.Done, m.Retry((recording,)), secret)
+
+
+@router.post("/recordings/{recording}/files")
+def write_files(daemon: Daemon, secret: Secret, recording: Number) -> m.Done:
+    """Write the files beside it anew, in every format of its inbox; recognises nothing.
+
+    What a person edited stays as it is; 409 where nothing can be written.
+    """
+    return daemon.ask(m.Done, c.WriteFiles(recording), secret)
 
 
 class Chosen(BaseModel):

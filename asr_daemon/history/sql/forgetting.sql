@@ -38,7 +38,7 @@ WHERE id = :job AND state <> 'running'
 -- half_forgotten: forgotten recordings of which something is left: files, or a text that was under way
 SELECT recordings.id FROM recordings
 WHERE forgotten_at IS NOT NULL AND (
-    EXISTS (SELECT 1 FROM outputs WHERE outputs.recording_id = recordings.id)
+    EXISTS (SELECT 1 FROM outputs WHERE outputs.recording_id = recordings.id AND outputs.format NOT LIKE 'joined-%')
     OR EXISTS (SELECT 1 FROM segments JOIN jobs ON jobs.id = segments.job_id
         WHERE segments.job_id = recordings.job_id AND jobs.state <> 'running'
         AND NOT EXISTS (SELECT 1 FROM recordings AS others WHERE others.job_id = jobs.id

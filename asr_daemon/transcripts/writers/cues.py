@@ -8,6 +8,7 @@ are chosen together, by the smallest sum of costs, so that no cue of a single ch
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asr_daemon.transcripts.writers.document import says_something
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.transcripts.transcript import Segment, Transcript
     from asr_daemon.transcripts.writers.pieces import Piece
+    from asr_daemon.transcripts.writers.sections import Section
 
 SHORT_COLUMNS = 10
 SENTENCE_END = "。！？!?…."
@@ -63,6 +65,15 @@ def cues(transcript: Transcript, *, names: bool = False) -> list[Cue]:
         until_ms = turns[number + 1][0].start_ms if number + 1 < len(turns) else transcript.duration_ms
         shown += _said(turn, until_ms, names=names)
     return timed(shown, transcript.duration_ms)
+
+
+def section_cues(section: Section, *, names: bool = False) -> list[Cue]:
+    """Return the cues of a section with times in the document: none reaches into another section."""
+    by_ms = section.start_ms
+    return [
+        replace(cue, start_ms=cue.start_ms + by_ms, end_ms=cue.end_ms + by_ms)
+        for cue in (cues(section.said, names=names) if section.said is not None else ())
+    ]
 
 
 def _said(turn: Sequence[Segment], until_ms: int, *, names: bool) -> Iterator[Cue]:

@@ -25,8 +25,21 @@ class WordLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A recording that is a part of a longer one."""
+
+    number: int  # from 1; those that are missing are counted
+    name: str
+    sha256: str  # "": its content is not known
+    start_ms: int  # in the whole; what is missing takes no time there
+    transcript: Transcript | None  # times from its own beginning; None: it has no text
+    problem: str = ""  # why it has none: "failed", "forgotten", "cancelled", "waiting"
+    missing: tuple[str, ...] = ()  # parts that are not there just before it: their names, "" where unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A finished transcript with its origin."""
+    """A finished transcript with its origin: of one recording, or of several that are parts of one."""
 
     transcript: Transcript
     name: str  # the recording's file name, as the file system has it
@@ -34,6 +47,7 @@ class Document:
     profile: Profile
     recognised_at: datetime  # aware, in the local time zone
     word: WordLook = WordLook()
+    parts: tuple[Part, ...] = ()  # in order; none where it is of one recording
 
 
 def printable(name: str) -> str:

@@ -26,6 +26,7 @@ from asr_daemon.printable import HARMFUL
 from asr_daemon.transcripts.writers.document import clock_time, printable
 from asr_daemon.transcripts.writers.facts import DOUBTS, NO_SPEECH, facts, warnings
 from asr_daemon.transcripts.writers.paragraphs import paragraphs
+from asr_daemon.transcripts.writers.sections import sections
 
 if TYPE_CHECKING:
     from docx.document import Document as WordFile
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
 
     from asr_daemon.transcripts.writers.document import Document, WordLook
     from asr_daemon.transcripts.writers.paragraphs import Paragraph
+    from asr_daemon.transcripts.writers.sections import Section
 
 log = structlog.get_logger()
 
-TITLE, TEXT = "Title", "Normal"
+TITLE, HEADING, TEXT = "Title", "Heading 1", "Normal"
 _GREY, _AMBER = RGBColor(0x66, 0x66, 0x66), RGBColor(0x9C, 0x57, 0x00)
 _NOT_XML = re.compile("[\ufffe\uffff]")  # besides what is harmful anyway
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP file knows
@@ -54,11 +56,8 @@ def render(document: Document) -> bytes:
         _add(file, f"{label}：{value}").paragraph_format.space_after = Pt(0)
     for warning in warnings(document.transcript):
         _add(file, warning).runs[0].font.color.rgb = _AMBER
-    turns = paragraphs(document.transcript.segments)
-    for turn in turns:
-        _add_turn(file, turn)
-    if not turns:
-        _add(file, NO_SPEECH)
+    for section in sections(document):
+        _add_section(file, section)
     return _always_the_same(file)
 
 
@@ -78,7 +77,7 @@ def _begun(look: WordLook) -> WordFile:
     relations = file.part.package.rels
     for key in [key for key, one in relations.items() if one.reltype == RELATIONSHIP_TYPE.THUMBNAIL]:
         del relations[key]  # python-docx's own first page
-    for name, font in ((TEXT, look.font), (TITLE, look.heading_font)):
+    for name, font in ((TEXT, look.font), (TITLE, look.heading_font), (HEADING, look.heading_font)):
         _set_font(file.styles[name], font)
     file.styles[TEXT].font.size = Pt(11)
     file.styles[TITLE].font.size = Pt(20)
@@ -113,6 +112,18 @@ def _add(file: WordFile, text: str, style: str = TEXT) -> WordParagraph:
     """Add a paragraph; a template that lacks the style has its own for text."""
     known = {each.name for each in file.styles}
     return file.add_paragraph(_valid(text), style if style in known else None)
+
+
+def _add_section(file: WordFile, section: Section) -> None:
+    for missing in section.missing:
+        _add(file, missing).runs[0].font.color.rgb = _AMBER
+    if section.heading:
+        _add(file, section.heading, HEADING)
+    turns = paragraphs(section.segments)
+    for turn in turns:
+        _add_turn(file, turn)
+    if not turns:
+        _add(file, section.problem or NO_SPEECH)
 
 
 def _add_turn(file: WordFile, turn: Paragraph) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.clock import shown_length
 from asr_daemon.models.catalogue import BUILTIN_IN_CHINESE
 from asr_daemon.transcripts.writers.document import clock_time, printable
+from asr_daemon.transcripts.writers.sections import missing_numbers
 from asr_daemon.transcripts.writers.sound_notes import sound_notes
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def facts(document: Document) -> list[tuple[str, str]]:
     transcript = document.transcript
     return [
         ("录音", printable(document.name)),
+        *_parts(document),
         ("时长", shown_length(transcript.duration_ms)),
         ("转写时间", f"{document.recognised_at:%Y-%m-%d %H:%M}"),
         ("识别模型", _model(transcript)),
@@ -61,6 +63,15 @@ def _model(transcript: Transcript) -> str:
     if not transcript.model_is_builtin:
         return transcript.model
     return transcript.model.partition(" (")[0] + BUILTIN_IN_CHINESE
+
+
+def _parts(document: Document) -> list[tuple[str, str]]:
+    """Return how many recordings it was made of, and which parts are missing."""
+    if not document.parts:
+        return []
+    missing = missing_numbers(document)
+    told = f"；缺少第 {'、'.join(map(str, missing))} 部分" if missing else ""
+    return [("合并", f"由 {len(document.parts)} 个录音按先后合并，时间连续计算{told}")]
 
 
 def _speakers(transcript: Transcript) -> list[tuple[str, str]]:

@@ -15,15 +15,19 @@ from asr_daemon.transcripts.writers.document import printable
 if TYPE_CHECKING:
     from asr_daemon.transcripts.profile import Profile
     from asr_daemon.transcripts.transcript import Segment
-    from asr_daemon.transcripts.writers.document import Document
+    from asr_daemon.transcripts.writers.document import Document, Part
 
 SCHEMA = 1
 
 
 def render(document: Document) -> str:
-    """Return the document as JSON, a segment a line; times in ms, offsets in characters (code points)."""
+    """Return the document as JSON, a segment a line; times in ms, offsets in characters (code points).
+
+    Where it is of several recordings, ``parts`` says which, and from when on; ``audio.sha256`` is then that
+    of their contents' digests.
+    """
     transcript = document.transcript
-    head = {
+    head: dict[str, Any] = {
         "schema": SCHEMA,
         "audio": {
             "name": printable(document.name),
@@ -45,6 +49,8 @@ def render(document: Document) -> str:
             for one in transcript.speakers
         ],
     }
+    if document.parts:
+        head["parts"] = [each for part in document.parts for each in _part(part)]
     fields = [f" {_dump(key)}: {_dump(value)}" for key, value in head.items()]
     segments = ",\n".join(f"  {_dump(_segment(segment))}" for segment in transcript.segments)
     fields.append(f' "segments": [\n{segments}\n ]' if segments else ' "segments": []')
@@ -57,6 +63,24 @@ def _profile(profile: Profile) -> dict[str, Any]:
     for name in ("hotwords", "replacements", "list_sha256"):
         del fields[name]
     return fields
+
+
+def _part(part: Part) -> list[dict[str, Any]]:
+    """Return a part, and before it those that are missing."""
+    first = part.number - len(part.missing)
+    missing = [
+        {"number": number, "name": printable(name) or None, "problem": "missing"}
+        for number, name in enumerate(part.missing, first)
+    ]
+    told = {
+        "number": part.number,
+        "name": printable(part.name),
+        "sha256": part.sha256,
+        "start_ms": part.start_ms,
+        "duration_ms": part.transcript.duration_ms if part.transcript else None,
+        "problem": part.problem or None,
+    }
+    return [*missing, told]
 
 
 def _dump(value: object) -> str:

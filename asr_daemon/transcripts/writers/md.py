@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from asr_daemon.transcripts.writers.document import clock_time, printable
 from asr_daemon.transcripts.writers.facts import DOUBTS, NO_SPEECH, facts, warnings
 from asr_daemon.transcripts.writers.paragraphs import paragraphs
+from asr_daemon.transcripts.writers.sections import sections
 
 if TYPE_CHECKING:
     from asr_daemon.transcripts.writers.document import Document
     from asr_daemon.transcripts.writers.paragraphs import Paragraph, Run
+    from asr_daemon.transcripts.writers.sections import Section
 
 # Behind a backslash a mark is itself. Some have a meaning anywhere, others at the beginning of a line only.
 _ANYWHERE = re.compile(r"([\\`*_\[\]<>&~|])")
@@ -27,8 +29,15 @@ def render(document: Document) -> str:
         "\n".join(f"- {label}：{_escaped(value)}" for label, value in facts(document)[1:]),
         *(f"> {_escaped(warning)}" for warning in warnings(transcript)),
     ]
-    body = [_paragraph(paragraph) for paragraph in paragraphs(transcript.segments)] or [NO_SPEECH]
+    body = [text for section in sections(document) for text in _section(section)]
     return "\n\n".join([*head, *body]) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    missing = [f"> {_escaped(each)}" for each in section.missing]
+    heading = [f"## {_escaped(section.heading)}"] if section.heading else []
+    said = [_paragraph(paragraph) for paragraph in paragraphs(section.segments)]
+    return [*missing, *heading, *(said or [f"> {section.problem}" if section.problem else NO_SPEECH])]
 
 
 def _paragraph(paragraph: Paragraph) -> str:

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING
 from asr_daemon.transcripts.writers.document import clock_time, printable
 from asr_daemon.transcripts.writers.facts import NO_SPEECH, facts, warnings
 from asr_daemon.transcripts.writers.paragraphs import paragraphs
+from asr_daemon.transcripts.writers.sections import sections
 
 if TYPE_CHECKING:
     from asr_daemon.transcripts.writers.document import Document
     from asr_daemon.transcripts.writers.paragraphs import Paragraph
+    from asr_daemon.transcripts.writers.sections import Section
 
 
 def render(document: Document) -> str:
     """Return the whole text file, in UTF-8's characters."""
     transcript = document.transcript
     head = [*(f"{label}：{value}" for label, value in facts(document)), *warnings(transcript)]
-    body = [_when(paragraph) + "\n".join(paragraph.lines) for paragraph in paragraphs(transcript.segments)]
-    return "\n".join(head) + "\n\n" + "\n\n".join(body or [NO_SPEECH]) + "\n"
+    body = [text for section in sections(document) for text in _section(section)]
+    return "\n".join(head) + "\n\n" + "\n\n".join(body) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    heading = [f"—— {section.heading} ——"] if section.heading else []
+    said = [_when(paragraph) + "\n".join(paragraph.lines) for paragraph in paragraphs(section.segments)]
+    return [*section.missing, *heading, *(said or [section.problem or NO_SPEECH])]
 
 
 def _when(paragraph: Paragraph) -> str:

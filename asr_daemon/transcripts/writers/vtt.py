@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr_daemon.transcripts.writers.cues import cues
+from asr_daemon.transcripts.writers.cues import section_cues
 from asr_daemon.transcripts.writers.document import clock_time
+from asr_daemon.transcripts.writers.sections import sections
 
 if TYPE_CHECKING:
     from asr_daemon.transcripts.writers.document import Document
@@ -15,12 +16,20 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def render(document: Document) -> str:
-    """Return the subtitles; the head alone without speech."""
-    blocks = (
-        f"{_time(cue.start_ms)} --> {_time(cue.end_ms)}\n" + _voice(cue) + "\n"
-        for cue in cues(document.transcript)
-    )
+    """Return the subtitles; the head alone without speech. Where a part begins, a comment says so."""
+    blocks: list[str] = []
+    for section in sections(document):
+        blocks += [_note(each) for each in (*section.missing, section.heading, section.problem) if each]
+        blocks += (
+            f"{_time(cue.start_ms)} --> {_time(cue.end_ms)}\n" + _voice(cue) + "\n"
+            for cue in section_cues(section)
+        )
     return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _note(text: str) -> str:
+    """Return a comment, which may not hold an arrow."""
+    return f"NOTE {text.replace('-->', '->')}\n"
 
 
 def _voice(cue: Cue) -> str:

@@ -10,7 +10,7 @@ import pytest
 from way import PROFILE, RECOGNISER, Way
 
 from asr_daemon.config import Config
-from asr_daemon.delivery import deliver as deliver_module
+from asr_daemon.delivery import outputs as outputs_module
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.delivery.outputs import Outputs
 from asr_daemon.errors import DiskFullError, NotDecodableError, WriteFailedError
@@ -115,7 +115,7 @@ def test_name_taken_between_look_and_rename_is_given_up(desk: Desk, monkeypatch:
             taken.write_text("这一刻写的", encoding="utf-8")
         publish(path, data, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(deliver_module, "publish", publish_late)
+    monkeypatch.setattr(outputs_module, "publish", publish_late)
     assert desk.deliverer.deliver(desk.finished("a.wav"))
     assert taken.read_text(encoding="utf-8") == "这一刻写的"
     assert (desk.way.inbox / "a.wav.txt").exists()
@@ -159,7 +159,7 @@ def test_what_cannot_be_written_waits_and_says_why(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(deliver_module, "publish", refuse)
+        patch.setattr(outputs_module, "publish", refuse)
         assert desk.deliverer.deliver_all() == 0
     assert len(asked) == (1 if isinstance(error, DiskFullError) else 2), "a full disk is asked once a round"
     assert desk.state(first) == desk.state(second) == "waiting"

@@ -80,6 +80,7 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
         }
         rows["indexes"] = connection.execute(
             "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index'"
+            " AND tbl_name <> 'parts'"
             " AND tbl_name NOT IN ('hotword_lists', 'accesses', 'log_ins', 'voices', 'turns', 'speakers',"
             " 'speaker_names', 'named_inboxes', 'enrolments', 'corrected', 'passages', 'corrections',"
             " 'accounts')"
