@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from asr_daemon.config_notify import NotifySection, notify_problem
 from asr_daemon.config_problems import explain
 from asr_daemon.config_sections import (
     BackupSection,
@@ -64,6 +65,7 @@ class Config(Section):
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     gateway: GatewaySection | None = None  # None: there is no gateway
+    notify: tuple[NotifySection, ...] = ()
     inbox: tuple[InboxSection, ...] = ()
 
     @model_validator(mode="after")
@@ -71,6 +73,8 @@ class Config(Section):
         names = [inbox.name for inbox in self.inbox]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two inboxes are called {twice!r}: give each its own name")
+        if problem := notify_problem(self.notify, tuple(names)):
+            raise ValueError(problem)
         if found := self.overlaps():
             raise ValueError("; ".join(overlap.sentence for overlap in found))
         return self
@@ -203,8 +207,10 @@ def load_config(path: Path | None) -> Config:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from None
-    if isinstance(tree.get("inbox"), dict):
-        raise ConfigurationError([f"{path}: inbox: write [[inbox]], with two brackets: there may be several"])
+    for each in ("inbox", "notify"):
+        if isinstance(tree.get(each), dict):
+            told = f"{path}: {each}: write [[{each}]], with two brackets: there may be several"
+            raise ConfigurationError([told])
     try:
         return Config.model_validate(_with_absolute_paths(tree, path.resolve().parent))
     except ValidationError as error:
@@ -227,6 +233,7 @@ _PATH_KEYS = {
     "metrics": ("textfile",),
     "docx": ("template",),
     "gateway": ("tls_certificate", "tls_key", "spool"),
+    "notify": ("url_file", "secret_file"),
     "inbox": ("path", "hotwords", "archive", "speakers"),
 }
 

@@ -21,6 +21,7 @@ from asr_daemon.cli import (
     live,
     look,
     models,
+    notify,
     run,
     service,
     speakers,
@@ -88,6 +89,7 @@ for module in (
     check,
     itn,
     access,
+    notify,
     service,
 ):
     for command in module.COMMANDS:

@@ -15,6 +15,7 @@ import structlog
 from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.clock import to_stamp
 from asr_daemon.control.live_desk import LiveCommands
+from asr_daemon.control.notice_commands import NoticeCommands
 from asr_daemon.control.speakers import SpeakerCommands
 from asr_daemon.control.status import live_status
 from asr_daemon.errors import (
@@ -64,6 +65,8 @@ class Commands:
             "access_add": self.access_add,
             "access_list": self.access_list,
             "access_remove": self.access_remove,
+            "notify_test": NoticeCommands(parts).test,
+            "notify_retry": NoticeCommands(parts).retry,
             "live_open": LiveCommands(parts).open,
             "speakers_enrolled": speakers.enrolled,
             "speakers_enrol": speakers.enrol,

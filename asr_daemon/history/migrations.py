@@ -10,6 +10,7 @@ import json
 
 from asr_daemon.history.database import Database, Migrations
 from asr_daemon.history.folding import fold
+from asr_daemon.history.notice_tables import NOTICES
 from asr_daemon.history.search import index_body
 from asr_daemon.history.tables import CORRECTIONS, SPEAKERS
 
@@ -337,3 +338,10 @@ def sent_to(db: Database) -> None:
 def forgotten_by(db: Database) -> None:
     """Say who forgot a recording's text; NULL: the command line, or a release that did not ask."""
     db.execute("ALTER TABLE recordings ADD COLUMN forgotten_by TEXT")
+
+
+@migrations(name="0020_notices")
+def notices(db: Database) -> None:
+    """Create the tables of messages that are to be sent, and of who wants to hear of what."""
+    for statement in NOTICES:
+        db.execute(statement)
