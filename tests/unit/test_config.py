@@ -13,7 +13,10 @@ from asr_daemon.errors import ConfigurationError
 
 DOCUMENTED = Path(__file__).parents[2] / "config.toml"
 UNCOMMENTED = re.sub(
-    r"^# (?=\[\[inbox|\[\[notify|\[gateway|# |\w+ = )", "", DOCUMENTED.read_text(encoding="utf-8"), flags=re.MULTILINE
+    r"^# (?=\[\[inbox|\[\[notify|\[gateway|# |\w+ = )",
+    "",
+    DOCUMENTED.read_text(encoding="utf-8"),
+    flags=re.MULTILINE,
 )
 
 

@@ -73,26 +73,55 @@ class Room:
 
 
 def message_of(batch: Notices, room: Room) -> Message:
-    """Return the batch as a message that fits."""
-    is_zh = batch.language == "zh"
-    title = _title(batch.notices, is_zh=is_zh)
-    lines = [_line(notice, is_zh=is_zh, markdown=room.markdown) for notice in batch.notices]
-    head, prefix = (f"### {title}", "- ") if room.markdown else (title, "")
+    """Return the batch as a message that fits.
+
+    Several are a list; where that is too long, one of names alone; where that is, too, the rest is counted.
+    """
+    is_zh, notices = batch.language == "zh", batch.notices
+    title = _title(notices, is_zh=is_zh)
+    head = f"### {title}" if room.markdown else title
     between = "\n\n" if room.markdown else "\n"
-    if len(lines) == 1:
-        prefix = ""
-        if batch.notices[0].event == "test":
-            return Message(title, cut(f"{head}{between}{lines[0]}", room.most_bytes))
-    text = head
-    for number, line in enumerate(lines):
-        left = len(lines) - number - 1
-        reserve = size(between + _left_out(left, is_zh=is_zh)) if left else 0
-        room_bytes = room.most_bytes - size(text + between + prefix) - reserve
-        if size(line) > room_bytes and number:
-            text += between + _left_out(left + 1, is_zh=is_zh)
-            return Message(title, cut(text, room.most_bytes))
-        text += between + prefix + cut(line, room_bytes)
-    return Message(title, text + _transcript(batch.notices, room, room.most_bytes - size(text), is_zh=is_zh))
+    prefix = ("- " if room.markdown else "") if len(notices) > 1 else ""
+    lines = [prefix + _line(notice, is_zh=is_zh, markdown=room.markdown) for notice in notices]
+    text = between.join((head, *lines))
+    if size(text) <= room.most_bytes:
+        left_bytes = room.most_bytes - size(text)
+        return Message(title, text + _transcript(notices, room, left_bytes, is_zh=is_zh))
+    if len(notices) == 1:
+        return Message(title, cut(text, room.most_bytes))
+    text, listed = head, 0
+    for group, names in _grouped(notices, is_zh=is_zh, markdown=room.markdown).items():
+        text, listed, is_full = _with_names(text, between + prefix + group, names, listed, len(notices), room)
+        if is_full:
+            text += between + _left_out(len(notices) - listed, is_zh=is_zh)
+            break
+    return Message(title, cut(text, room.most_bytes))
+
+
+def _with_names(
+    text: str, group: str, names: list[str], listed: int, total: int, room: Room
+) -> tuple[str, int, bool]:
+    """Return the text with as many of these names as fit, how many are listed, and whether it is full."""
+    reserve = size("\n\n" + max(_left_out(total, is_zh=True), _left_out(total, is_zh=False), key=size))
+    for name in names:
+        added = group + name
+        if size(text + added) + reserve > room.most_bytes:
+            return text, listed, True
+        text, group, listed = text + added, "", listed + 1
+    return text, listed, False
+
+
+def _grouped(notices: Sequence[Notice], *, is_zh: bool, markdown: bool) -> dict[str, list[str]]:
+    """Return the names of each event and inbox, in the order of their coming."""
+    groups: dict[str, list[str]] = {}
+    for notice in notices:
+        inbox = harmless(notice.inbox, MOST_NAME_CHARS, markdown=markdown)
+        words = (ZH if is_zh else EN)[notice.event]
+        group = f"{inbox}：{words}" if is_zh and inbox else f"{inbox}: {words}" if inbox else words
+        name = harmless(notice.file, MOST_NAME_CHARS, markdown=markdown)
+        named = "" if not name else f"《{name}》" if is_zh else f' "{name}"'
+        groups.setdefault(group, []).append(named)
+    return groups
 
 
 def _title(notices: Sequence[Notice], *, is_zh: bool) -> str:
