@@ -59,7 +59,7 @@ class Receivers:
         self._over = threading.Event()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -162,6 +162,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 return self.robot("feishu", payload, why, "code", "msg")
             case "/hook":
                 return self.webhook(body, payload)
+            case "/apprise":
+                self.receivers.taken.append(Taken("apprise", "", payload))
+                return 200, b""
         return 404, b""
 
     def robot(

@@ -109,9 +109,9 @@ def _known(parts: SplitResult, url: str, secret: str, section: NotifySection) ->
         return None
     kind = _KIND_OF_HOST.get(host)
     if kind is not None:
-        asked = parse_qs(parts.query)
+        asked = _TOKEN_IN_QUERY.get(kind)
         last = unquote(parts.path.rstrip("/").rpartition("/")[2])
-        return _robot(kind, (asked.get("access_token") or asked.get("key") or [last])[0], secret)
+        return _robot(kind, parse_qs(parts.query).get(asked, [""])[0] if asked else last, secret)
     if scheme == "http" and not section.allow_private:
         raise NotSentError("a webhook is https://; http:// needs allow_private = true")
     if not host or parts.username:
@@ -125,6 +125,7 @@ _KIND_OF_SCHEME = {
     "lark": Kind.LARK,
     "wecombot": Kind.WECOM,
 }
+_TOKEN_IN_QUERY = {Kind.DINGTALK: "access_token", Kind.WECOM: "key"}  # of the others, in the path
 _KIND_OF_HOST = {
     "oapi.dingtalk.com": Kind.DINGTALK,
     "open.feishu.cn": Kind.FEISHU,
