@@ -85,8 +85,9 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``live.sessions[]``                    those that are open
 ``live.sessions[].session``, ``.inbox``, ``.recogniser``, ``.elapsed_s`` its number, and since when
 ``notify[]``                           receivers of messages, as configured
-``notify[].name``, ``.address``, ``.on`` which; an address is shown without its secrets
-``notify[].waiting``, ``.given_up``    messages; ``.oldest_waiting``, ``.last_sent_at``: stamps, or null
+``notify[].name``, ``.address``, ``.on[]`` which; an address is shown without its secrets
+``notify[].waiting``, ``.oldest_waiting`` messages to be sent, and the stamp of the first
+``notify[].given_up``, ``.last_sent_at`` those tried for a day in vain; when the last one went
 ``notify[].problem``                   why those that wait do not go out, or ""
 ``backup.last``                        null where there is none
 ``backup.last.path``, ``.taken_at``, ``.size_bytes`` the newest backup (compressed)

@@ -98,7 +98,7 @@ SELECT target, said, max(id) FROM notices WHERE state = 'waiting' AND said <> ''
 
 -- listed_notices: those that wait or were given up, oldest first; with the name of the recording
 SELECT notices.*, recordings.path FROM notices LEFT JOIN recordings ON recordings.id = notices.recording_id
-WHERE notices.state IN (SELECT value FROM json_each(:states))
+WHERE notices.state IN (SELECT value FROM json_each(:states)) AND notices.event <> 'test'
 ORDER BY notices.id LIMIT :limit
 
 -- expire_notices: forget what ended long ago

@@ -118,14 +118,15 @@ def test_a_full_disk_is_told_once_for_all_its_folders(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And again only after there was room: figures that swing about the limit are not told."""
-    free = 100
+    rooms = [100]
 
     def usage(_path: object) -> Room:
-        return Room(1000, 0, free)
+        return Room(1000, 0, rooms[-1])
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
     assert watched.look() == []
     for free, told in ((40, 1), (60, 1), (40, 1), (100, 1), (40, 2)):
+        rooms.append(free)
         assert len(watched.look(60)) == told
 
 
