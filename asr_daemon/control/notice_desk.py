@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 HEARTBEAT_S = 5.0  # how soon a gateway that went is noticed
-QUIET_S = 0.05  # several commits are looked at together
+QUIET_S = 0.25  # several commits are looked at together
 MOST_TEXT_CHARS = 20_000
 
 

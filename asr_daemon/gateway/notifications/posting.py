@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WITHIN_S = 10.0
+TRY_S = 3.0  # to connect, where the name has another address
 MOST_REPLY_BYTES = 4096
 READ_BYTES = 4096
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -105,18 +106,19 @@ async def _connect(
     allowed = [each for each in addresses if allow_private or is_public(each)]
     if not allowed:
         raise NotSentError("it lies at an address of this machine or of a local network: see allow_private")
-    problem: OSError = ConnectionError()
-    for address in allowed:
+    problem: Exception = ConnectionError()
+    for number, address in enumerate(allowed, start=1):
+        connecting = asyncio.open_connection(
+            address,
+            port,
+            ssl=ssl.create_default_context() if is_tls else None,
+            server_hostname=host if is_tls else None,
+        )
         try:
-            return await asyncio.open_connection(
-                address,
-                port,
-                ssl=ssl.create_default_context() if is_tls else None,
-                server_hostname=host if is_tls else None,
-            )
+            return await asyncio.wait_for(connecting, None if number == len(allowed) else TRY_S)
         except ssl.SSLError:
             raise
-        except OSError as error:
+        except (OSError, asyncio.TimeoutError) as error:
             problem = error
     raise problem
 
