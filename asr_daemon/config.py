@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from asr_daemon.config_notify import NotifySection, notify_problem
 from asr_daemon.config_problems import explain
 from asr_daemon.config_sections import (
     BackupSection,
@@ -67,6 +68,7 @@ class Config(Section):
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     gateway: GatewaySection | None = None  # None: there is no gateway
+    notify: tuple[NotifySection, ...] = ()
     inbox: tuple[InboxSection, ...] = ()
     _found: frozenset[str] = PrivateAttr(default=frozenset())  # names of those that nobody wrote down
 
@@ -75,6 +77,8 @@ class Config(Section):
         names = [inbox.name for inbox in self.inbox]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two inboxes are called {twice!r}: give each its own name")
+        if problem := notify_problem(self.notify, tuple(names)):
+            raise ValueError(problem)
         if found := self.overlaps():
             raise ValueError("; ".join(overlap.sentence for overlap in found))
         return self
@@ -264,8 +268,10 @@ def _read(path: Path | None) -> Config:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from None
-    if isinstance(tree.get("inbox"), dict):
-        raise ConfigurationError([f"{path}: inbox: write [[inbox]], with two brackets: there may be several"])
+    for each in ("inbox", "notify"):
+        if isinstance(tree.get(each), dict):
+            told = f"{path}: {each}: write [[{each}]], with two brackets: there may be several"
+            raise ConfigurationError([told])
     try:
         return Config.model_validate(_with_absolute_paths(tree, path.resolve().parent))
     except ValidationError as error:
@@ -288,6 +294,7 @@ _PATH_KEYS = {
     "metrics": ("textfile",),
     "docx": ("template",),
     "gateway": ("tls_certificate", "tls_key", "spool", "socket"),
+    "notify": ("url_file", "secret_file"),
     "inbox": ("path", "hotwords", "archive", "speakers"),
 }
 

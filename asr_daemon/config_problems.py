@@ -27,6 +27,8 @@ def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
             return f"{key}: is required"
         case "value_error":
             return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+        case _ if problem["loc"][:1] == ("notify",):  # what was given may be an address, which is secret
+            return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
         case _:
             return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]} (given: {given!r})"
 

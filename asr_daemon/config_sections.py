@@ -176,6 +176,7 @@ class RetentionSection(Section):
     tokens_days: Count = 0
     evidence_days: Count = 0
     voices_days: Count = 0
+    messages_days: Count = 30
     vacuum_percent: Annotated[int, Field(ge=0, le=100)] = 25
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.control.conditions import Conditions
 from asr_daemon.control.kept_uploads import KeptUploads
 from asr_daemon.control.voice_samples import VoiceSamples
 
@@ -45,6 +46,7 @@ def schedule_ticks(
     schedule.every(UPLOADS_S, "uploads", KeptUploads(parts).sweep)
     schedule.every(VOICES_S, "voice samples", VoiceSamples(parts).look)
     schedule.every(CARDS_S, "cards", parts.dispatcher.look_at_cards)
+    schedule.every(TICK_S, "conditions", Conditions(parts).look)
     schedule.every(TICK_S, "state folder", parts.upkeep.look_after_state_folder)
     schedule.every(METRICS_S, "metrics", exposition.show)
     schedule.every(METRICS_S, "configuration", parts.configuration.look)

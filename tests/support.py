@@ -134,6 +134,10 @@ class DaemonUnderTest:
 
     # ------------------------------------------------------------------ looking
 
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Ask the daemon as a command does; raises ``OperatorError`` where it refuses."""
+        return ask(load_config(self.config_path).socket_path, command, silent_for_s=PATIENCE_S, **arguments)
+
     def live(self) -> dict[str, Any]:
         """Return what only the running daemon knows."""
         return ask(load_config(self.config_path).socket_path, "status")

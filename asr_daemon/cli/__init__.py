@@ -35,6 +35,7 @@ MODULES = {
     "itn": "itn",
     "access": "access",
     **dict.fromkeys(("install", "uninstall"), "service"),
+    "notify": "notify",
     "container": "container",
 }
 

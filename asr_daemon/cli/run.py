@@ -64,7 +64,7 @@ def serve(context: Context) -> int:
     if config.gateway is None:
         raise UsageError("there is no [gateway] in the configuration: nobody said where to listen")
     log.configure(config.daemon.log, config.daemon.log_level)
-    serve_gateway(config, config.gateway)
+    serve_gateway(config, config.gateway, config_path=context.found_path)
     return 0
 
 

@@ -16,6 +16,7 @@ from asr_daemon.access import EVERY_INBOX, Accesses, parse_rights
 from asr_daemon.clock import to_stamp
 from asr_daemon.control.health import health
 from asr_daemon.control.live_desk import LiveCommands
+from asr_daemon.control.notice_commands import NoticeCommands
 from asr_daemon.control.speakers import SpeakerCommands
 from asr_daemon.control.status import live_status
 from asr_daemon.control.waiting import waiting_rows
@@ -68,6 +69,8 @@ class Commands:
             "access_add": self.access_add,
             "access_list": self.access_list,
             "access_remove": self.access_remove,
+            "notify_test": NoticeCommands(parts).test,
+            "notify_retry": NoticeCommands(parts).retry,
             "live_open": LiveCommands(parts).open,
             "speakers_enrolled": speakers.enrolled,
             "speakers_enrol": speakers.enrol,

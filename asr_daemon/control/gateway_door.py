@@ -10,6 +10,8 @@ from asr_daemon.access import Accesses
 from asr_daemon.control import messages as m
 from asr_daemon.control.desk import Desk
 from asr_daemon.control.gateway_socket import GatewaySocket
+from asr_daemon.control.notice_desk import NoticeDesk
+from asr_daemon.control.notice_messages import SettleNotices, TakeNotices
 from asr_daemon.control.playbacks import Playbacks
 from asr_daemon.control.transcribing import Transcribing
 from asr_daemon.control.trial_messages import TryHotwords
@@ -53,6 +55,7 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
         stack.callback(playbacks.close)
         desk = Desk(parts, Accesses(parts.history, parts.clock), readers, playbacks)
         transcribing = Transcribing(parts, desk, readers)
+        notices = NoticeDesk(parts)
         path = parts.config.gateway_socket_path
         try:
             server = GatewaySocket(
@@ -64,6 +67,8 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
                 streams={
                     m.Transcribe: transcribing.serve,
                     TryHotwords: Trying(parts, desk, readers).serve,
+                    TakeNotices: notices.take,
+                    SettleNotices: notices.settle,
                     m.Attend: lambda ask, _: parts.changes.attendance.serve(ask, parts.changes),
                 },
             )

@@ -20,6 +20,7 @@ import structlog
 from asr_daemon.control import messages as m
 from asr_daemon.control.listeners import Listeners
 from asr_daemon.control.listening import BACKLOG, Listener, part, user_of
+from asr_daemon.control.notice_messages import SettleNotices, TakeNotices
 from asr_daemon.control.refused import RefusedError
 from asr_daemon.control.wire import MOST_ASK_BYTES, Wire
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
@@ -39,6 +40,7 @@ MOST_CONNECTIONS = 512  # watchers and requests under way; the gateway has a bou
 IDLE_S = 3600.0
 HEARTBEAT_S = 15.0  # a watcher hears at least that often: it knows that the daemon lives
 QUIET_S = 0.25  # changes within that are told at once
+OF_THE_GATEWAY = (m.Attend, TakeNotices, SettleNotices)  # it asks for itself, with nobody's secret
 BUSY = m.Refusal("unavailable", "too many requests at once", "系统正忙，请稍后再试。")
 INTERNAL = m.Refusal(
     "internal", "the daemon failed at it; its journal says how", "系统内部出错，请联系管理员。"
@@ -173,7 +175,7 @@ class _Connection(socketserver.BaseRequestHandler):
         return None, None
 
     def _place(self, ask: m.Ask) -> contextlib.AbstractContextManager[None]:
-        if isinstance(ask.request, m.Attend):  # the gateway itself
+        if isinstance(ask.request, OF_THE_GATEWAY):
             return contextlib.nullcontext()
         return self.server.listeners.place(self.server.desk.asker(ask).name)
 

@@ -40,6 +40,7 @@ from asr_daemon.control.console_answers import ConsoleTold
 from asr_daemon.control.console_messages import ConsoleRequest
 from asr_daemon.control.corrections_messages import CorrectingRequest, CorrectingTold
 from asr_daemon.control.live_messages import LiveOpened, LiveRequest
+from asr_daemon.control.notice_messages import NoticeRequest, Notices
 from asr_daemon.control.playback_messages import Playback, PlaybackRequest
 from asr_daemon.control.speaker_messages import SpeakerRequest, SpeakerTold
 from asr_daemon.control.trial_messages import TrialRequest, TrialTold
@@ -296,6 +297,7 @@ Request = (
     | ConsoleRequest
     | CorrectingRequest
     | LiveRequest
+    | NoticeRequest
     | PlaybackRequest
     | SpeakerRequest
     | TrialRequest
@@ -335,6 +337,7 @@ Told = (
     | ConsoleTold
     | CorrectingTold
     | LiveOpened
+    | Notices
     | Playback
     | SpeakerTold
     | TrialTold

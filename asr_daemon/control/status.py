@@ -95,6 +95,11 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``live.most``                          how many live sessions may be open at once
 ``live.sessions[]``                    those that are open
 ``live.sessions[].session``, ``.inbox``, ``.recogniser``, ``.elapsed_s`` its number, and since when
+``notify[]``                           receivers of messages, as configured
+``notify[].name``, ``.address``, ``.on[]`` which; an address is shown without its secrets
+``notify[].waiting``, ``.oldest_waiting`` messages to be sent, and the stamp of the first
+``notify[].given_up``, ``.last_sent_at`` those tried for a day in vain; when the last one went
+``notify[].problem``                   why those that wait do not go out, or ""
 ``backup.last``                        null where there is none
 ``backup.last.path``, ``.taken_at``, ``.size_bytes`` the newest backup (compressed)
 ``backup.error``                       stamp and reason of the last one's failure, or ""
@@ -124,6 +129,7 @@ from asr_daemon.control.backup_status import backup_status
 from asr_daemon.control.estimate import remaining_s
 from asr_daemon.control.gateway_status import gateway_status, gateways_there
 from asr_daemon.control.live_status import live_sessions
+from asr_daemon.control.notice_status import notice_status
 from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.control.waiting import turn_of_inbox
@@ -312,11 +318,13 @@ def collect(
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
     status["backup"] = backup_status(backup_health(config, lambda _key: "", now))
+    status["notify"] = notice_status(config, live, None)
     if config.history_path.exists():
         try:
             with contextlib.closing(open_history_read_only(config.history_path)) as history:
                 status["queue"] = _queue_counts(history)
                 status["errors"] = _errors(config, history)
+                status["notify"] = notice_status(config, live, history)
                 status["estimate"] = _estimate(history, status["in_work"], now) if live else None
                 counts = {(r["inbox"], r["state"]): r["recordings"] for r in history.all("inbox_counts")}
                 status["paused"] = _setting(history, "paused") == "1"

@@ -2,8 +2,8 @@
 
 Enters: a configuration that could be read. Leaves: findings; nothing is changed but probe files that are
 removed again. Rights are those of the installed service's user where root asks, otherwise one's own.
-``folders``, ``engine``, ``host``, ``service`` and ``gateway`` look, ``running`` asks the daemon; ``rights``
-tries as another user.
+``folders``, ``engine``, ``host``, ``service``, ``gateway`` and ``notify`` look, ``running`` asks the
+daemon; ``rights`` tries as another user.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from asr_daemon.doctor.finding import Finding, Machine
 from asr_daemon.doctor.folders import look_at_folders
 from asr_daemon.doctor.gateway import look_at_gateway
 from asr_daemon.doctor.host import look_at_host
+from asr_daemon.doctor.notify import look_at_notify
 from asr_daemon.doctor.running import look_at_running
 from asr_daemon.doctor.service import look_at_backups, look_at_service, service_user, state_of_service
 from asr_daemon.doctor.turns import look_at_turns
@@ -42,5 +43,6 @@ def examine(config: Config, config_path: Path | None = None, machine: Machine | 
         *look_at_service(config_path, user, state, machine),
         *look_at_running(config, state, worse),
         *look_at_gateway(config, config_path, machine),
+        *look_at_notify(config, config_path, machine),
         *look_at_host(config, machine),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import re
 from typing import TYPE_CHECKING
 
 from asr_daemon.control.gateway_status import count_accesses
@@ -12,7 +11,7 @@ from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import OperatorError
-from asr_daemon.install.gateway import WEB_UNIT
+from asr_daemon.install.gateway import WEB_UNIT, unit_user
 from asr_daemon.install.grants import to_read
 from asr_daemon.install.running import is_by, service_state
 
@@ -38,7 +37,7 @@ def look_at_gateway(config: Config, config_path: Path | None, machine: Machine) 
         if is_installed:
             yield Finding("warning", KEY, f"{WEB_UNIT} is there, and [gateway] is not", AGAIN)
         return
-    user = _user(unit if is_installed else "")
+    user = ServiceUser(unit_user(unit) if is_installed else None)
     if not user.is_known:
         yield Finding("error", KEY, f"the user {user.called} of the gateway is not there", AGAIN)
         return
@@ -48,11 +47,6 @@ def look_at_gateway(config: Config, config_path: Path | None, machine: Machine) 
         fix = "asr-daemon access add NAME --inbox N --may read,upload,edit"
         yield Finding("warning", KEY, "nobody may use it yet: there is no token", fix)
     yield from _running(config, section, machine, is_installed=is_installed)
-
-
-def _user(unit: str) -> ServiceUser:
-    named = re.search(r"(?m)^User=(\S+)$", unit)
-    return ServiceUser(named[1]) if named else ServiceUser()
 
 
 def _readable(section: GatewaySection, config_path: Path | None, user: ServiceUser) -> Iterator[Finding]:

@@ -23,12 +23,14 @@ from asr_daemon.gateway.bodies import Bodies
 from asr_daemon.gateway.connection import MOST_CONNECTIONS, Connection, SocketConnection
 from asr_daemon.gateway.daemon_client import AnsweredError
 from asr_daemon.gateway.listening import UNIX, listening, port_of
+from asr_daemon.gateway.notifications.serving import Messenger
 from asr_daemon.gateway.proxies import Proxies
 from asr_daemon.service.sd_notify import Notifier
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from pathlib import Path
 
     from asr_daemon.config import Config
     from asr_daemon.config_sections import GatewaySection
@@ -44,9 +46,15 @@ ATTEND_AGAIN_S = 2.0  # how soon a daemon that went is looked for again
 
 
 def serve_gateway(
-    config: Config, section: GatewaySection, on_ready: Callable[[int], None] = lambda _port: None
+    config: Config,
+    section: GatewaySection,
+    on_ready: Callable[[int], None] = lambda _port: None,
+    *,
+    config_path: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the port (0 at a Unix socket).
+
+    ``config_path``: the file of that configuration, in which receivers of messages may change.
 
     Raises :class:`~asr_daemon.errors.OperatorError` where certificate or address cannot be had.
     """
@@ -90,7 +98,8 @@ def serve_gateway(
             log.info("gateway_started", listen=here.listen, port=port, tls=here.tls)
             on_ready(port)
 
-        _Server(settings, app.state.daemon, here, ready).run(sockets)
+        messenger = Messenger(config, config_path, app.state.daemon)
+        _Server(settings, app.state.daemon, here, ready, messenger).run(sockets)
         notifier.stopping()
     log.info("gateway_stopped")
 
@@ -111,27 +120,33 @@ class _Server(uvicorn.Server):
     """uvicorn's, which says when it listens, and lets the daemon know as long as it does."""
 
     def __init__(
-        self, config: uvicorn.Config, daemon: DaemonClient, here: m.Attend, ready: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        daemon: DaemonClient,
+        here: m.Attend,
+        ready: Callable[[], None],
+        messenger: Messenger,
     ) -> None:
         super().__init__(config)
         self._daemon = daemon
         self._here = here
         self._ready = ready
-        self._attending: asyncio.Task[None] | None = None
+        self._messenger = messenger
+        self._beside: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
         workers = concurrent.futures.ThreadPoolExecutor(THREADS, "gateway")
         asyncio.get_running_loop().set_default_executor(workers)
         await super().startup(sockets)
-        self._attending = asyncio.ensure_future(self._attend())
+        self._beside = [asyncio.ensure_future(each) for each in (self._attend(), self._messenger.run())]
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End, and say so."""
-        if self._attending is not None:
-            self._attending.cancel()
-            await asyncio.gather(self._attending, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await super().shutdown(sockets)
 
     async def _attend(self) -> None:

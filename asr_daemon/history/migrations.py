@@ -10,6 +10,7 @@ import json
 
 from asr_daemon.history.database import Database, Migrations
 from asr_daemon.history.folding import fold
+from asr_daemon.history.notice_tables import NOTICES
 from asr_daemon.history.search import index_body
 from asr_daemon.history.tables import CORRECTIONS, PARTS, SPEAKERS
 
@@ -356,6 +357,13 @@ def whose_turn(db: Database) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN claimed_for TEXT")
     db.execute("ALTER TABLE jobs ADD COLUMN expected_ms INTEGER")
     db.execute("ALTER TABLE jobs ADD COLUMN charged_ms INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations(name="0020_notices")
+def notices(db: Database) -> None:
+    """Create the tables of messages that are to be sent, and of who wants to hear of what."""
+    for statement in NOTICES:
+        db.execute(statement)
 
 
 @migrations(name="0021_parts")

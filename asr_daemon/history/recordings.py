@@ -204,6 +204,8 @@ class Recordings:
             old = self.current(look.path, inbox)
             if old is not None and not old.archived_at and old.job in (job, None):
                 keeps = job is not None and old.job == job and self._needs_nothing(old)
+                if job is None:
+                    self._announce(old.id, state, problem)
                 history.run("update_recording", recording=old.id, state=old.state if keeps else state, **seen)
                 return old.id
             if old is not None and self._stays_forgotten(old, job):
@@ -221,6 +223,7 @@ class Recordings:
                 "insert_recording", path=path, name=look.name, state=state, now=self._clock.stamp(), **seen
             )
             assert created is not None  # noqa: S101 (RETURNING)
+            self._announce(created["id"], state, problem, is_new=True)
             if old is not None:
                 history.run("inherit_outputs", old=old.id, new=created["id"])
                 if history.one("same_content", one=old.job, other=job) is not None:  # under another profile
@@ -278,12 +281,25 @@ class Recordings:
         """Say how a file stands now; one that is done was written this moment."""
         written_at = self._clock.stamp() if state is RecordingState.DONE else None
         with self._history.transaction() as history:
+            self._announce(recording, state, problem)
             history.run(
                 "set_recording_state",
                 recording=recording,
                 state=state,
                 problem=problem or None,
                 written_at=written_at,
+            )
+
+    def _announce(self, recording: int, state: RecordingState, problem: str, *, is_new: bool = False) -> None:
+        """Write what is to be told of it, before the state changes and in the same transaction."""
+        if state in (RecordingState.DONE, RecordingState.FAILED):
+            self._history.run(
+                "announce_recording",
+                recording=recording,
+                state=state,
+                problem=problem,
+                is_new=int(is_new),
+                now=self._clock.stamp(),
             )
 
     def wake(self, job: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_daemon.install.access import is_hidden, quoted, quoted_bind, without_inner
+from asr_daemon.install.messages import message_lines
 from asr_daemon.install.shipped import shipped_text
 from asr_daemon.install.units import unit_text
 
@@ -118,7 +119,14 @@ def _closed(
         is_above = any(path == other or path in other.parents for other in (*needed, *written))
         if not is_hidden(path) and not is_above:
             lines.append(f"InaccessiblePaths=-{quoted(path)}")
+    lines += message_lines(config, section)
     return _HEAD + "\n".join(lines) + "\n"
+
+
+def unit_user(unit: str) -> str | None:
+    """Return the user that a unit of the gateway names."""
+    named = re.search(r"(?m)^User=(\S+)$", unit)
+    return named[1] if named else None
 
 
 def _foreign(config: Config) -> Iterator[Path]:

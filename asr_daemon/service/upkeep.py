@@ -1,5 +1,7 @@
 """What keeps the history safe and small: backups, restore drills, retention, and saying what is wrong.
 
+It keeps the outbox as well: who is told of what, and for how long what was sent is kept.
+
 Enters: ticks of the schedule and an administrator's ``backup now``. Leaves: checked backups, settings that
 tell how they went, lines in the journal. A failure is logged, shown in `status`, and tried again next time.
 """
@@ -16,7 +18,8 @@ from asr_daemon.backup import BackupError, rotate, take_backup
 from asr_daemon.backup.drill import run_drill
 from asr_daemon.backup.health import DRILL, ERROR, SECOND_ERROR, SINCE, WARNED, BackupHealth, backup_health
 from asr_daemon.clock import from_stamp
-from asr_daemon.errors import AsrDaemonError
+from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
+from asr_daemon.history.outbox import Outbox
 from asr_daemon.history.retention import compact, expire
 from asr_daemon.service.state_health import folder_problem
 
@@ -55,10 +58,19 @@ class Upkeep:
         self._clock = clock
         self._is_stopping = is_stopping
         self._said_of_state = ""
+        self.outbox = Outbox(history, clock)
+        self._name_receivers()
 
     def reload(self, config: Config) -> None:
         """Take up another configuration."""
         self.config = config
+        self._name_receivers()
+
+    def _name_receivers(self) -> None:
+        try:
+            self.outbox.configure(self.config.notify)
+        except HistoryUnavailableError as error:
+            log.error("receivers_not_named", error=error.code, problem=str(error))
 
     # ------------------------------------------------------------------ backups
 
@@ -76,7 +88,9 @@ class Upkeep:
             removed = self._rotate(self.config.backup_dir)
         except AsrDaemonError as error:
             log.error("backup_failed", problem=str(error))
-            self._remember(ERROR, f"{self._clock.stamp()} {error}")
+            with self._history.transaction():
+                self._remember(ERROR, f"{self._clock.stamp()} {error}")
+                self.outbox.announce("backup_failed", "backup", str(error))
             raise
         self._remember(ERROR, "")
         self._remember_second(made)
@@ -100,9 +114,11 @@ class Upkeep:
                 self._rotate(folder)
             except BackupError as error:
                 problem = str(error)
-        if problem:
-            log.warning("backup_second_failed", file=made.path.name, problem=problem)
-        self._remember(SECOND_ERROR, f"{self._clock.stamp()} {problem}" if problem else "")
+        with self._history.transaction():
+            if problem:
+                log.warning("backup_second_failed", file=made.path.name, problem=problem)
+                self.outbox.announce("backup_failed", "backup", problem)
+            self._remember(SECOND_ERROR, f"{self._clock.stamp()} {problem}" if problem else "")
 
     def _rotate(self, folder: Path) -> list[Path]:
         settings = self.config.backup
@@ -139,7 +155,10 @@ class Upkeep:
         if health.last is None or (health.drill is not None and now < health.drill.next_at):
             return
         drill = run_drill(health.last, self.config.state_dir, now=now)
-        self._remember(DRILL, drill.to_json())
+        with self._history.transaction():
+            self._remember(DRILL, drill.to_json())
+            if drill.problem:
+                self.outbox.announce("backup_failed", "backup", drill.problem)
         if drill.problem:
             log.error("restore_drill_failed", file=drill.file, problem=drill.problem)
         else:
@@ -176,6 +195,8 @@ class Upkeep:
                 is_stopping=self._is_stopping,
             )
             self._remember(TOKENS_BEFORE, up_to)
+            if limits.messages_days and (forgotten := self.outbox.expire(limits.messages_days)):
+                log.info("messages_expired", messages=forgotten)
             self._remember(RETENTION_RAN, self._clock.stamp())
         compact(
             self._history,

@@ -22,6 +22,7 @@ from asr_daemon.clock import from_stamp
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, InboxGoneError
 from asr_daemon.files.publish import publish
+from asr_daemon.history.outbox import Standing, standings
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.telemetry.metrics_port import MetricsPort
 
@@ -50,7 +51,8 @@ class Figures:
 
     def collect(self) -> Iterator[Metric]:
         """Yield every figure that can be had."""
-        for part in (self._service, self._queue, self._work, self._live, self._backups, self._disks):
+        parts = (self._service, self._queue, self._work, self._live, self._messages, self._backups)
+        for part in (*parts, self._disks):
             try:
                 yield from list(part())
             except (AsrDaemonError, OSError) as error:
@@ -208,6 +210,27 @@ class Figures:
             "live_audio_seconds",
             "Sound of live sessions that have ended since the start.",
             *((state.live_ms / 1000, name) for state, name in named),
+        )
+
+    def _messages(self) -> Iterator[Metric]:
+        if not self._parts.config.notify:
+            return
+        found, now = standings(self._parts.history), self._parts.clock.now()
+        names = [section.name for section in self._parts.config.notify]
+        named = [(found.get(name, Standing()), {"target": name}) for name in names]
+        yield _gauge("messages_waiting", "Messages to be sent.", *((s.waiting, name) for s, name in named))
+        yield _gauge(
+            "messages_oldest_age_seconds",
+            "How long the oldest of them has waited.",
+            *(
+                ((now - from_stamp(s.oldest_waiting)).total_seconds() if s.oldest_waiting else 0.0, name)
+                for s, name in named
+            ),
+        )
+        yield _gauge(
+            "messages_given_up",
+            "Messages that were tried for a day in vain.",
+            *((s.given_up, name) for s, name in named),
         )
 
     def _backups(self) -> Iterator[Metric]:

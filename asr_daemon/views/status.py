@@ -38,6 +38,8 @@ def status_view(status: dict[str, Any]) -> Group:
         parts += [Text(), Text("last problems", style="bold"), _errors(status["errors"])]
     if gateway := status["gateway"]:
         parts += [Text(), _gateway(gateway, is_running=status["running"])]
+    if status["notify"]:
+        parts += [Text(), *map(_receiver, status["notify"])]
     parts += [Text(), _backup(status["backup"])]
     return Group(*parts)
 
@@ -196,6 +198,15 @@ def _gateway(gateway: dict[str, Any], *, is_running: bool) -> Text:
         text.append("\nNobody may use it yet: asr-daemon access add NAME --inbox N", style="yellow")
     elif gateway["accesses"]:
         text.append(f"; {gateway['accesses']} may use it")
+    return text
+
+
+def _receiver(receiver: dict[str, Any]) -> Text:
+    text = Text(f"messages to {receiver['name']} ({receiver['address']}): {receiver['waiting']} wait")
+    if receiver["given_up"]:
+        text.append(f", {receiver['given_up']} given up: asr-daemon notify list", style="red")
+    if receiver["problem"] and receiver["waiting"]:
+        text.append(f"; {receiver['problem']}", style="yellow")
     return text
 
 

@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.config import Config, load_config, tomllib
+from asr_daemon.config_notify import NotifySection
 from asr_daemon.config_sections import GatewaySection, InboxSection
 from asr_daemon.errors import ConfigurationError
 
 DOCUMENTED = Path(__file__).parents[2] / "config.toml"
 UNCOMMENTED = re.sub(
-    r"^# (?=\[\[inbox|\[gateway|# |\w+ = )", "", DOCUMENTED.read_text(encoding="utf-8"), flags=re.MULTILINE
+    r"^# (?=\[\[inbox|\[\[notify|\[gateway|# |\w+ = )",
+    "",
+    DOCUMENTED.read_text(encoding="utf-8"),
+    flags=re.MULTILINE,
 )
 
 
@@ -44,6 +48,55 @@ def test_every_inbox_key_is_documented_with_its_default(tmp_path: Path) -> None:
     assert set(documented) == set(InboxSection.model_fields)
     shown = load_config(write(tmp_path, UNCOMMENTED)).inbox[0]
     assert shown == InboxSection(name="finance", path=Path("/srv/share/finance"))
+
+
+def test_every_key_of_a_receiver_is_documented_with_its_default(tmp_path: Path) -> None:
+    """The commented [[notify]] shows every key with the default that the code has."""
+    assert set(tomllib.loads(UNCOMMENTED)["notify"][0]) == set(NotifySection.model_fields)
+    shown = load_config(write(tmp_path, UNCOMMENTED)).notify[0]
+    assert shown == NotifySection(name="office", url_file=tmp_path / "office.url")
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ("", "give either url or url_file"),
+        ('url = "hunter2"', r"notify\[0\].url: is no address"),
+        ("url = 5\n", r"notify\[0\].url: "),
+        ('url = ["https://a.example/hunter2"]', r"notify\[0\].url: "),
+        ('url = "https://a.example/hunter2"\nurl_file = "x"', "give either url or url_file"),
+        ('url_file = "x"\nsecret = ["hunter2"]', r"notify\[0\].secret: "),
+        ('url_file = "x"\nsecret_file = "sub/x"', "two files are called 'x'"),
+        ('url_file = "x"\nquiet = "22-7"', "not a span of hours"),
+        ('url_file = "x"\non = ["finished"]', r"notify\[0\].on\[0\]: "),
+        ('url_file = "x"\ninbox = ["nosuch"]', "there is no inbox 'nosuch'"),
+        ('url_file = "x"\n[[notify]]\nname = "office"\nurl_file = "y"', "two \\[\\[notify\\]\\] are called"),
+    ],
+)
+def test_receivers_that_cannot_be_are_refused_without_their_secrets(
+    lines: str, named: str, tmp_path: Path
+) -> None:
+    """With the key; an address is in no sentence."""
+    with pytest.raises(ConfigurationError, match=named) as caught:
+        load_config(write(tmp_path, f'[[notify]]\nname = "office"\n{lines}\n'))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_one_bracket_tells_no_address(tmp_path: Path) -> None:
+    """Only that there should be two."""
+    with pytest.raises(ConfigurationError, match=r"write \[\[notify\]\]") as caught:
+        load_config(write(tmp_path, '[notify]\nname = "x"\nurl = "https://a.example/hunter2"\n'))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_configuration_that_is_shown_hides_addresses_and_can_be_read_again(tmp_path: Path) -> None:
+    """The running daemon hands its own to commands."""
+    text = '[[notify]]\nname = "x"\nurl = "ntfy://host/hunter2"\nsecret = "hunter3"\n'
+    config = load_config(write(tmp_path, text))
+    dumped = config.model_dump(mode="json")
+    assert "hunter" not in f"{config!r} {config} {dumped}"
+    assert Config.model_validate(dumped).notify[0].name == "x"
+    assert config.notify[0].shown_address == "ntfy://…"
 
 
 def test_every_gateway_key_is_documented_with_its_default(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from support import SAMPLES, eventually
 
 pytestmark = [pytest.mark.systemd, pytest.mark.slow, pytest.mark.timeout(600)]
 
-PORT = 8760
+PORT, RECEIVER = 8760, 8765
 WEB = "asr-daemon-web"
+CLOSED = f"/etc/systemd/system/{WEB}.service.d/closed.conf"
 DROP_IN = f"/etc/systemd/system/{WEB}.service.d/50-sandbox.conf"
 # See conftest: namespaces without their own /dev.
 FOR_THE_SANDBOX = "[Service]\nPrivateDevices=no\nRestartSec=200ms\n"
@@ -113,6 +114,35 @@ def test_daemon_that_restarts_finds_it_again(console: Sandbox) -> None:
         lambda: json.loads(console.run(PROGRAM, "status", "--json"))["gateway"]["serving"], what="the gateway"
     )
     assert show(console, WEB, "MainPID") == before
+
+
+def test_messages_go_from_its_sandbox_with_addresses_that_only_root_reads(console: Sandbox) -> None:
+    """As credentials: to a webhook, and to what apprise knows, in its child; both refuse, which is told."""
+    console.run("systemd-run", "--unit=receiver", sys.executable, "-m", "http.server", str(RECEIVER))
+    told = console.run("cat", CONFIG)
+    for name, url in (
+        ("hook", f"http://127.0.0.1:{RECEIVER}/a"),
+        ("other", f"json://127.0.0.1:{RECEIVER}/b"),
+    ):
+        console.write(f"/etc/asr-daemon/{name}.url", f"{url}\n")
+        console.run("chmod", "600", f"/etc/asr-daemon/{name}.url")
+        told += f'\n[[notify]]\nname = "{name}"\nurl_file = "{name}.url"\nallow_private = true\n'
+    console.write(CONFIG, told)
+    assert "IPAddressDeny=any" in console.run("cat", CLOSED)
+    console.run(PROGRAM, "install")
+    assert "IPAddressDeny=any" not in console.run("cat", CLOSED)
+    console.run("systemctl", "daemon-reload")
+    console.run("systemctl", "restart", "asr-daemon", WEB)
+    eventually(
+        lambda: json.loads(console.run(PROGRAM, "status", "--json"))["gateway"]["serving"], what="the gateway"
+    )
+    assert "not sent: it answers 501" in console.run(PROGRAM, "notify", "test", "hook", check=False)
+    assert "error=501" in console.run(PROGRAM, "notify", "test", "other", check=False)
+    checked = console.run(PROGRAM, "check", check=False)
+    assert "notify 'hook': webhook, of failed" in checked
+    assert "notify 'other': JSON, of failed" in checked
+    journal = console.run("journalctl", "-o", "cat")
+    assert str(RECEIVER) not in journal.replace(f"http.server {RECEIVER}", "")
 
 
 def test_uninstalling_takes_it_along(console: Sandbox) -> None:

@@ -10,6 +10,7 @@ import pytest
 from way import START, OpenDaemon, make_config
 
 from asr_daemon.backup.drill import Drill
+from asr_daemon.config_notify import NotifySection
 from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control import status
 from asr_daemon.control.messages import Ask, Attend
@@ -102,7 +103,8 @@ def test_every_key_is_documented_and_every_documented_key_is_there(running: Runn
     here = Attend("127.0.0.1:8760", False, 1, "asr-daemon-web", "1.0")
     gateway = running.parts.changes.attendance.serve(Ask(here), running.parts.changes)
     next(gateway)
-    config = running.config.model_copy(update={"gateway": GatewaySection()})
+    notify = (NotifySection(name="office", url="https://a.example/b"),)  # type: ignore[arg-type]
+    config = running.config.model_copy(update={"gateway": GatewaySection(), "notify": notify})
     assert keys_of(collected(config)) - parents == documented() - parents
     gateway.close()
     assert collected(config)["gateway"]["serving"] == []
@@ -124,6 +126,7 @@ def test_top_level_is_the_same_without_a_daemon(tmp_path: Path) -> None:
             "recognisers",
             "live",
             "next",
+            "notify",
         ),
     }
     assert (without["running"], without["recogniser"], without["queue"]) == (False, None, {})

@@ -83,7 +83,7 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
             " AND tbl_name <> 'parts'"
             " AND tbl_name NOT IN ('hotword_lists', 'accesses', 'log_ins', 'voices', 'turns', 'speakers',"
             " 'speaker_names', 'named_inboxes', 'enrolments', 'corrected', 'passages', 'corrections',"
-            " 'accounts')"
+            " 'accounts', 'notices', 'notice_targets')"
             " AND name NOT IN ('recordings_to_rewrite', 'recordings_corrected', 'recordings_forgotten',"
             " 'recordings_by_inbox', 'recordings_sent_to', 'jobs_speakers_due')"
             " ORDER BY name"  # younger than this
