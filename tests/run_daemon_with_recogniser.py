@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from asr_daemon.config import load_config
-from asr_daemon.daemon import Daemon
+from asr_daemon.life import Daemon
 from asr_daemon.telemetry import log
 
 

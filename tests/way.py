@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from asr_daemon.clock import Clock
 from asr_daemon.config import Config
 from asr_daemon.control.socket import ControlServer
-from asr_daemon.daemon import Daemon
 from asr_daemon.history import History, open_history
 from asr_daemon.history.segments import Segments
 from asr_daemon.history.settings import Settings
 from asr_daemon.inboxes.candidate import Candidate
 from asr_daemon.inboxes.share import Shares
+from asr_daemon.life import Daemon
 from asr_daemon.queue.arrivals import Arrivals
 from asr_daemon.queue.job import Engine, Job, Result
 from asr_daemon.queue.jobs import Jobs

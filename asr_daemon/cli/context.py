@@ -123,7 +123,7 @@ class Context:
     @contextlib.contextmanager
     def own_commands(self, config: Config) -> Iterator[Commands]:
         """Hold the state folder for the length of a command, without watching or recognising."""
-        from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
+        from asr_daemon.life import Daemon  # noqa: PLC0415 (commands that only look stay quick)
 
         become_for_good()
         log.configure("console", "warning")

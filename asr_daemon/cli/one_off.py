@@ -192,7 +192,7 @@ def one_off(context: Context, files: Sequence[Path] = ()) -> Iterator[OneOff]:
             hands_over=True,
         )
         return
-    from asr_daemon.daemon import Daemon  # noqa: PLC0415 (commands that only look stay quick)
+    from asr_daemon.life import Daemon  # noqa: PLC0415 (commands that only look stay quick)
 
     log.configure("console", "debug" if context.debug else "error")
     with _closed_to_owner(files) as held:

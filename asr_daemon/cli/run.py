@@ -22,7 +22,7 @@ def run(context: Context) -> int:
     SIGTERM ends it within ten seconds, SIGHUP reads the configuration anew. Started by root on the folder of
     another user, it becomes that user.
     """
-    from asr_daemon.daemon import Daemon  # noqa: PLC0415
+    from asr_daemon.life import Daemon  # noqa: PLC0415
 
     stay_behind_as_process_1()
     config = context.config()

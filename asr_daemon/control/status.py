@@ -117,7 +117,6 @@ import contextlib
 import functools
 import os
 import time
-from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +130,7 @@ from asr_daemon.control.gateway_status import gateway_status, gateways_there
 from asr_daemon.control.live_status import live_sessions
 from asr_daemon.control.notice_status import notice_status
 from asr_daemon.control.queue_estimate import queue_estimate
+from asr_daemon.control.recogniser_status import recogniser_status, recognisers_together
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.control.waiting import turn_of_inbox
 from asr_daemon.dispatch.in_work import Phase
@@ -143,12 +143,9 @@ from asr_daemon.printable import valid_text
 from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from asr_daemon.config import Config
     from asr_daemon.control.socket import Answer
     from asr_daemon.daemon import Parts
-    from asr_daemon.dispatch.in_work import SessionState
     from asr_daemon.history import History
     from asr_daemon.inboxes.lane import Progress
     from asr_daemon.inboxes.watched import WatchedInbox
@@ -169,13 +166,13 @@ def live_status(parts: Parts) -> dict[str, Any]:
         "version": __version__,
         "configuration": _configuration(parts.configuration),
         "state_problem": parts.upkeep.state_problem,
-        "recogniser": _together(states),
+        "recogniser": recognisers_together(states),
         "recognisers": [
             {
                 "name": state.name,
                 "precision": state.precision,
                 "busy_ratio": _rounded(state.device_busy_ratio),
-                **_recogniser(state),
+                **recogniser_status(state),
             }
             for state in states
         ],
@@ -206,35 +203,8 @@ def _configuration(configuration: Configuration) -> dict[str, Any]:
     return {"path": path and os.fspath(path), "problem": found.problem, "pending": found.is_pending}
 
 
-def _recogniser(state: SessionState) -> dict[str, Any]:
-    return {
-        "state": str(state.phase),
-        "problem": state.reason,
-        "model": state.model,
-        "device": state.device,
-        "pid": state.pid,
-        "load_ms": state.load_ms,
-        "restarts": state.restarts,
-        "memory_steps": dict(state.memory_steps),
-    }
-
-
 def _rounded(ratio: float | None) -> float | None:
     return None if ratio is None else round(ratio, 3)
-
-
-def _together(states: Sequence[SessionState]) -> dict[str, Any]:
-    """Return all recognisers as if they were one: the one that stands for all, and the sums."""
-    order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.YIELDING, Phase.PAUSED, Phase.BLOCKED)
-    first = min(states, key=lambda state: order.index(state.phase))
-    steps: Counter[str] = Counter()
-    for state in states:
-        steps.update(state.memory_steps)
-    return {
-        **_recogniser(first),
-        "restarts": sum(state.restarts for state in states),
-        "memory_steps": dict(steps),
-    }
 
 
 def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
@@ -278,7 +248,7 @@ def status_line(parts: Parts) -> str:
     for progress in filter(None, map(parts.intake.reader.progress, list(parts.intake.inboxes))):
         done = _percent(progress.read_bytes, progress.size_bytes) or 0
         told.append(f"reading {valid_text(progress.path.name)} {done}%")
-    together = _together(parts.dispatcher.states)
+    together = recognisers_together(parts.dispatcher.states)
     if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.YIELDING, Phase.LOADING):
         told.append(
             f"{together['state']}: {together['problem']}" if together["problem"] else together["state"]

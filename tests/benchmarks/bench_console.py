@@ -31,7 +31,7 @@ from many_recordings import INBOXES, dictionary, make_history
 from asr_daemon.access import Accesses, parse_rights
 from asr_daemon.config import load_config
 from asr_daemon.control.gateway_door import open_door
-from asr_daemon.daemon import Daemon
+from asr_daemon.life import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

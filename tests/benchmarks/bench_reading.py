@@ -26,7 +26,7 @@ from bench_console import Meter, configure, free_port
 from asr_daemon.access import Accesses, parse_rights
 from asr_daemon.config import load_config
 from asr_daemon.control.gateway_door import open_door
-from asr_daemon.daemon import Daemon
+from asr_daemon.life import Daemon
 
 RECORDINGS = 3
 

@@ -13,9 +13,10 @@ import pytest
 import structlog
 from way import OpenDaemon, make_config
 
-from asr_daemon.daemon import Daemon, Parts
+from asr_daemon.daemon import Parts
 from asr_daemon.errors import HistoryFailedError, InternalError, OperatorError
 from asr_daemon.inboxes import admission
+from asr_daemon.life import Daemon
 from asr_daemon.queue.jobs import Jobs
 from asr_daemon.service.schedule import Schedule
 from asr_daemon.service.sd_notify import Notifier

@@ -266,7 +266,7 @@ def test_apprise_fails_within_its_time_and_in_words(receivers: Receivers) -> Non
 
 def test_gateway_and_daemon_do_not_import_apprise() -> None:
     """Only the child does."""
-    script = "import sys, asr_daemon.gateway.server, asr_daemon.daemon; print('apprise' in sys.modules)"
+    script = "import sys, asr_daemon.gateway.server, asr_daemon.life; print('apprise' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
 

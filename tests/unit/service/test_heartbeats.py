@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from asr_daemon.daemon import Daemon
+    from asr_daemon.life import Daemon
 
 
 RECOGNISER_THREAD = "recogniser auto"

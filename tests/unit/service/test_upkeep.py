@@ -17,11 +17,11 @@ from asr_daemon.backup import BackupError, list_backups
 from asr_daemon.backup.drill import FOLDER
 from asr_daemon.backup.health import GRACE
 from asr_daemon.cli import cli
-from asr_daemon.daemon import Daemon
 from asr_daemon.errors import OperatorError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.connection import HistoryError
 from asr_daemon.history.migrations import migrations
+from asr_daemon.life import Daemon
 from asr_daemon.service.upkeep import Upkeep
 
 if TYPE_CHECKING:

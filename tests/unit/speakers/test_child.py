@@ -62,7 +62,7 @@ def test_a_child_that_talks_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
             "numpy scipy torch",
         ),
         ("asr_daemon.grouping.group", "torch funasr sklearn"),
-        ("asr_daemon.daemon, asr_daemon.gateway.server", "numpy pandas torch"),
+        ("asr_daemon.life, asr_daemon.gateway.server", "numpy pandas torch"),
     ],
 )
 def test_what_each_process_is_spared(modules: str, absent: str) -> None:
