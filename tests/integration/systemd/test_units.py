@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon import daemon, ticks
+from asr_daemon import life, ticks
 from asr_daemon.config import SYSTEM_CONFIG, Config
 from asr_daemon.errors import ConfigurationError, StateFolderHeldError, UsageError
 from asr_daemon.install.access import drop_in
@@ -137,7 +137,7 @@ def test_nothing_reaches_the_network() -> None:
 def test_the_units_times_fit_the_daemons() -> None:
     """The daemon stops before systemd loses patience, and is not restarted for what a restart cannot cure."""
     unit = settings()
-    assert daemon.STOP_WITHIN_S < float(unit["TimeoutStopSec"][0]) <= 15
+    assert life.STOP_WITHIN_S < float(unit["TimeoutStopSec"][0]) <= 15
     assert float(unit["WatchdogSec"][0]) >= ticks.TICK_S * 3
     hopeless = {UsageError.exit_code, ConfigurationError.exit_code, StateFolderHeldError.exit_code}
     assert set(map(int, unit["RestartPreventExitStatus"][0].split())) == hopeless
