@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asr_daemon.daemon import Parts
     from asr_daemon.queue.upcoming import Upcoming
 
-SHOWN = 10
+SHOWN, SHOWN_LATER = 10, 5
 LOOKED_AT = 200  # of which those are shown that somebody may see
 
 # Its turn, its inbox's hours, another try after a failure, its share, `pause`, others on the card, no model.
@@ -41,12 +41,14 @@ class Waiting:
 
 
 def waiting(parts: Parts, inboxes: Collection[str] | None = None) -> list[Waiting]:
-    """Return the next recordings in their order (of these inboxes, where given), at most :data:`SHOWN`."""
+    """Return the next in their order, then some that wait for a time; of these inboxes, where given."""
     jobs = parts.jobs
     limit = SHOWN if inboxes is None else LOOKED_AT
     away = parts.dispatcher.away()
     found = upcoming(parts.history, jobs.turns, parts.clock.stamp(), limit, away)
-    seen = [one for one in found if inboxes is None or one.inbox in inboxes][:SHOWN]
+    seen = [one for one in found if inboxes is None or one.inbox in inboxes]
+    in_turn = [one for one in seen if one.reason == "turn"][:SHOWN]
+    seen = in_turn + [one for one in seen if one.reason != "turn"][:SHOWN_LATER]
     rtfx = recent_rtfx(parts.history) if seen else None
     return [
         Waiting(

@@ -100,16 +100,18 @@ class Jobs:
         most_bytes: int | None = None,
         only_urged: bool = False,
         patience_s: float | None = None,
+        without: Collection[str] = (),
     ) -> Job | None:
         """Give the job whose turn it is to a recogniser, its attempt counted; None when there is none.
 
         ``fresh_only`` leaves out suspects: those run alone, so that what brings a recogniser down takes
         nobody with it. ``away`` names inboxes whose share is gone: what only they wait for stays queued.
         ``most_bytes`` leaves out larger files, ``only_urged`` what nobody waits for at a screen. A suspect
-        that has been due for ``patience_s`` goes before all others.
+        that has been due for ``patience_s`` goes before all others. ``without`` names inboxes of which only
+        what is waited for at a screen may come.
         """
         since = "" if patience_s is None else self._clock.stamp(-patience_s)
-        limits = Limits(away, fresh_only, most_bytes, only_urged, since)
+        limits = Limits(away, fresh_only, most_bytes, only_urged, since, without)
         self.turns.line.place()
         if not self.turns.may_begin(limits):
             return None  # asked twice a second: no transaction for nothing

@@ -38,6 +38,7 @@ class Limits:
     most_bytes: int | None = None
     only_urged: bool = False  # only what somebody waits for at a screen
     suspects_since: str = ""  # a suspect that has been due since that stamp goes before all others
+    without: Collection[str] = ()  # inboxes of which only what is waited for at a screen may come
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ class Turns:
             if found is not None:
                 return [found]
         urged = self._first(limits, closed, urged=True)
-        return urged if limits.only_urged else urged + self._first(limits, closed, urged=False)
+        if limits.only_urged:
+            return urged
+        return urged + self._first(limits, {*closed, *limits.without}, urged=False)
 
     def _first(self, limits: Limits, closed: Collection[str], *, urged: bool) -> list[Candidate]:
         return self.line.first(
