@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from asr_daemon.clock import from_stamp
 from asr_daemon.errors import InternalError, InterruptedJobError, OutOfMemoryError, Retry
 from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.recordings import Recordings
@@ -138,37 +137,6 @@ class Jobs:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""
         before, closed = self._clock.stamp(-patience_s), self.turns.hours.closed()
         return self.turns.line.overdue_suspect(before, away, closed) is not None
-
-    def held_back(self, jobs: Collection[int], *, all_of_them: bool = False) -> list[int]:
-        """Return those of these running jobs whose time is over: outside the hours of who waits for them.
-
-        ``all_of_them``: whoever waits. What somebody waits for at a screen is never among them.
-        """
-        closed = self.turns.hours.closed()
-        if not (closed or all_of_them):
-            return []
-        rows = self._history.all(
-            "held_back",
-            jobs=json.dumps(sorted(jobs)),
-            closed=json.dumps(closed),
-            all=int(all_of_them),
-        )
-        return [row["id"] for row in rows]
-
-    def oldest_age_s(self) -> float:
-        """Return how long the one in line has waited that waits longest; outside its hours nothing does."""
-        now, ages_s = self._clock.now(), [0.0]
-        for row in self._history.all("queued_since"):
-            since = from_stamp(row["queued_at"])
-            is_urged = row["is_urged"]
-            waited_s = self.turns.hours.waited_s(row["inbox"], since)
-            ages_s.append((now - since).total_seconds() if is_urged else waited_s)
-        return max(ages_s)
-
-    def count_open(self) -> int:
-        """Return how many queued jobs may be begun by their hours."""
-        row = self._history.one("count_open", closed=json.dumps(self.turns.hours.closed()))
-        return int(row["jobs"]) if row else 0
 
     def is_empty(self) -> bool:
         """Whether no job waits that somebody waits for, not even for its time."""
