@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from asr_daemon.clock import to_stamp
 from asr_daemon.control.queue_estimate import recent_rtfx
 from asr_daemon.dispatch.in_work import Phase
+from asr_daemon.errors import HistoryUnavailableError
 from asr_daemon.history.recordings import Recordings, inbox_label
 from asr_daemon.queue.upcoming import upcoming
 
@@ -45,7 +46,10 @@ def waiting(parts: Parts, inboxes: Collection[str] | None = None) -> list[Waitin
     jobs = parts.jobs
     limit = SHOWN if inboxes is None else LOOKED_AT
     away = parts.dispatcher.away()
-    found = upcoming(parts.history, jobs.turns, parts.clock.stamp(), limit, away)
+    try:
+        found = upcoming(parts.history, jobs.turns, parts.clock.stamp(), limit, away)
+    except HistoryUnavailableError:  # nothing is begun then, and that is said elsewhere
+        return []
     seen = [one for one in found if inboxes is None or one.inbox in inboxes]
     in_turn = [one for one in seen if one.reason == "turn"][:SHOWN]
     seen = in_turn + [one for one in seen if one.reason != "turn"][:SHOWN_LATER]
