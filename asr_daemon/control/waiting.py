@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from asr_daemon.clock import to_stamp
 from asr_daemon.control.queue_estimate import recent_rtfx
 from asr_daemon.dispatch.in_work import Phase
+from asr_daemon.errors import HistoryUnavailableError
 from asr_daemon.history.recordings import Recordings, inbox_label
 from asr_daemon.queue.upcoming import upcoming
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from asr_daemon.daemon import Parts
     from asr_daemon.queue.upcoming import Upcoming
 
-SHOWN = 10
+SHOWN, SHOWN_LATER = 10, 5
 LOOKED_AT = 200  # of which those are shown that somebody may see
 
 # Its turn, its inbox's hours, another try after a failure, its share, `pause`, others on the card, no model.
@@ -41,12 +42,17 @@ class Waiting:
 
 
 def waiting(parts: Parts, inboxes: Collection[str] | None = None) -> list[Waiting]:
-    """Return the next recordings in their order (of these inboxes, where given), at most :data:`SHOWN`."""
+    """Return the next in their order, then some that wait for a time; of these inboxes, where given."""
     jobs = parts.jobs
     limit = SHOWN if inboxes is None else LOOKED_AT
     away = parts.dispatcher.away()
-    found = upcoming(parts.history, jobs.turns, parts.clock.stamp(), limit, away)
-    seen = [one for one in found if inboxes is None or one.inbox in inboxes][:SHOWN]
+    try:
+        found = upcoming(parts.history, jobs.turns, parts.clock.stamp(), limit, away)
+    except HistoryUnavailableError:  # nothing is begun then, and that is said elsewhere
+        return []
+    seen = [one for one in found if inboxes is None or one.inbox in inboxes]
+    in_turn = [one for one in seen if one.reason == "turn"][:SHOWN]
+    seen = in_turn + [one for one in seen if one.reason != "turn"][:SHOWN_LATER]
     rtfx = recent_rtfx(parts.history) if seen else None
     return [
         Waiting(

@@ -142,7 +142,7 @@ class Cards:
         try:
             samples = nvml.nvmlDeviceGetProcessUtilization(handle, card.seen_until)
         except nvml.NVMLError as error:
-            if error.value == nvml.NVML_ERROR_NOT_FOUND:  # nobody did anything
+            if error.value in (nvml.NVML_ERROR_NOT_FOUND, nvml.NVML_SUCCESS):  # nobody did anything
                 return _Use()
             raise
         used: dict[int, list[int]] = defaultdict(list)

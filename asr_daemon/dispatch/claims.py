@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from asr_daemon.dispatch.in_work import SessionState
     from asr_daemon.dispatch.opening import Opener
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # How many recordings at once that are larger than so many bytes: there is room for others beside them.
 PLACES: tuple[tuple[int, int], ...] = ((4, 64 << 20), (8, 8 << 20), (12, -1))
 MOST_AT_ONCE = PLACES[-1][0]
+FOR_NEWCOMERS = 4  # more, for inboxes that have nothing in work, and for who waits at a screen
 SUSPECT_PATIENCE_S = 600.0  # a suspect waits for a recogniser to be free; after that, one is set free for it
 
 
@@ -48,22 +49,35 @@ class Claims:
         taken = len(self._in_work)
         if not taken:
             return True
-        if taken >= MOST_AT_ONCE or any(work.job.is_suspect for work in self._in_work.values()):
+        if taken >= MOST_AT_ONCE + FOR_NEWCOMERS or any(w.job.is_suspect for w in self._in_work.values()):
             return False  # a suspect has the recogniser to itself
-        if not self._live and self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._opener.away()):
-            return False  # in a long queue, no recogniser would be free for it for days
-        return taken < self._fair_share()
+        # in a long queue, no recogniser would be free for an overdue suspect for days
+        return bool(self._live) or not self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._opener.away())
 
     def next(self, recogniser: str) -> Job | None:
-        """Claim what is due and fits the next place; None where nothing does."""
+        """Claim what is due and fits the next place; None where nothing does.
+
+        Where all places are taken, who has nothing in work here gets one more, and who waits at a screen.
+        """
         taken = len(self._in_work)
+        if taken < MOST_AT_ONCE and (not taken or taken < self._fair_share()):
+            job = self._claim(recogniser, most_bytes=self._most_bytes())
+            if job is not None or not taken:
+                return job
+        return self._claim(recogniser, without={work.job.inbox for work in self._in_work.values()})
+
+    def _claim(
+        self, recogniser: str, *, most_bytes: int | None = None, without: Collection[str] = ()
+    ) -> Job | None:
+        is_busy = bool(self._in_work or self._live)
         return self._jobs.claim(
             recogniser,
-            fresh_only=taken > 0 or bool(self._live),  # nothing ends the recogniser of whoever speaks
+            fresh_only=is_busy,  # nothing ends the recogniser of whoever speaks
             away=self._opener.away(),
-            most_bytes=self._most_bytes(),
+            most_bytes=most_bytes,
             only_urged=bool(self._taken_by()),
-            patience_s=None if taken or self._live else SUSPECT_PATIENCE_S,
+            patience_s=None if is_busy else SUSPECT_PATIENCE_S,
+            without=without,
         )
 
     def _most_bytes(self) -> int | None:

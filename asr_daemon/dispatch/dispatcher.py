@@ -126,7 +126,7 @@ class Dispatcher:
             return MOST_AT_ONCE
         states = self.states
         able = [state for state in states if state.phase is not Phase.BLOCKED] or states
-        wanted = self._around.jobs.count_open() + sum(len(state.in_work) for state in states)
+        wanted = self._around.jobs.turns.count_open() + sum(len(state.in_work) for state in states)
         return max(1, math.ceil(wanted / len(able)))
 
     def _run(self, name: str) -> None:

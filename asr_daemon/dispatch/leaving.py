@@ -45,7 +45,7 @@ class Leaving:
         for job in self._jobs.unwanted(orders):
             self._stop(orders.pop(job), recogniser, "recognition_cancelled")
         others = self._taken_by()
-        held_back = {orders[job] for job in self._jobs.held_back(orders, all_of_them=bool(others))}
+        held_back = {orders[job] for job in self._jobs.turns.held_back(orders, all_of_them=bool(others))}
         self._noticed = {order: seen for order, seen in self._noticed.items() if order in held_back}
         for order in held_back:
             committed, now_s = self._state.in_work[order].committed, self._clock.monotonic_s()

@@ -217,7 +217,7 @@ class Session:
             job = self._claims.next(self.state.name)
             if job is None:
                 taken_by = self._taken_by()
-                self.state.wait(taken_by if taken_by and self._jobs.count_open() else "")
+                self.state.wait(taken_by if taken_by and self._jobs.turns.count_open() else "")
                 return
             self._begin(job)
             self._say_endings()

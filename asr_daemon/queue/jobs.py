@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from asr_daemon.clock import from_stamp
 from asr_daemon.errors import InternalError, InterruptedJobError, OutOfMemoryError, Retry
 from asr_daemon.history.hotword_lists import HotwordLists
 from asr_daemon.history.recordings import Recordings
@@ -100,16 +99,18 @@ class Jobs:
         most_bytes: int | None = None,
         only_urged: bool = False,
         patience_s: float | None = None,
+        without: Collection[str] = (),
     ) -> Job | None:
         """Give the job whose turn it is to a recogniser, its attempt counted; None when there is none.
 
         ``fresh_only`` leaves out suspects: those run alone, so that what brings a recogniser down takes
         nobody with it. ``away`` names inboxes whose share is gone: what only they wait for stays queued.
         ``most_bytes`` leaves out larger files, ``only_urged`` what nobody waits for at a screen. A suspect
-        that has been due for ``patience_s`` goes before all others.
+        that has been due for ``patience_s`` goes before all others. ``without`` names inboxes of which only
+        what is waited for at a screen may come.
         """
         since = "" if patience_s is None else self._clock.stamp(-patience_s)
-        limits = Limits(away, fresh_only, most_bytes, only_urged, since)
+        limits = Limits(away, fresh_only, most_bytes, only_urged, since, without)
         self.turns.line.place()
         if not self.turns.may_begin(limits):
             return None  # asked twice a second: no transaction for nothing
@@ -136,37 +137,6 @@ class Jobs:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""
         before, closed = self._clock.stamp(-patience_s), self.turns.hours.closed()
         return self.turns.line.overdue_suspect(before, away, closed) is not None
-
-    def held_back(self, jobs: Collection[int], *, all_of_them: bool = False) -> list[int]:
-        """Return those of these running jobs whose time is over: outside the hours of who waits for them.
-
-        ``all_of_them``: whoever waits. What somebody waits for at a screen is never among them.
-        """
-        closed = self.turns.hours.closed()
-        if not (closed or all_of_them):
-            return []
-        rows = self._history.all(
-            "held_back",
-            jobs=json.dumps(sorted(jobs)),
-            closed=json.dumps(closed),
-            all=int(all_of_them),
-        )
-        return [row["id"] for row in rows]
-
-    def oldest_age_s(self) -> float:
-        """Return how long the one in line has waited that waits longest; outside its hours nothing does."""
-        now, ages_s = self._clock.now(), [0.0]
-        for row in self._history.all("queued_since"):
-            since = from_stamp(row["queued_at"])
-            is_urged = row["is_urged"]
-            waited_s = self.turns.hours.waited_s(row["inbox"], since)
-            ages_s.append((now - since).total_seconds() if is_urged else waited_s)
-        return max(ages_s)
-
-    def count_open(self) -> int:
-        """Return how many queued jobs may be begun by their hours."""
-        row = self._history.one("count_open", closed=json.dumps(self.turns.hours.closed()))
-        return int(row["jobs"]) if row else 0
 
     def is_empty(self) -> bool:
         """Whether no job waits that somebody waits for, not even for its time."""

@@ -2,8 +2,8 @@
 
 A row for each recording whose job is queued, in the order of its inbox's line. It lies in SQLite's temporary
 database, which belongs to the connection: triggers keep it (a history itself holds none: shape.py), rolling
-back takes it along, and nothing of it is ever written to the disk. Where in its line a recording is, is found
-out when somebody asks for the line (:meth:`Line.place`): its length has to be estimated for that.
+back takes it along, and it is gone with the connection. Where in its line a recording is, is found out when
+somebody asks for the line (:meth:`Line.place`): its length has to be estimated for that.
 """
 
 from __future__ import annotations
@@ -91,14 +91,12 @@ class Line:
         self._ageing = ageing
         self._lengths = Lengths()
         self._placed = LEARN_AGAIN
-        with history.transaction():
-            for statement in _shape():
-                history.db.execute(statement)
+        for statement in _shape():  # no transaction: the disk of the history may be full, or read-only
+            history.db.execute(statement)
 
     def place_anew(self) -> None:
         """Forget every place: what inboxes wish has changed."""
-        with self._history.transaction() as history:
-            history.run("line_unplace")
+        self._history.run("line_unplace")
 
     def place(self) -> None:
         """Find the place of what came since."""

@@ -10,9 +10,11 @@ them, and for that one's part. What somebody waits for at a screen is bound by n
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from asr_daemon.clock import from_stamp
 from asr_daemon.queue.fairness import Account, Candidate, choose, rates
 from asr_daemon.queue.line import Line
 from asr_daemon.queue.open_hours import OpenHours
@@ -38,6 +40,7 @@ class Limits:
     most_bytes: int | None = None
     only_urged: bool = False  # only what somebody waits for at a screen
     suspects_since: str = ""  # a suspect that has been due since that stamp goes before all others
+    without: Collection[str] = ()  # inboxes of which only what is waited for at a screen may come
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,9 @@ class Turns:
             if found is not None:
                 return [found]
         urged = self._first(limits, closed, urged=True)
-        return urged if limits.only_urged else urged + self._first(limits, closed, urged=False)
+        if limits.only_urged:
+            return urged
+        return urged + self._first(limits, {*closed, *limits.without}, urged=False)
 
     def _first(self, limits: Limits, closed: Collection[str], *, urged: bool) -> list[Candidate]:
         return self.line.first(
@@ -177,6 +182,39 @@ class Turns:
         """Return what each inbox got of late, as it counts now."""
         now_s = self._clock.now().timestamp()
         return {inbox: account.used_at(now_s) for inbox, account in self._accounts().items()}
+
+    # ------------------------------------------------------------------ within their hours
+
+    def held_back(self, jobs: Collection[int], *, all_of_them: bool = False) -> list[int]:
+        """Return those of these running jobs whose time is over: outside the hours of who waits for them.
+
+        ``all_of_them``: whoever waits. What somebody waits for at a screen is never among them.
+        """
+        closed = self.hours.closed()
+        if not (closed or all_of_them):
+            return []
+        rows = self._history.all(
+            "held_back",
+            jobs=json.dumps(sorted(jobs)),
+            closed=json.dumps(closed),
+            all=int(all_of_them),
+        )
+        return [row["id"] for row in rows]
+
+    def oldest_age_s(self) -> float:
+        """Return how long the one in line has waited that waits longest; outside its hours nothing does."""
+        now, ages_s = self._clock.now(), [0.0]
+        for row in self._history.all("queued_since"):
+            since = from_stamp(row["queued_at"])
+            is_urged = row["is_urged"]
+            waited_s = self.hours.waited_s(row["inbox"], since)
+            ages_s.append((now - since).total_seconds() if is_urged else waited_s)
+        return max(ages_s)
+
+    def count_open(self) -> int:
+        """Return how many queued jobs may be begun by their hours."""
+        row = self._history.one("count_open", closed=json.dumps(self.hours.closed()))
+        return int(row["jobs"]) if row else 0
 
     def _accounts(self) -> dict[str, Account]:
         return {

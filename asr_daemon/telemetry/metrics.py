@@ -127,7 +127,7 @@ class Figures:
         yield _gauge(
             "queue_oldest_age_seconds",
             "How long the first in line has waited, within its inbox's hours.",
-            self._parts.jobs.oldest_age_s(),
+            self._parts.jobs.turns.oldest_age_s(),
         )
         yield _gauge(
             "recordings",

@@ -133,7 +133,7 @@ def test_age_of_the_queue_grows_within_the_hours_alone(
     ages_h = []
     for hours in (0, 4.5, 1, 8, 13, 4):  # 17:30, 22:00, 23:00, 7:00, 20:00, 24:00
         daemon.time.pass_s(hours * HOUR_S)
-        ages_h.append(daemon.jobs.oldest_age_s() / HOUR_S)
+        ages_h.append(daemon.jobs.turns.oldest_age_s() / HOUR_S)
     daemon.close()
     assert ages_h == [0, 0, 1, 9, 9, 11]
 

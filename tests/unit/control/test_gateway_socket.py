@@ -179,6 +179,21 @@ def test_upload_lies_in_the_inbox_whole_and_under_a_name_that_all_can_show(
     assert len(os.fsencode(path.name)) <= 255
 
 
+def test_upload_goes_before_what_lies_in_folders(doored: Doored) -> None:
+    """Its sender waits at a screen; what comes to that path later does not."""
+    token = doored.token("a", "inbox", may="upload")
+    doored.put("earlier.wav", b"earlier")
+    with (doored.folder / "spooled").open("w+b") as file:
+        file.write(b"sent up" * 1000)
+        file.flush()
+        doored.client.ask(m.Put, m.PutRecording("inbox", "up.wav"), token, file.fileno())
+    doored.put("up.wav", b"sent up" * 1000)
+    assert [doored.claim().waiting[0].name for _ in range(2)] == ["up.wav", "earlier.wav"]
+    doored.put("again.wav", b"x")
+    doored.put("up.wav", b"another, and longer" * 1000)
+    assert [doored.claim().waiting[0].name for _ in range(2)] == ["again.wav", "up.wav"]
+
+
 def test_upload_replaces_nothing(doored: Doored) -> None:
     """The second of a name gets a number."""
     token = doored.token("a", "inbox", may="upload")

@@ -31,14 +31,15 @@ class Places(Room):
         super().__init__(folder)
         self.script = lambda _order, _content: []
 
-    def put(self, name: str, size_bytes: int) -> None:
+    def put(self, name: str, size_bytes: int, inbox: str = "inbox", priority: int = 0) -> None:
         """Queue a file of that size; nothing of it is on the disk."""
         path = self.way.inbox / name
         path.touch()
         os.truncate(path, size_bytes)
         found = path.lstat()
         candidate = Candidate(path, found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
-        self.way.arrivals.put("inbox", candidate.look, hashlib.sha256(name.encode()).hexdigest(), PROFILE)
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        self.way.arrivals.put(inbox, candidate.look, sha256, PROFILE, priority=priority)
 
     def taken(self) -> list[str]:
         """Let it take what it may; return the names."""
@@ -84,6 +85,21 @@ def test_short_ones_leave_the_turn_to_a_long_one(places: Places) -> None:
     places.started[0].said += [protocol.Finished(1, 1000, 0)]
     places.session.step()
     assert "large" in places.taken()
+
+
+def test_call_of_another_inbox_does_not_wait_for_a_place(places: Places) -> None:
+    """Neither does its lecture, nor who waits at a screen; but four more places are all that there are."""
+    for number in range(20):
+        places.put(f"large-{number}", LARGE)
+        places.put(f"small-{number}", SMALL)
+    assert len(places.taken()) == 12
+    places.put("their lecture", LARGE, "lectures")
+    places.put("their call", SMALL, "calls")
+    places.put("their second call", SMALL, "calls")
+    assert places.taken()[12:] == ["their call", "their lecture"]
+    for number in range(3):
+        places.put(f"upload-{number}", SMALL, priority=-1)
+    assert places.taken()[14:] == ["upload-0", "upload-1"]
 
 
 def test_the_size_that_a_place_allows_is_its_own_bound(places: Places) -> None:

@@ -125,7 +125,7 @@ class NvmlError(Exception):
 class FakeNvml:
     """A card and what is done on it, as pynvml tells it: percent by process."""
 
-    NVML_ERROR_NOT_FOUND = 6
+    NVML_SUCCESS, NVML_ERROR_NOT_FOUND = 0, 6
     NVMLError = NvmlError
     use: dict[int, int] = field(default_factory=dict)
     running: set[int] = field(default_factory=set)

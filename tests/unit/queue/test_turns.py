@@ -356,7 +356,7 @@ def test_outside_its_hours_an_inbox_only_queues(nightly: Office) -> None:
     """By day nothing of it is begun; at night it is."""
     night, day = nightly.put("finance", 60), nightly.put("sales", 600)
     assert nightly.order() == [day]
-    assert nightly.jobs.count_open() == 0
+    assert nightly.jobs.turns.count_open() == 0
     assert not nightly.jobs.is_usual_next()
     nightly.time.pass_s(12 * HOUR_S + 1800 - 1)
     assert nightly.claim() is None
@@ -378,7 +378,7 @@ def test_somebody_at_a_screen_is_not_bound_by_hours(nightly: Office) -> None:
     job = nightly.put("finance", 60, priority=AT_SCREEN)
     claimed = nightly.claim()
     assert claimed is not None
-    assert nightly.jobs.held_back([job]) == []
+    assert nightly.jobs.turns.held_back([job]) == []
 
 
 def test_suspect_outside_its_hours_holds_nobody_up(nightly: Office) -> None:
@@ -401,10 +401,10 @@ def test_what_is_in_work_at_the_end_of_the_hours_is_held_back(nightly: Office) -
     nightly.put("sales", 60, content="same")
     assert nightly.claim()
     assert nightly.claim()
-    assert nightly.jobs.held_back([alone, both]) == []
+    assert nightly.jobs.turns.held_back([alone, both]) == []
     nightly.time.pass_s(9 * HOUR_S)
-    assert nightly.jobs.held_back([alone, both]) == [alone]
-    assert nightly.jobs.held_back([alone, both], all_of_them=True) == [alone, both]
+    assert nightly.jobs.turns.held_back([alone, both]) == [alone]
+    assert nightly.jobs.turns.held_back([alone, both], all_of_them=True) == [alone, both]
 
 
 def test_overdue_suspect_goes_before_all_others(office: Office) -> None:
