@@ -384,9 +384,6 @@ class Daemon:
             if not self._ending.is_set():
                 self.parts.reload(config)
 
-    def _has_recordings(self, inbox: str) -> bool:
-        return any(row["inbox"] == inbox for row in self.parts.history.all("inbox_counts"))
-
     def _run_thread(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self.parts.heartbeats.watch(name)
@@ -397,7 +394,7 @@ class Daemon:
         beat = functools.partial(self.parts.heartbeats.beat, "schedule")
         self.schedule = Schedule(self._clock, beat=beat)
         schedule_ticks(self.schedule, self.parts, self._exposition, self._find_status_line)
-        departments = Departments(self._configuration, self._has_recordings, self._take_up)
+        departments = Departments(self._configuration, self.parts.history, self._take_up)
         self.schedule.every(TICK_S, "departments", departments.look)
         self._schedule_backup()
 

@@ -102,7 +102,8 @@ class Container:
         """Return process 1's number, seen from here."""
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return int(children.read_text(encoding="ascii").split()[0])
+        found = eventually(lambda: children.read_text(encoding="ascii").split(), what="process 1")
+        return int(found[0])
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as `docker exec` does: by the image's user, root."""
