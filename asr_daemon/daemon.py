@@ -51,7 +51,6 @@ from asr_daemon.queue.arrivals import Arrivals
 from asr_daemon.queue.inbox_profiles import InboxProfiles
 from asr_daemon.queue.jobs import Jobs
 from asr_daemon.service.configuration import Configuration
-from asr_daemon.service.departments import Departments
 from asr_daemon.service.heartbeats import Heartbeats
 from asr_daemon.service.schedule import Schedule
 from asr_daemon.service.sd_notify import Notifier
@@ -61,7 +60,7 @@ from asr_daemon.service.upkeep import Upkeep
 from asr_daemon.service.watchdog import Watchdog
 from asr_daemon.telemetry import log as logging
 from asr_daemon.telemetry.exposition import Exposition
-from asr_daemon.ticks import TICK_S, schedule_ticks
+from asr_daemon.ticks import TICK_S, schedule_departments, schedule_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -394,8 +393,7 @@ class Daemon:
         beat = functools.partial(self.parts.heartbeats.beat, "schedule")
         self.schedule = Schedule(self._clock, beat=beat)
         schedule_ticks(self.schedule, self.parts, self._exposition, self._find_status_line)
-        departments = Departments(self._configuration, self.parts.history, self._take_up)
-        self.schedule.every(TICK_S, "departments", departments.look)
+        schedule_departments(self.schedule, self.parts, self._take_up)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:
