@@ -37,7 +37,7 @@ def test_image_needs_no_configuration_file(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_commands_of_the_files_are_there() -> None:
     """Entry point, health check and the console's command."""
-    named = re.findall(r'"asr-daemon", "(\w+)"|^CMD \["(\w+)"\]', CONTAINERFILE, re.MULTILINE)
+    named = re.findall(r"""["']asr-daemon["'], ["'](\w+)|^CMD \["(\w+)"\]""", CONTAINERFILE, re.MULTILINE)
     named += re.findall(r"HealthCmd=asr-daemon (\w+)()", QUADLET)
     commands = {first or second for first, second in named} | set(COMPOSE["services"]["console"]["command"])
     assert commands == {"container", "run", "healthcheck", "demo", "serve"}
