@@ -26,7 +26,6 @@ from asr_daemon.dispatch.local_process import PROGRAM
 from asr_daemon.errors import ConfigurationError, HistoryUnavailableError, OperatorError
 from asr_daemon.history import open_history
 from asr_daemon.service.configuration import Configuration
-from asr_daemon.service.departments import Departments
 from asr_daemon.service.schedule import Schedule
 from asr_daemon.service.sd_notify import Notifier
 from asr_daemon.service.state_folder import StateFolder
@@ -34,7 +33,7 @@ from asr_daemon.service.upgrade import back_up_before_migrating
 from asr_daemon.service.watchdog import Watchdog
 from asr_daemon.telemetry import log as logging
 from asr_daemon.telemetry.exposition import Exposition
-from asr_daemon.ticks import TICK_S, schedule_ticks
+from asr_daemon.ticks import TICK_S, schedule_departments, schedule_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -233,9 +232,6 @@ class Daemon:
             if not self._ending.is_set():
                 self.parts.reload(config)
 
-    def _has_recordings(self, inbox: str) -> bool:
-        return any(row["inbox"] == inbox for row in self.parts.history.all("inbox_counts"))
-
     def _run_thread(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self.parts.heartbeats.watch(name)
@@ -246,8 +242,7 @@ class Daemon:
         beat = functools.partial(self.parts.heartbeats.beat, "schedule")
         self.schedule = Schedule(self._clock, beat=beat)
         schedule_ticks(self.schedule, self.parts, self._exposition, self._find_status_line)
-        departments = Departments(self._configuration, self._has_recordings, self._take_up)
-        self.schedule.every(TICK_S, "departments", departments.look)
+        schedule_departments(self.schedule, self.parts, self._take_up)
         self._schedule_backup()
 
     def _schedule_backup(self) -> None:

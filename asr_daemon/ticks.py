@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from asr_daemon.control.conditions import Conditions
 from asr_daemon.control.kept_uploads import KeptUploads
 from asr_daemon.control.voice_samples import VoiceSamples
+from asr_daemon.service.departments import Departments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asr_daemon.config import Config
     from asr_daemon.daemon import Parts
     from asr_daemon.service.schedule import Schedule
     from asr_daemon.telemetry.exposition import Exposition
@@ -50,3 +52,9 @@ def schedule_ticks(
     schedule.every(TICK_S, "state folder", parts.upkeep.look_after_state_folder)
     schedule.every(METRICS_S, "metrics", exposition.show)
     schedule.every(METRICS_S, "configuration", parts.configuration.look)
+
+
+def schedule_departments(schedule: Schedule, parts: Parts, take_up: Callable[[Config], None]) -> None:
+    """Put the look into the folder of the departments on it; ``take_up`` is given others."""
+    departments = Departments(parts.configuration, parts.history, take_up)
+    schedule.every(TICK_S, "departments", departments.look)

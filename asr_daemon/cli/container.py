@@ -1,13 +1,16 @@
 """``container``: the entry point of a container's image, before the program itself.
 
-Enters: ``$PUID`` and ``$PGID``, ``$STATE_DIRECTORY``. Leaves: the program, as that user. Where the engine
+Enters: ``$PUID`` and ``$PGID``, ``$STATE_DIRECTORY`` and ``$RUNTIME_DIRECTORY`` (of sockets that containers
+share). Leaves: the program, as that user. Where the engine
 started the container as somebody (``user:``, ``--user``), that user stays.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,26 +20,26 @@ from asr_daemon.errors import OperatorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 DEFAULT_ID = 1000
 _MOST = 2**32 - 2  # the number after it means "nobody in particular" to the kernel
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND [ARGUMENT]...]")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND]...")
 def container(command: tuple[str, ...]) -> None:
     """Run a command (`run` without one) as the user that $PUID and $PGID name: a container's entry point.
 
-    Started by root it gives a new, empty state folder to that user, and then gives up root for good; started
-    by another user it stays that one. The user needs no name and no home in the container.
+    Started by root it gives new, empty folders of state and sockets to that user, and then gives up root for
+    good; started by another user it stays that one. The user needs no name and no home in the container.
     """
     os.environ.setdefault("PYTHONUTF8", "1")
     state = default_state_dir() if "STATE_DIRECTORY" in os.environ else None
     if os.geteuid() == 0:
         user, group = wanted_user(os.environ)
-        if state is not None:
-            _give_if_new(state, user, group)
+        for name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
+            if given := os.environ.get(name):
+                _give_if_new(Path(given), user, group)
         _become(user, group)
     if state is not None:
         os.environ["HOME"] = os.fspath(state)
@@ -67,13 +70,13 @@ def _number(environ: Mapping[str, str], name: str, otherwise: int) -> int:
 def _give_if_new(folder: Path, user: int, group: int) -> None:
     """Give a folder that the engine made just now (a new volume) to the user; others keep what they have."""
     try:
-        found = folder.stat()
+        found = folder.lstat()
         if found.st_uid == 0 and user != 0 and not any(folder.iterdir()):
             os.chown(folder, user, group)
     except OSError as error:
-        raise OperatorError(
-            f"the state folder {folder} cannot be given to {user}: {error.strerror}"
-        ) from None
+        if error.errno in (errno.ENOENT, errno.EROFS):
+            return  # no volume is there: who needs it says so
+        raise OperatorError(f"the folder {folder} cannot be given to {user}: {error.strerror}") from None
 
 
 def _become(user: int, group: int) -> None:

@@ -267,6 +267,7 @@ def collect(
     problem = service.problem if service else ""
     live, silence = _asked(config)
     problem = silence or problem
+    config = _as_watched(config, live)
     status: dict[str, Any] = {
         "schema": SCHEMA,
         "running": bool(live),
@@ -329,6 +330,14 @@ def _asked(config: Config) -> tuple[Answer, str]:
         return {}, ""
     except NotAnsweringError as error:
         return {}, str(error)
+
+
+def _as_watched(config: Config, live: Answer) -> Config:
+    """Return the configuration with the departments that the daemon watches: one whose folder went, too."""
+    if config.daemon.inboxes is None or not live:
+        return config
+    watched = [Path(inbox["path"]) for inbox in live.get("inboxes", [])]
+    return config.with_departments(path.name for path in watched if path.parent == config.daemon.inboxes)
 
 
 def _model(config: Config) -> dict[str, Any]:

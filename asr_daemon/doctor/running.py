@@ -73,7 +73,16 @@ def _inboxes(config: Config, live: Answer, known: Collection[str]) -> Iterator[F
         if key in known:
             continue
         found = watched.get(section.name)
-        if found is None or found["path"] != str(section.path):
+        if found is None and section in config.departments:
+            text = f"the running daemon has not taken up {section.path} yet"
+            yield Finding("warning", key, text, "look again in half a minute")
+        elif found is None or found["path"] != str(section.path):
             yield Finding("error", key, f"the running daemon does not watch {section.path}", ANEW)
         elif found["problem"]:
             yield Finding("error", key, f"the running daemon says: {found['problem']}", "mend that")
+    if config.daemon.inboxes is None:
+        return
+    for name in watched.keys() - {section.name for section in config.inbox}:
+        if problem := watched[name]["problem"]:
+            fix = f"bring it back, or {RELOAD}: then it is forgotten"
+            yield Finding("error", f"inbox {name!r}: path", f"the running daemon says: {problem}", fix)

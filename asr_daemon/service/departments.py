@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asr_daemon.config import Config
+    from asr_daemon.history import History
     from asr_daemon.service.configuration import Configuration
 
 log = structlog.get_logger()
@@ -32,11 +33,11 @@ class Departments:
     def __init__(
         self,
         configuration: Configuration,
-        has_recordings: Callable[[str], bool],
+        history: History,
         take_up: Callable[[Config], None],
     ) -> None:
         self._configuration = configuration
-        self._has_recordings = has_recordings
+        self._history = history
         self._take_up = take_up
         self._before = Listing()
         self._inodes: dict[str, int] = {}  # of the departments that are taken up
@@ -78,6 +79,9 @@ class Departments:
         self._inodes.pop(name, None)
         log.info("department_left", inbox=name, renamed=renamed or None)
         return True
+
+    def _has_recordings(self, name: str) -> bool:
+        return any(row["inbox"] == name for row in self._history.all("inbox_counts"))
 
     def _say(self, problem: str) -> None:
         said, self._configuration.departments_problem = self._configuration.departments_problem, problem

@@ -32,7 +32,10 @@ def take_zones(environ: MutableMapping[str, str] = os.environ, system: Path = SY
     packaged = packaged_zones()
     if packaged is not None and _is_in(packaged, name):
         environ["TZDIR"] = os.fspath(packaged)
-        time.tzset()
+        given = environ["TZ"]
+        for zone in ("UTC0", given):  # the C library looks anew only where the name has changed
+            environ["TZ"] = zone
+            time.tzset()
 
 
 def zone_problem(

@@ -151,6 +151,33 @@ def test_every_part_that_can_be_reloaded_is(configured: Configured, monkeypatch:
     assert len(reloaded) == len(able) >= 7
 
 
+def test_department_that_is_made_while_it_runs_is_watched(configured: Configured) -> None:
+    """Its recordings are taken in; a changed file waits for its reload all the same."""
+    (configured.folder / "offices" / "财务").mkdir(parents=True)
+    text = configured.path.read_text(encoding="utf-8")
+    added = text.replace("[daemon]", '[daemon]\ninboxes = "offices"')
+    configured.path.write_text(added, encoding="utf-8")
+    configured.daemon.reload()
+    assert list(configured.parts.intake.inboxes) == ["inbox", "财务"]
+    configured.daemon._schedule()
+    configured.daemon.schedule._begin = lambda _name, run: run()  # type: ignore[assignment,return-value,func-returns-value]
+    (configured.folder / "offices" / "人事").mkdir()
+    configured.path.write_text(added.replace("max_attempts = 3", "max_attempts = 1"), encoding="utf-8")
+    for _ in range(3):
+        configured.time.pass_s(10.0)
+        configured.daemon.schedule.step()
+    assert list(configured.parts.intake.inboxes) == ["inbox", "财务", "人事"]
+    assert configured.parts.config.daemon.max_attempts == 3
+    recording = configured.folder / "offices" / "人事" / "面谈.wav"
+    recording.write_bytes(b"sound")
+    configured.parts.intake.wake("人事", None)
+    for _ in range(3):
+        configured.parts.intake.step(0.0)
+        configured.time.pass_s(10.0)
+    rows = configured.history.all("inbox_counts")
+    assert [(row["inbox"], row["state"]) for row in rows] == [("人事", "waiting")]
+
+
 def test_attempts_of_now_are_those_of_the_file_of_now(configured: Configured) -> None:
     """Seen from outside: with one attempt left the recording is given up at the first failure."""
     configured.reload(max_attempts=1)

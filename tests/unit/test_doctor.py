@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ from asr_daemon.cli import main
 main()
 """
 NOBODY = "nobody"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (what is warned of)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try another user's rights")
 
@@ -364,6 +366,61 @@ def test_little_memory(host: Host) -> None:
     """What the recogniser will need is compared with what the machine has."""
     host.write("proc/meminfo", "MemTotal:       1000000 kB\n")
     assert "of the machine's 976 MiB" in host.problem("environment").text
+
+
+def test_memory_of_the_control_group_counts_where_it_is_less(host: Host) -> None:
+    """A container, or MemoryMax= of the unit: the machine's own memory is no help."""
+    host.write("proc/self/cgroup", "0::/\n")
+    host.write("sys/fs/cgroup/memory.max", f"{512 << 20}\n")
+    assert "of the control group's 512 MiB" in host.problem("environment").text
+
+
+def test_user_without_a_name_is_called_by_its_number(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, where nobody is in /etc/passwd: before, `check` ended in a traceback."""
+
+    def nobody(number: int) -> pwd.struct_passwd:
+        raise KeyError(number)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr(
+        "asr_daemon.doctor.folders.probe", lambda wanted, _user: ["Permission denied"] * len(wanted)
+    )
+    found = host.problems("inbox")
+    assert f"cannot be written by {os.geteuid()}" in found[0].text
+    assert f"u:{os.geteuid()}:" in found[0].fix
+
+
+def test_figures_that_everybody_may_see_are_said(host: Host) -> None:
+    """On this machine alone there is nothing to say."""
+    metrics = host.config.metrics
+    for address, port, is_told in (
+        ("127.0.0.1", 9477, False),
+        ("::1", 9477, False),
+        (EVERYWHERE, 0, False),
+        (EVERYWHERE, 9477, True),
+    ):
+        changed = type(metrics)(port=port, address=ip_address(address))
+        host.config = host.config.model_copy(update={"metrics": changed})
+        assert bool(host.problems("metrics.address")) is is_told
+    assert "without a password" in host.problem("metrics.address").text
+
+
+def test_what_is_no_department_is_said_and_so_are_recordings_that_lie_in_none(host: Host) -> None:
+    """Whoever puts a recording beside the departments' folders waits in vain."""
+    inboxes = host.folder / "inboxes"
+    (inboxes / "财务").mkdir(parents=True)
+    (inboxes / "link").symlink_to("财务")
+    (inboxes / "会议.M4A").write_bytes(b"sound")
+    (inboxes / "readme.txt").touch()
+    changed = host.config.daemon.model_copy(update={"inboxes": inboxes})
+    host.config = host.config.model_copy(update={"daemon": changed}).with_departments(["财务"])
+    link, stray = host.problems("daemon.inboxes")
+    assert "'link'" in link.text
+    assert "it is a link" in link.text
+    assert stray.text.startswith("1 recordings lie in")
+    inboxes.rename(host.folder / "away")
+    (gone,) = host.problems("daemon.inboxes")
+    assert (gone.level, "No such file" in gone.text) == ("error", True)
 
 
 def test_memory_of_several_recognisers(host: Host) -> None:

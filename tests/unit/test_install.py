@@ -192,6 +192,34 @@ def test_a_port_gets_its_socket_and_loses_it_again(tmp_path: Path) -> None:
     assert not socket.exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "shown", "is_open"),
+    [("127.0.0.1", "127.0.0.1", False), ("::1", "[::1]", False), ("192.168.1.5", "192.168.1.5", True)],
+)
+def test_the_ports_address_is_the_sockets(tmp_path: Path, address: str, shown: str, is_open: bool) -> None:
+    """Systemd lets nobody but this machine in, unless somebody named an address of the network."""
+    install(wanted(tmp_path))
+    config = tmp_path / "etc/asr-daemon/config.toml"
+    text = config.read_text().replace("port = 0", "port = 9123")
+    config.write_text(text.replace('address = "127.0.0.1"', f'address = "{address}"'))
+    install(wanted(tmp_path))
+    unit = (tmp_path / SOCKET).read_text()
+    assert f"\nListenStream={shown}:9123\n" in unit
+    assert ("IPAddressDeny=any" not in unit) is is_open
+
+
+def test_departments_to_come_may_be_written_too(tmp_path: Path) -> None:
+    """The folder of the departments is opened to the service, and closed to the gateway."""
+    install(wanted(tmp_path))
+    config = tmp_path / "etc/asr-daemon/config.toml"
+    text = config.read_text().replace('inboxes = ""', 'inboxes = "/srv/share"')
+    config.write_text(text + "\n[gateway]\n")
+    install(wanted(tmp_path))
+    units = tmp_path / "etc/systemd/system"
+    assert "ReadWritePaths=-/srv/share\n" in (units / "asr-daemon.service.d/inboxes.conf").read_text()
+    assert "InaccessiblePaths=-/srv/share\n" in (units / "asr-daemon-web.service.d/closed.conf").read_text()
+
+
 # ------------------------------------------------------------------ uninstall
 
 

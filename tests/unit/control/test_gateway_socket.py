@@ -411,6 +411,20 @@ def test_only_the_gateways_user_may_ask(tmp_path: Path, user: int, is_served: bo
     assert isinstance(told, m.Person if is_served else m.Refusal)
 
 
+def test_socket_lies_where_two_containers_share_a_folder(tmp_path: Path) -> None:
+    """The gateway's container has neither state folder nor shares; the same user asks through that socket."""
+    (tmp_path / "sockets").mkdir()
+    section = GatewaySection(socket=tmp_path / "sockets" / "gateway.sock")
+    daemon = OpenDaemon(tmp_path)
+    daemon.parts.configuration.now = daemon.config.model_copy(update={"gateway": section})
+    with open_door(daemon.parts, section):
+        token = Accesses(daemon.history, daemon.time.clock).add("a", ["inbox"], parse_rights("read"))
+        client = DaemonClient(daemon.parts.config.gateway_socket_path)
+        assert client.ask(m.Person, m.WhoAmI(), token).name == "a"
+        assert sorted(path.name for path in (tmp_path / "sockets").iterdir()) == ["gateway.sock"]
+    daemon.close()
+
+
 def test_what_may_have_been_carried_out_is_not_asked_again(tmp_path: Path) -> None:
     """A daemon that ends in the middle of an upload has perhaps put it there: twice would be one too many."""
     heard: list[bytes] = []

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
+from way import OpenDaemon
 
 from asr_daemon.config import Config, load_config
+from asr_daemon.control.status import collect
+from asr_daemon.doctor.running import look_at_running
 from asr_daemon.files import departments as files
+from asr_daemon.history import History
 from asr_daemon.service.configuration import Configuration
 from asr_daemon.service.departments import Departments
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Past(History):
+    """A history that knows which inboxes had recordings, and nothing else."""
+
+    def __init__(self, inboxes: set[str]) -> None:
+        self._inboxes = inboxes
+
+    def all(self, query: str, **_values: object) -> list[Any]:
+        """Return the counts."""
+        assert query == "inbox_counts"
+        return [{"inbox": name, "state": "done", "recordings": 1} for name in self._inboxes]
 
 
 class Office:
@@ -28,9 +45,7 @@ class Office:
         self.with_recordings = {"财务"}
         self.taken: list[list[str]] = []
         self.configuration = Configuration(load_config(self.path), self.path)
-        self.departments = Departments(
-            self.configuration, lambda name: name in self.with_recordings, self.take_up
-        )
+        self.departments = Departments(self.configuration, Past(self.with_recordings), self.take_up)
 
     def take_up(self, config: Config) -> None:
         """Go on with that."""
@@ -137,3 +152,23 @@ def test_departments_do_not_make_a_file_look_changed(office: Office) -> None:
     assert not office.configuration.look().is_pending
     office.path.write_text(office.path.read_text(encoding="utf-8") + "rescan_s = 7\n", encoding="utf-8")
     assert office.configuration.look().is_pending
+
+
+def test_status_and_check_show_the_department_that_is_missed(tmp_path: Path) -> None:
+    """A person who asks looks into the folder anew, and would not find it there."""
+    folder = tmp_path / "offices" / "财务"
+    folder.mkdir(parents=True)
+    site = OpenDaemon(tmp_path)
+    changed = site.config.daemon.model_copy(update={"inboxes": folder.parent})
+    asked = site.config.model_copy(update={"daemon": changed})
+    site.parts.reload(asked.with_departments(["财务"]))
+    folder.rmdir()
+    for _ in range(2):
+        site.parts.intake.wake("财务", None)
+        site.parts.intake.step(0.0)
+    with contextlib.closing(site.serve()):
+        shown = {each["name"]: each["problem"] for each in collect(asked)["inboxes"]}
+        found = [each for each in look_at_running(asked, None) if each.level == "error"]
+    site.close()
+    assert "is not there" in shown["财务"]
+    assert [each.key for each in found] == ["inbox '财务': path"]

@@ -51,6 +51,18 @@ def test_zones_of_the_package_serve_where_the_system_has_none(monkeypatch: pytes
     assert "TZDIR" not in unknown
 
 
+def test_process_itself_lives_in_the_packages_zone() -> None:
+    """The C library had looked already, and taken UTC."""
+    script = (
+        "import os, time, pathlib; from asr_daemon.service.time_zone import take_zones\n"
+        "os.environ.update(TZDIR='/nowhere', TZ='Asia/Shanghai'); time.tzset(); del os.environ['TZDIR']\n"
+        "before = time.strftime('%z'); take_zones(system=pathlib.Path('/nowhere'))\n"
+        "print(before, time.strftime('%z'))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["+0000", "+0800"]
+
+
 @pytest.mark.parametrize(("zone", "hour"), [("Asia/Shanghai", 8), ("CST-8", 8), ("Asia/Shangai", 0)])
 def test_backups_are_made_at_the_hour_that_the_zone_says(zone: str, hour: int) -> None:
     """Also for a zone that is no name; a name that is none no longer ends in a traceback."""

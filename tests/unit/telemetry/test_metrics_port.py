@@ -53,6 +53,12 @@ def free_port() -> int:
         return number_of(listener)
 
 
+def listening() -> list[str]:
+    """Return where this machine listens (IPv4), as the kernel writes it."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()
+    return [line.split()[1] for line in lines if line.split()[3] == "0A"]
+
+
 def answer(number: int) -> str:
     """Return what Prometheus is told there."""
     with urllib.request.urlopen(f"http://{LOOPBACK}:{number}/metrics", timeout=10) as found:
@@ -64,10 +70,8 @@ def test_port_is_on_loopback_only_and_closes_again(port: MetricsPort) -> None:
     number, other = free_port(), free_port()
     port.configure(number)
     assert "asr_daemon_answer 42.0" in answer(number)
-    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()
-    listening = [line.split()[1] for line in lines if line.split()[3] == "0A"]
-    assert f"0100007F:{number:04X}" in listening
-    assert f"00000000:{number:04X}" not in listening
+    assert f"0100007F:{number:04X}" in listening()
+    assert f"00000000:{number:04X}" not in listening()
     port.configure(other)
     assert "asr_daemon_answer" in answer(other)
     with pytest.raises(OSError, match="refused"):
@@ -75,6 +79,19 @@ def test_port_is_on_loopback_only_and_closes_again(port: MetricsPort) -> None:
     port.configure(0)
     with pytest.raises(OSError, match="refused"):
         answer(other)
+
+
+def test_another_address_is_listened_at_and_left_again(port: MetricsPort) -> None:
+    """A container's engine reaches no loopback; "0.0.0.0" is every address, and a reload takes it back."""
+    number = free_port()
+    port.configure(number, "0.0.0.0")  # noqa: S104 (what is asked for)
+    assert f"00000000:{number:04X}" in listening()
+    assert "asr_daemon_answer" in answer(number)
+    port.configure(number)
+    assert f"00000000:{number:04X}" not in listening()
+    assert "asr_daemon_answer" in answer(number)
+    port.configure(number, "::1")
+    assert not [at for at in listening() if at.endswith(f":{number:04X}")]
 
 
 def test_port_that_is_taken_is_said_once_and_taken_when_it_is_free(port: MetricsPort) -> None:
