@@ -142,7 +142,7 @@ def _follows(run: Sequence[Member], after: Member, step: int) -> tuple[int, bool
     gap_s = _gap_by_names(before, after)
     if gap_s is None:
         gap_s = _gap_by_files(before, after)
-    if gap_s is not None and abs(gap_s) <= near_s:
+    if gap_s is not None and abs(gap_s) <= min(near_s, abs(gap_s - missing_s)):
         return 0, False  # a number that is left out, for a photograph, is no part
     near_s += MISSING_SLACK * missing_s
     if gap_s is not None and abs(gap_s - missing_s) <= near_s:
