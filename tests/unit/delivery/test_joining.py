@@ -229,6 +229,16 @@ def test_a_forgotten_part_is_gone_from_the_whole_at_once(site: Site) -> None:
     assert site.way.history.all("half_forgotten") == []
 
 
+def test_who_forgets_is_told_of_an_edited_whole(site: Site) -> None:
+    """It holds the words still, and is that person's."""
+    one = site.part(1)
+    site.part(2)
+    site.joined()
+    (site.inbox / WHOLE).write_text("这是第1段，改过", encoding="utf-8")
+    assert site.deliverer.forgetter.forget(one).kept == (WHOLE,)
+    assert site.text() == "这是第1段，改过"
+
+
 def test_when_all_is_forgotten_the_whole_goes(site: Site) -> None:
     """Nothing is left to say."""
     for recording in [site.part(1), site.part(2)]:
