@@ -77,9 +77,7 @@ class Forgetter:
         self._lock = lock
         self._recordings = Recordings(history, clock)
         self._forgetting = Forgetting(history, clock)
-        self.on_forgotten: Callable[[int], Sequence[str]] = (
-            lambda _: ()
-        )  # other files of its text; edited ones
+        self.on_forgotten: Callable[[int], Sequence[str]] = _nothing  # returns other files that stay
 
     def forget(self, recording: int, who: str = "") -> Forgotten:
         """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError`."""
@@ -154,3 +152,7 @@ class Forgetter:
         row = self._history.one("get_recording", recording=recording)
         assert row is not None  # noqa: S101 (it was read before)
         return from_stamp(row["found_at"])
+
+
+def _nothing(_recording: int) -> Sequence[str]:
+    return ()

@@ -284,7 +284,7 @@ class Joiner:
 
     def _fingerprint(self, run: Run, whole: Sequence[Kin], inbox: InboxSection) -> str:
         """Return a digest of everything that can change the joined files."""
-        parts = [(each.id, each.name, each.seen) for each in whole]
+        parts = [(each.id, each.name, each.seen, each.problem) for each in whole]
         told = repr((parts, run.missing, inbox.formats, word_look(self._config())))
         return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
 

@@ -176,6 +176,16 @@ def test_an_edited_file_stays_and_one_taken_away_stays_away(site: Site) -> None:
     assert "这是第4段" in site.text()
 
 
+def test_a_persons_file_of_that_name_stays(site: Site) -> None:
+    """They made it before there was one; ours gets the next name."""
+    (site.inbox / WHOLE).write_text("自己合并的", encoding="utf-8")
+    site.part(1)
+    site.part(2)
+    site.joined()
+    assert site.text() == "自己合并的"
+    assert "这是第2段" in site.text("会_001（合并）.wav.txt")
+
+
 def test_a_correction_is_in_the_whole(site: Site) -> None:
     """It says what is in force."""
     site.part(1)
