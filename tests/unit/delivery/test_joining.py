@@ -105,6 +105,22 @@ def test_parts_are_one_transcript_with_running_times(site: Site) -> None:
     assert lines[-1] == "[01:00:00] 这是第3段"
 
 
+def test_parts_that_were_uploaded_follow_by_their_containers(site: Site) -> None:
+    """Their files' times are those of the upload, and their lengths are no recorder's."""
+    for number, (begin, length_s) in enumerate((("09:30:00", 437), ("09:37:18", 512), ("11:00:00", 61)), 1):
+        path = site.inbox / f"会_{number:03}.wav"
+        recording = site.found(path.name, number)
+        site.way.history.db.execute("UPDATE recordings SET mtime_ns = ? WHERE id = ?", [number, recording])
+        job = site.way.claim()
+        site.way.segments.save(job.id, (segment(0, f"这是第{number}段"),))
+        flags = ("level", f"created:2024-03-15T{begin}")
+        site.way.jobs.finish(job.id, Result(1, length_s * 1000, flags), ENGINE)
+        assert site.deliverer.deliver(recording)
+    site.joined()
+    assert "由 2 个录音" in site.text()
+    assert "这是第3段" not in site.text()
+
+
 def test_a_lone_recording_gets_no_second_file(site: Site) -> None:
     """Nor do recordings that only look alike."""
     site.part(1)
