@@ -91,9 +91,7 @@ class OutputsAnew:
         self._outputs = outputs
         self._lock = lock
         self._recordings = Recordings(history, clock)
-        self.on_written: Callable[[int], Sequence[str]] = (
-            lambda _recording: ()
-        )  # what is written of it besides
+        self.on_written: Callable[[int], Sequence[str]] = _nothing  # returns what is written of it besides
 
     def write(self, recording: int) -> WrittenAnew:
         """Write a recording's files anew."""
@@ -151,6 +149,10 @@ class OutputsAnew:
             return False
         found = self._shares.ask(root, lambda: digest_of(output.path, root, output.sizes))
         return found is not None and not output.is_as_written(found)
+
+
+def _nothing(_recording: int) -> Sequence[str]:
+    return ()
 
 
 def _why_not(filed: Filed, inbox: InboxSection | None) -> str:

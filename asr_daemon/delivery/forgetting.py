@@ -27,7 +27,7 @@ from asr_daemon.transcripts.writers import FORMATS
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from asr_daemon.clock import Clock
@@ -77,9 +77,7 @@ class Forgetter:
         self._lock = lock
         self._recordings = Recordings(history, clock)
         self._forgetting = Forgetting(history, clock)
-        self.on_forgotten: Callable[[int], object] = lambda _recording: (
-            None
-        )  # whose text other files hold, too
+        self.on_forgotten: Callable[[int], Sequence[str]] = _nothing  # returns other files that stay
 
     def forget(self, recording: int, who: str = "") -> Forgotten:
         """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError`."""
@@ -90,7 +88,7 @@ class Forgetter:
                 raise NothingToForgetError(told)
             versions = self._forgetting.forget(recording, who)
             removed, kept, problem = self._take_files_away(filed, versions)
-        self.on_forgotten(recording)
+        kept += self.on_forgotten(recording)
         self._drop_copies(filed)
         self._forgetting.erase()
         held = self.held(recording)
@@ -133,7 +131,7 @@ class Forgetter:
             if filed.recording.archived_at and inbox.archive is not None:
                 require_archive(inbox.archive, inbox.name, self._shares)
             for version in versions:
-                outputs = outputs_of(self._history, version)
+                outputs = [each for each in outputs_of(self._history, version) if each.format in KINDS]
                 self._outputs.withdraw(version, KINDS, inbox.path)
                 for output in outputs:
                     is_there = self._shares.exists(output.path)
@@ -154,3 +152,7 @@ class Forgetter:
         row = self._history.one("get_recording", recording=recording)
         assert row is not None  # noqa: S101 (it was read before)
         return from_stamp(row["found_at"])
+
+
+def _nothing(_recording: int) -> Sequence[str]:
+    return ()

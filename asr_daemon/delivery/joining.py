@@ -116,11 +116,21 @@ class Joiner:
             log.exception("joining_failed", family=family)
             return False
 
-    def join_of(self, recording: int) -> None:
-        """Look after the family of a recording now: its text was forgotten."""
+    def join_of(self, recording: int) -> tuple[str, ...]:
+        """Look after the family of a recording now, whose text was forgotten.
+
+        Returns the names of joined files that a person edited: they stay as they are.
+        """
         with self._one_at_a_time:
-            if family := self._parts.family(recording):
-                self._try_to_join(family)
+            if not (family := self._parts.family(recording)):
+                return ()
+            files = [each for owner in self._parts.with_joined_files(family) for each in self._files(owner)]
+            self._try_to_join(family)
+            try:
+                edited = [each for each in files if self._is_theirs(each) and self._shares.exists(each.path)]
+            except InboxGoneError:
+                return ()  # the family is due again when the share is back
+            return tuple(valid_text(each.path.name) for each in edited)
 
     def write_anew(self, recording: int) -> tuple[str, ...]:
         """Write the files of a recording's run anew, those taken away as well; return their names."""
@@ -274,7 +284,7 @@ class Joiner:
 
     def _fingerprint(self, run: Run, whole: Sequence[Kin], inbox: InboxSection) -> str:
         """Return a digest of everything that can change the joined files."""
-        parts = [(each.id, each.name, each.seen) for each in whole]
+        parts = [(each.id, each.name, each.seen, each.problem) for each in whole]
         told = repr((parts, run.missing, inbox.formats, word_look(self._config())))
         return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
 

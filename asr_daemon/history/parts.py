@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 500  # rows that are taken note of in one transaction
 NEWEST = 2000  # recordings that are looked at each time: what changes is mostly among them
 WINDOW = 5000  # of the others, in turn
+_CREATED = re.compile(r'"created:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)"')
 _NOWHERE = PartName("", None)
 
 
@@ -181,10 +184,20 @@ def _kin(row: sqlite3.Row) -> Kin:
         row["mtime_ns"] / 1e9,
         from_stamp(row["found_at"]).timestamp(),
         row["duration_ms"] / 1000 if is_done and row["duration_ms"] is not None else None,
+        _created_s(row["flags"]) if is_done else None,
     )
     return Kin(
         member, row["name"], _problem(row, is_done=is_done), row["seen"], row["first"], row["holds"] or ""
     )
+
+
+def _created_s(flags: str) -> float | None:
+    """Return when a recording was made by its container, by a clock that is the recorder's own."""
+    found = _CREATED.search(flags)
+    try:
+        return datetime.fromisoformat(found[1]).replace(tzinfo=timezone.utc).timestamp() if found else None
+    except ValueError:
+        return None
 
 
 def _problem(row: sqlite3.Row, *, is_done: bool) -> str:

@@ -4,10 +4,10 @@ Enters: recordings whose names share a family (:mod:`asr_daemon.transcripts.part
 those that follow on each other, in order, and how many are missing between them. Nothing raises; the cost
 grows with the number of recordings, not with its square.
 
-When a part ends is its file's mtime, unless it was copied without it; when it begins is that less its length,
-or what its name says. Where neither tells, a part that was cut is as long, or as large, as recorders cut, and
-the last one is shorter. Where these contradict each other the recordings stay apart: two meetings in one
-text are worse than one in two.
+When a part begins is what its name says, or its container; else it ends with its file's mtime, unless it was
+copied without that. Where none tells, a part that was cut is as long, or as large, as recorders cut, and the
+last one is shorter. Where these contradict each other the recordings stay apart: two meetings in one text are
+worse than one in two.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Member:
     mtime_s: float
     found_s: float
     duration_s: float | None  # None: not recognised
+    created_s: float | None = None  # as its container says: when it began, or ended; None: it does not say
 
 
 @dataclass(slots=True)
@@ -141,8 +142,10 @@ def _follows(run: Sequence[Member], after: Member, step: int) -> tuple[int, bool
     near_s = NEAR_S if is_cut else CLOSE_S
     gap_s = _gap_by_names(before, after)
     if gap_s is None:
+        gap_s = _gap_by_containers(before, after)
+    if gap_s is None:
         gap_s = _gap_by_files(before, after)
-    if gap_s is not None and abs(gap_s) <= near_s:
+    if gap_s is not None and abs(gap_s) <= min(near_s, abs(gap_s - missing_s)):
         return 0, False  # a number that is left out, for a photograph, is no part
     near_s += MISSING_SLACK * missing_s
     if gap_s is not None and abs(gap_s - missing_s) <= near_s:
@@ -160,6 +163,19 @@ def _gap_by_names(before: Member, after: Member) -> float | None:
     gap_s = (after.name.clock - before.name.clock).total_seconds() - before.duration_s
     error_s = before.name.clock_error_s + after.name.clock_error_s
     return 0.0 if abs(gap_s) <= error_s else gap_s
+
+
+def _gap_by_containers(before: Member, after: Member) -> float | None:
+    """Return the same by what their containers say, which copying leaves alone; None where they say nothing.
+
+    Cameras write when a part began, telephones when it ended: the nearer is taken.
+    """
+    if None in (before.created_s, after.created_s, before.duration_s, after.duration_s):
+        return None
+    between_s = (after.created_s or 0.0) - (before.created_s or 0.0)
+    if between_s <= 0:
+        return None  # chapters of one recording may all say when that began
+    return min((between_s - (each.duration_s or 0.0) for each in (before, after)), key=abs)
 
 
 def _gap_by_files(before: Member, after: Member) -> float | None:

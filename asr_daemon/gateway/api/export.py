@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import tempfile
 import zipfile
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -28,7 +29,8 @@ router = APIRouter(tags=["recordings"])
 Numbers = Annotated[list[Annotated[int, Query(ge=1, le=(1 << 63) - 1)]], Query(min_length=1, max_length=200)]
 IN_MEMORY_BYTES = 4 << 20  # more of it lies in the gateway's temporary folder
 BLOCK_BYTES = 64 << 10
-IN_ZIP: tuple[Literal["txt"], Literal["srt"]] = ("txt", "srt")
+Kind = Literal["txt", "srt", "vtt", "json", "md", "docx"]
+IN_ZIP: tuple[Kind, ...] = ("txt", "srt")
 COLUMNS = ("id", "inbox", "path", "state", "written_at", "duration_s", "text")
 MEDIA = {"zip": "application/zip", "csv": "text/csv; charset=utf-8", "json": "application/json"}
 _DETAIL = TypeAdapter(m.RecordingDetail)
@@ -40,6 +42,7 @@ def export(
     secret: Secret,
     id: Numbers,  # noqa: A002
     format: Literal["zip", "csv", "json"] = "zip",  # noqa: A002
+    kind: Annotated[tuple[Kind, ...], Query(description="What is in the zip.")] = IN_ZIP,
 ) -> Response:
     """Return recordings in one file; those without a transcript are in csv and json alone."""
     numbers = tuple(dict.fromkeys(id))
@@ -47,7 +50,7 @@ def export(
     try:
         if format == "zip":
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                _fill(archive, daemon, secret, numbers)
+                _fill(archive, daemon, secret, numbers, tuple(dict.fromkeys(kind)))
         else:
             details = (daemon.ask(m.RecordingDetail, m.GetRecording(number), secret) for number in numbers)
             file.writelines(_csv(details) if format == "csv" else _json(details))
@@ -89,12 +92,15 @@ def _json(details: Iterable[m.RecordingDetail]) -> Iterator[bytes]:
     yield b"]}"
 
 
-def _fill(archive: zipfile.ZipFile, daemon: DaemonClient, secret: str, numbers: Sequence[int]) -> None:
+def _fill(
+    archive: zipfile.ZipFile, daemon: DaemonClient, secret: str, numbers: Sequence[int], kinds: Sequence[Kind]
+) -> None:
     taken: set[str] = set()
     for number in numbers:
-        for kind in IN_ZIP:
+        for kind in kinds:
+            asked = m.GetTranscript(number, kind)
             try:
-                rendered = daemon.ask(m.Rendered, m.GetTranscript(number, kind), secret)
+                rendered, descriptor = daemon.ask_for_descriptor(m.Rendered, asked, secret)
             except AnsweredError as error:
                 if error.refusal.code == "conflict":  # it has no transcript yet
                     break
@@ -103,7 +109,12 @@ def _fill(archive: zipfile.ZipFile, daemon: DaemonClient, secret: str, numbers: 
             if name in taken:
                 name = f"{number} {name}"
             taken.add(name)
-            archive.writestr(name, rendered.text.encode("utf-8", "replace"))
+            if descriptor is None:
+                archive.writestr(name, rendered.text.encode("utf-8", "replace"))
+                continue
+            with os.fdopen(descriptor, "rb") as file:  # Word's is no text
+                file.seek(0)
+                archive.writestr(name, file.read())
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

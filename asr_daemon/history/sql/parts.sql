@@ -47,7 +47,7 @@ SELECT DISTINCT family FROM parts WHERE is_due = 1
 -- family_members: recordings of a family, with what can change a joined text
 SELECT recordings.id, parts.name, parts.first, parts.holds, recordings.state, recordings.size_bytes, recordings.mtime_ns,
     recordings.found_at, recordings.forgotten_at, jobs.sha256, jobs.duration_ms, jobs.state AS job_state,
-    jobs.speakers, parts.seen
+    jobs.speakers, jobs.flags, parts.seen
 FROM parts JOIN recordings ON recordings.id = parts.recording_id LEFT JOIN jobs ON jobs.id = recordings.job_id
 WHERE parts.family = :family AND recordings.state NOT IN ('superseded', 'gone')
 

@@ -232,6 +232,7 @@ class Decoding:
         findings.channels = max(findings.channels, tracks.channels)
         findings.heard_channels = max(findings.heard_channels, tracks.heard_channels)
         findings.unread_s += part.unread_s
+        findings.created = findings.created or facts.created
         trouble = [stream.trouble for stream in tracks.streams if stream.end_samples]
         is_cut = part.is_cut or any(one.is_cut for one in trouble)
         if not part.is_chain:

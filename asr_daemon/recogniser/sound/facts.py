@@ -35,6 +35,11 @@ _DURATION = re.compile(
     re.MULTILINE,
 )
 _GUESSED_DURATION = "Estimating duration from bitrate"
+# What containers say of when: all of it (MP4), or in two (broadcast WAVE).
+_CREATED = re.compile(
+    r"^(?:\[info\] )?    creation_time +: (?:(\d{4}-\d\d-\d\d)T)?(\d\d)[:-](\d\d)[:-](\d\d)", re.MULTILINE
+)
+_DATE = re.compile(r"^(?:\[info\] )?    date +: (\d{4}-\d\d-\d\d)$", re.MULTILINE)
 _NO_AUDIO = ("does not contain any stream", "matches no streams", "Output file is empty")
 
 
@@ -58,6 +63,7 @@ class Facts:
     start_s: float | None  # of the clock that its time stamps go by; None where ffmpeg has to take it off
     duration_s: float | None  # None where it does not say, or ffmpeg only guesses
     evidence: str
+    created: str = ""  # when, as its recorder's clock had it: 2024-03-15T09:30:00; "": it does not say
 
 
 def look(fd: int, ffmpeg: Path, part: Part) -> Facts:
@@ -121,7 +127,16 @@ def facts_from(framecrc: bytes, said: str, *, with_picture: bool = True) -> Fact
             duration_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     is_film = any(stream.get("media_type") == "video" for stream in streams.values())
     evidence = "\n".join(line[:500] for line in said.splitlines()[-EVIDENCE_LINES:])
-    return Facts(tuple(tracks), is_film if with_picture else None, start_s, duration_s, evidence)
+    created = _created(said)
+    return Facts(tuple(tracks), is_film if with_picture else None, start_s, duration_s, evidence, created)
+
+
+def _created(said: str) -> str:
+    """Return when a recording was made, by what stands above its length; "" where that does not say."""
+    head = said.partition("  Duration: ")[0]
+    at, date = _CREATED.search(head), _DATE.search(head)
+    day = (at and at[1]) or (date and date[1])
+    return f"{day}T{at[2]}:{at[3]}:{at[4]}" if at and day else ""
 
 
 def _opened(evidence: str) -> bool:

@@ -28,6 +28,7 @@ class Findings:
     unread: list[Unread] = field(default_factory=list)
     tracks: int = 0
     channels: int = 0
+    created: str = ""  # when, as its container says
     heard_channels: int = 0  # in which something like speech moved; 0 where nobody looked
 
     @property
@@ -39,6 +40,7 @@ class Findings:
             *(("header_says_more",) if self.promises_more else ()),
             *((f"not_read_s:{round(self.unread_s)}",) if self.unread_s else ()),
             *(f"track_not_read:{one.number} {one.codec}" for one in self.unread),
+            *((f"created:{self.created}",) if self.created else ()),
         )
 
     def details(self, loudest_dbfs: float, speech_ms: int) -> tuple[str, ...]:

@@ -148,6 +148,12 @@ def test_several_recordings_leave_in_one_file(mine: httpx.Client) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert {name.rpartition(".")[2] for name in archive.namelist()} == {"txt", "srt"}
         assert "第0段" in archive.read(archive.namelist()[0]).decode()
+    answer = mine.get(f"{API}/export?id=1&kind=docx&kind=md")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        ends = {name.rpartition(".")[2]: archive.read(name) for name in archive.namelist()}
+    assert ends.keys() == {"docx", "md"}
+    assert ends["docx"].startswith(b"PK")
+    assert "第0段" in ends["md"].decode()
     table = list(
         csv.reader(io.StringIO(mine.get(f"{API}/export?id=1&format=csv").content.decode("utf-8-sig")))
     )

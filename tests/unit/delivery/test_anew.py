@@ -6,8 +6,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
+from doored import EditedDaemon
 from way import RECOGNISER, Way, make_config
 
+from asr_daemon.control import corrections_messages as c
+from asr_daemon.control import messages as m
 from asr_daemon.delivery.archiver import Archiver
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.errors import NotDecodableError
@@ -118,3 +121,25 @@ def test_what_cannot_be_done_is_said_in_both_languages(tmp_path: Path, what: str
     assert (done.written, done.kept) == ((), ())
     assert done.problem
     assert chinese_of(done.problem) not in ("", UNTOLD)
+
+
+def test_who_may_edit_asks_for_it_in_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others do not; that nothing was written is said in Chinese."""
+    site = EditedDaemon(tmp_path, monkeypatch)
+    try:
+        recording = site.transcribed("a.wav", "你好")
+        (tmp_path / "inbox" / "a.srt").unlink()
+        secret = site.token("秘书", "inbox")
+        assert site.client.ask(m.Done, c.WriteFiles(recording), secret).count == 3
+        assert (tmp_path / "inbox" / "a.srt").exists()
+        assert (
+            site.refused(c.WriteFiles(recording), site.token("读者", "inbox", may="read")).code == "forbidden"
+        )
+        for name in ("a.txt", "a.srt", "a.json"):
+            (tmp_path / "inbox" / name).write_text("改过", encoding="utf-8")
+        refusal = site.refused(c.WriteFiles(recording), secret)
+        assert (refusal.code, refusal.chinese[:7]) == ("conflict", "文件被人修改过")
+        waiting = site.put("b.wav")
+        assert "还没有转写好" in site.refused(c.WriteFiles(waiting), secret).chinese
+    finally:
+        site.shut()

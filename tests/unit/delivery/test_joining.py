@@ -105,6 +105,22 @@ def test_parts_are_one_transcript_with_running_times(site: Site) -> None:
     assert lines[-1] == "[01:00:00] 这是第3段"
 
 
+def test_parts_that_were_uploaded_follow_by_their_containers(site: Site) -> None:
+    """Their files' times are those of the upload, and their lengths are no recorder's."""
+    for number, (begin, length_s) in enumerate((("09:30:00", 437), ("09:37:18", 512), ("11:00:00", 61)), 1):
+        path = site.inbox / f"会_{number:03}.wav"
+        recording = site.found(path.name, number)
+        site.way.history.db.execute("UPDATE recordings SET mtime_ns = ? WHERE id = ?", [number, recording])
+        job = site.way.claim()
+        site.way.segments.save(job.id, (segment(0, f"这是第{number}段"),))
+        flags = ("level", f"created:2024-03-15T{begin}")
+        site.way.jobs.finish(job.id, Result(1, length_s * 1000, flags), ENGINE)
+        assert site.deliverer.deliver(recording)
+    site.joined()
+    assert "由 2 个录音" in site.text()
+    assert "这是第3段" not in site.text()
+
+
 def test_a_lone_recording_gets_no_second_file(site: Site) -> None:
     """Nor do recordings that only look alike."""
     site.part(1)
@@ -176,6 +192,16 @@ def test_an_edited_file_stays_and_one_taken_away_stays_away(site: Site) -> None:
     assert "这是第4段" in site.text()
 
 
+def test_a_persons_file_of_that_name_stays(site: Site) -> None:
+    """They made it before there was one; ours gets the next name."""
+    (site.inbox / WHOLE).write_text("自己合并的", encoding="utf-8")
+    site.part(1)
+    site.part(2)
+    site.joined()
+    assert site.text() == "自己合并的"
+    assert "这是第2段" in site.text("会_001（合并）.wav.txt")
+
+
 def test_a_correction_is_in_the_whole(site: Site) -> None:
     """It says what is in force."""
     site.part(1)
@@ -227,6 +253,16 @@ def test_a_forgotten_part_is_gone_from_the_whole_at_once(site: Site) -> None:
     assert "这是第1段" not in site.text()
     assert "请注意：这一部分的文字已按要求删除。" in site.text()
     assert site.way.history.all("half_forgotten") == []
+
+
+def test_who_forgets_is_told_of_an_edited_whole(site: Site) -> None:
+    """It holds the words still, and is that person's."""
+    one = site.part(1)
+    site.part(2)
+    site.joined()
+    (site.inbox / WHOLE).write_text("这是第1段，改过", encoding="utf-8")
+    assert site.deliverer.forgetter.forget(one).kept == (WHOLE,)
+    assert site.text() == "这是第1段，改过"
 
 
 def test_when_all_is_forgotten_the_whole_goes(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,17 @@ def test_names_that_say_when_and_count() -> None:
         "DJI_20251230070000_0011_D.MP4",
     ]
     assert told(copied(names, [300, 120, 50])) == [([0, 1], [0, 0]), ([2], [0])]
+
+
+@pytest.mark.parametrize("says", ["begin", "end"])
+def test_containers_are_believed_before_the_files_times(says: str) -> None:
+    """They survive copying; cameras say when a part began, telephones when it ended."""
+    lengths_s, begins_s = [437.0, 512.0, 61.0], [0.0, 438.0, 4000.0]
+    parts = [
+        replace(each, created_s=begin_s + (length_s if says == "end" else 0))
+        for each, length_s, begin_s in zip(copied(THREE, lengths_s), lengths_s, begins_s, strict=True)
+    ]
+    assert told(parts) == [([0, 1], [0, 0]), ([2], [0])]
 
 
 def test_chapters_follow_by_their_names_where_times_say_nothing() -> None:
