@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from asr_daemon.clock import from_stamp, to_stamp
-from asr_daemon.sentence import chinese_of
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     import sqlite3
@@ -133,7 +133,7 @@ class Outbox:
                 subject=subject,
                 inbox=inbox,
                 problem=str(problem),
-                problem_zh=chinese_of(problem),
+                problem_zh=problem.chinese if isinstance(problem, Sentence) else "",
                 now=self._clock.stamp(),
             )
 
