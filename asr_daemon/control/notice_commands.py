@@ -43,8 +43,8 @@ class NoticeCommands:
         version: int | None = 0
         while (row := outbox.get(number)) is not None and row.state == "waiting":
             left_s = until_s - clock.monotonic_s()
-            if version is None or left_s <= 0:
-                outbox.give_up(number, TOO_LATE)
+            if version is None or left_s <= 0 or not changes.attendance.now:
+                outbox.give_up(number, TOO_LATE if changes.attendance.now else NOT_THERE)
                 continue
             version = changes.after(version, within_s=min(1.0, left_s))
         if row is None:

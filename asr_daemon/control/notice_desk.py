@@ -6,15 +6,13 @@ of what was given out: a gateway, or a daemon, that is killed in between sends a
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from asr_daemon.control import messages as m
 from asr_daemon.control import notice_messages as n
-from asr_daemon.errors import WorkError, work_error
+from asr_daemon.errors import work_error
 from asr_daemon.history.in_force import read_in_force
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.history.states import JobState
@@ -33,6 +31,7 @@ log = structlog.get_logger()
 HEARTBEAT_S = 5.0  # how soon a gateway that went is noticed
 QUIET_S = 0.25  # several commits are looked at together
 MOST_TEXT_CHARS = 20_000
+MOST_PROBLEM_CHARS = 1000
 
 
 class NoticeDesk:
@@ -81,8 +80,9 @@ class NoticeDesk:
         return next((each for each in self._parts.config.notify if each.name == name), None)
 
     def _told(self, section: NotifySection, batch: Batch) -> n.Notices:
+        includes_text = section.include_text and len(batch.rows) == 1  # a digest is names
         return n.Notices(
-            batch.id, section.language, tuple(self._notice(row, section.include_text) for row in batch.rows)
+            batch.id, section.language, tuple(self._notice(row, includes_text) for row in batch.rows)
         )
 
     def _notice(self, row: Row, includes_text: bool) -> n.Notice:
@@ -90,7 +90,9 @@ class NoticeDesk:
         filed = None
         if row.recording is not None:
             filed = Recordings(parts.history, parts.clock).get(row.recording)
-        error = work_error(row.code, row.problem) if row.code else None
+        chinese = row.problem_zh
+        if not chinese and row.code:
+            chinese = work_error(row.code).sentence.chinese
         text = self._text(filed) if filed is not None and includes_text and row.event == "done" else None
         return n.Notice(
             id=row.uid,
@@ -98,11 +100,11 @@ class NoticeDesk:
             at=row.created_at,
             inbox=row.inbox,
             recording=row.recording,
-            file=parts.config.shown_path(row.inbox, Path(filed.recording.path)) if filed else "",
+            file=parts.config.shown_path(row.inbox, filed.recording.path) if filed else "",
             duration_ms=filed.work.duration_ms if filed and filed.work else 0,
             code=row.code,
-            problem=_valid(row.problem),
-            problem_zh=_valid(row.problem_zh or (_chinese(error) if error else "")),
+            problem=row.problem[:MOST_PROBLEM_CHARS],
+            problem_zh=chinese[:MOST_PROBLEM_CHARS],
             text=None if text is None else text[:MOST_TEXT_CHARS],
             text_is_cut=text is not None and len(text) > MOST_TEXT_CHARS,
         )
@@ -112,11 +114,3 @@ class NoticeDesk:
         if filed.work is None or filed.work.state is not JobState.DONE:
             return None
         return "\n".join(segment.text for segment in read_in_force(self._parts.history, filed))
-
-
-def _chinese(error: WorkError) -> str:
-    return error.sentence.chinese
-
-
-def _valid(text: str) -> str:
-    return os.fsencode(text).decode("utf-8", "replace")

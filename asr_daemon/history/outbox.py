@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from asr_daemon.clock import from_stamp, to_stamp
-from asr_daemon.sentence import chinese_of
+from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +29,7 @@ MOST_IN_BATCH = 50
 FIRST_RETRY_S = 15.0  # doubles with every attempt
 GIVE_UP_AFTER = timedelta(days=1)  # since the first attempt
 NOBODY = "there is no [[notify]] of that name any more"
+TOO_OLD = "no gateway sent it for as long as messages are kept"
 MOST_LISTED = 1000
 TEST = "test"
 
@@ -132,7 +133,7 @@ class Outbox:
                 subject=subject,
                 inbox=inbox,
                 problem=str(problem),
-                problem_zh=chinese_of(problem),
+                problem_zh=problem.chinese if isinstance(problem, Sentence) else "",
                 now=self._clock.stamp(),
             )
 
@@ -219,9 +220,13 @@ class Outbox:
             return history.run("revive_notices", notices=json.dumps(sorted(notices))).rowcount
 
     def expire(self, days: int) -> int:
-        """Forget what ended that many days ago; return how many."""
+        """Forget what ended that many days ago, give up what has waited for so long; return how many.
+
+        It waits so where no gateway serves.
+        """
         before = to_stamp(self._clock.now() - timedelta(days=days))
         with self._history.transaction() as history:
+            history.run("give_up_old_notices", before=before, said=TOO_OLD, now=self._clock.stamp())
             return history.run("expire_notices", before=before).rowcount
 
 

@@ -53,7 +53,6 @@ EN = {
     "disk_low": "a disk is nearly full",
     "test": "A message on trial: whoever reads it is told.",
 }
-UNTOLD_ZH = "原因请看系统记录。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _title(notices: Sequence[Notice], *, is_zh: bool) -> str:
     if len(notices) == 1:
         event = notices[0].event
         if event == "test":
-            return "asr-daemon 测试通知" if is_zh else "asr-daemon: test"
+            return "转写系统：测试通知" if is_zh else "asr-daemon: test"
         return f"{'转写系统：' if is_zh else 'asr-daemon: '}{(ZH if is_zh else EN)[event].partition('，')[0]}"
     words = ZH if is_zh else EN
     counts = Counter(notice.event for notice in notices)
@@ -148,7 +147,9 @@ def _line(notice: Notice, *, is_zh: bool, markdown: bool) -> str:
         if notice.event == "done" and notice.duration_ms:
             length = shown_length(notice.duration_ms)
             words += f"（时长 {length}）" if is_zh else f" ({length})"
-    problem = (notice.problem_zh or (UNTOLD_ZH if notice.problem else "")) if is_zh else notice.problem
+    problem = (
+        is_zh and notice.problem_zh
+    ) or notice.problem  # an administrator reads English rather than nothing
     told = harmless(problem, MOST_PROBLEM_CHARS, markdown=markdown)
     line = f"{where} {words}" if where else words
     return f"{line}{'：' if is_zh else ': '}{told}" if told else line

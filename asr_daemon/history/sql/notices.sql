@@ -101,5 +101,8 @@ SELECT notices.*, recordings.path FROM notices LEFT JOIN recordings ON recording
 WHERE notices.state IN (SELECT value FROM json_each(:states)) AND notices.event <> 'test'
 ORDER BY notices.id LIMIT :limit
 
+-- give_up_old_notices: nobody could send them for so long; news no more
+UPDATE notices SET state = 'given_up', ended_at = :now, said = :said WHERE state = 'waiting' AND created_at < :before
+
 -- expire_notices: forget what ended long ago
 DELETE FROM notices WHERE state <> 'waiting' AND ended_at < :before

@@ -100,6 +100,7 @@ def test_messages_go_wait_and_are_tried_by_hand(site: Gatewayed, receivers: Rece
     waiting = "SELECT count(*) FROM notices WHERE state = 'waiting'"
     eventually(lambda: site.query(waiting) == [(2,)], what="the messages")
     assert "面试.wav" in run("notify", "list")
+    eventually(lambda: not site.live()["gateways"], what="its absence")
     with pytest.raises(OperatorError, match="no gateway serves"):
         site.ask("notify_test", name="hook")
     shown = {each["name"]: each for each in json.loads(run("status", "--json"))["notify"]}

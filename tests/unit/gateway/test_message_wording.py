@@ -44,6 +44,14 @@ def test_one_message_says_which_what_and_why() -> None:
     assert english.endswith('财务: "预算会议.m4a" could not be transcribed: it is a WeChat message')
 
 
+def test_what_has_no_chinese_is_told_in_english() -> None:
+    """An administrator knows more from that than from nothing."""
+    told = replace(
+        DONE, event="backup_failed", inbox="", recording=None, file="", problem="no room on /backup"
+    )
+    assert message_of(batch(told), WECOM).text == "转写系统：备份失败\n备份失败：no room on /backup"
+
+
 def test_a_digest_counts_and_lists() -> None:
     """Its title tells how many of which."""
     message = message_of(batch(DONE, DONE, FAILED), WECOM)
