@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MOST_NAME_CHARS = 120
 MOST_PROBLEM_CHARS = 300
-# Mentions ("@所有人", "<at user_id=all>", "<!channel>", "@everyone") and links need one of the first three; the
-# brackets are those around a name.
+# Mentions ("@所有人", "<at user_id=all>", "<!channel>") need one of the first three; the brackets are those
+# around a name.
 _ACTIVE = str.maketrans({"@": "＠", "<": "＜", ">": "＞", "《": "〈", "》": "〉"})
 _MARKDOWN = str.maketrans(
     {each: chr(ord(each) + 0xFEE0) for each in "*`[]()#!~|\\"}  # the full-width form of the same character
