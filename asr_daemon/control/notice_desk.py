@@ -66,7 +66,11 @@ class NoticeDesk:
         assert isinstance(request, n.SettleNotices)  # noqa: S101 (it is called for that)
         said = printable(request.said)
         state = self._outbox.settle(
-            request.batch, is_sent=request.is_sent, said=said, after_s=request.after_s
+            request.batch,
+            is_sent=request.is_sent,
+            said=said,
+            after_s=request.after_s,
+            was_away=request.was_away,
         )
         if state == "sent":
             log.info("message_sent", message=request.batch)

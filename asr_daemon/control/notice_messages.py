@@ -35,6 +35,7 @@ class SettleNotices:
     is_sent: bool
     said: Annotated[str, Field(max_length=MOST_SAID_CHARS)]  # by the receiver, without secrets
     after_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0  # it asked for that much time
+    was_away: bool = False  # the receiver took nothing for a while before this one
     command: Literal["settle_notices"] = "settle_notices"
 
 

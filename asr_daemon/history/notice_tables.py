@@ -36,6 +36,6 @@ NOTICES = (
     """,
     "CREATE INDEX notices_waiting ON notices (target, id) WHERE state = 'waiting'",
     "CREATE INDEX notices_by_subject ON notices (target, subject, id) WHERE state = 'waiting'",
-    "CREATE INDEX notices_by_batch ON notices (batch) WHERE state = 'waiting'",
+    "CREATE INDEX notices_by_batch ON notices (batch)",
     "CREATE INDEX notices_ended ON notices (state, ended_at) WHERE state <> 'waiting'",
 )

@@ -190,10 +190,13 @@ class Outbox:
             history.run("begin_batch", batch=batch, notices=numbers)
         return Batch(batch, tuple(rows))
 
-    def settle(self, batch: str, *, is_sent: bool, said: str, after_s: float = 0.0) -> str:
+    def settle(
+        self, batch: str, *, is_sent: bool, said: str, after_s: float = 0.0, was_away: bool = False
+    ) -> str:
         """Say what became of a batch: "sent", "waiting" (it is tried again) or "given_up"; "" of none.
 
-        ``after_s``: the receiver asked for that much time.
+        ``after_s``: the receiver asked for that much time. ``was_away``: it took nothing for a while, and is
+        back: what waits for another try has it now.
         """
         now = self._clock.now()
         with self._history.transaction() as history:
@@ -204,6 +207,8 @@ class Outbox:
             since = from_stamp(rows[0]["first_tried_at"]) if rows[0]["first_tried_at"] else now
             if not state and now - since >= GIVE_UP_AFTER:
                 state = "given_up"
+            if state and was_away:
+                history.run("hurry_notices", batch=batch)
             if state:
                 history.run("end_notices", batch=batch, state=state, said=said, now=to_stamp(now))
                 return state

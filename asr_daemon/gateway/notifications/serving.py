@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,8 +25,6 @@ from asr_daemon.gateway.notifications.errors import NotSentError
 from asr_daemon.gateway.notifications.sending import Sender, pause_s
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from asr_daemon.config import Config
     from asr_daemon.config_notify import NotifySection
     from asr_daemon.gateway.daemon_client import DaemonClient
@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 LOOK_AGAIN_S = 15.0  # at the configuration's file
 ASK_AGAIN_S = 2.0  # a daemon that went
+AWAY_AFTER = 3  # failures in a row are the receiver's; one alone may be the message's
 FIRST_REST_S, LONGEST_REST_S = 1.0, 60.0  # of a receiver that failed; doubles
 
 
@@ -95,8 +96,9 @@ class Messenger:
                 continue
             address, problem = await asyncio.to_thread(_address, self._sections.get(name, section))
             said, after_s = await self._send(name, address, batch, problem)
+            was_away = after_s is None and failures >= AWAY_AFTER
             failures = 0 if after_s is None else failures + 1
-            await self._settle(n.SettleNotices(batch.batch, after_s is None, said, after_s or 0.0))
+            await self._settle(n.SettleNotices(batch.batch, after_s is None, said, after_s or 0.0, was_away))
             rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2 ** (failures - 1)) if failures else 0.0
             await asyncio.sleep(max(rest_s, pause_s(address) if address else 0.0))
 
@@ -121,9 +123,10 @@ class Messenger:
             said, after_s = error.said[: n.MOST_SAID_CHARS], error.after_s
             log.warning("message_not_sent", target=name, message=batch.batch, problem=said)
             return said, after_s
-        except Exception as error:
-            log.exception("message_failed", target=name, message=batch.batch)
-            return f"the gateway failed at it: {type(error).__name__}", 0.0
+        except Exception as error:  # noqa: BLE001 (a receiver's trouble must not stop the others)
+            kind = type(error).__name__  # its words may hold the address
+            log.error("message_failed", target=name, message=batch.batch, error=kind, where=_where(error))
+            return f"the gateway failed at it: {kind}", 0.0
         log.info("message_sent", target=name, message=batch.batch, messages=len(batch.notices))
         return said[: n.MOST_SAID_CHARS], None
 
@@ -139,6 +142,12 @@ class Messenger:
                     log.error("message_not_settled", message=settled.batch, problem=error.refusal.message)
                     return
             await asyncio.sleep(ASK_AGAIN_S)
+
+
+def _where(error: Exception) -> str:
+    """Return the places in the program that it came through, without what was handled there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
 
 
 def _address(section: NotifySection) -> tuple[Address | None, str]:

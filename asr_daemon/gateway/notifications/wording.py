@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 MOST_NAME_CHARS = 120
 MOST_PROBLEM_CHARS = 300
-# Mentions ("@所有人", "<at user_id=all>", "<!channel>", "@everyone") and links need one of these.
-_ACTIVE = str.maketrans({"@": "＠", "<": "＜", ">": "＞"})
+# Mentions ("@所有人", "<at user_id=all>", "<!channel>") need one of the first three; the brackets are those
+# around a name.
+_ACTIVE = str.maketrans({"@": "＠", "<": "＜", ">": "＞", "《": "〈", "》": "〉"})
 _MARKDOWN = str.maketrans(
     {each: chr(ord(each) + 0xFEE0) for each in "*`[]()#!~|\\"}  # the full-width form of the same character
 )
@@ -147,9 +148,8 @@ def _line(notice: Notice, *, is_zh: bool, markdown: bool) -> str:
         if notice.event == "done" and notice.duration_ms:
             length = shown_length(notice.duration_ms)
             words += f"（时长 {length}）" if is_zh else f" ({length})"
-    problem = (
-        is_zh and notice.problem_zh
-    ) or notice.problem  # an administrator reads English rather than nothing
+    # What has no Chinese is an administrator's, who reads English rather than nothing.
+    problem = (is_zh and notice.problem_zh) or notice.problem
     told = harmless(problem, MOST_PROBLEM_CHARS, markdown=markdown)
     line = f"{where} {words}" if where else words
     return f"{line}{'：' if is_zh else ': '}{told}" if told else line

@@ -72,6 +72,10 @@ UPDATE notices SET state = :state, attempts = attempts + 1, first_tried_at = coa
     ended_at = :now, said = :said, due_at = NULL
 WHERE batch = :batch AND state = 'waiting'
 
+-- hurry_notices: their receiver was away and is back
+UPDATE notices SET due_at = NULL
+WHERE state = 'waiting' AND due_at IS NOT NULL AND target = (SELECT target FROM notices WHERE batch = :batch LIMIT 1)
+
 -- put_off_notices: they are tried again later
 UPDATE notices SET attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now), due_at = :due_at,
     said = :said

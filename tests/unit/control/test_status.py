@@ -196,3 +196,18 @@ def test_a_folder_of_backups_that_is_closed_does_not_break_status(running: Runni
     told = collected(running.config)
     assert told["running"]
     assert any("cannot be listed" in problem for problem in told["backup"]["problems"])
+
+
+def test_people_see_which_messages_wait_and_why_and_no_address(running: Running) -> None:
+    """The kind and the host of an address are all that is shown."""
+    notify = (NotifySection(name="office", url="https://a.example/hunter2", on=("blocked",)),)  # type: ignore[arg-type]
+    outbox = running.parts.upkeep.outbox
+    outbox.configure(notify)
+    outbox.announce("blocked", "queue", "no model")
+    config = running.config.model_copy(update={"notify": notify})
+    people = console()
+    with people.capture() as captured:
+        people.print(status_view(collected(config)))
+    shown = " ".join(captured.get().split())
+    assert "messages to office (https://a.example/…): 1 wait; messages wait for the gateway" in shown
+    assert "hunter2" not in shown + json.dumps(collected(config))

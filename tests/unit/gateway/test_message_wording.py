@@ -120,6 +120,12 @@ def test_names_mention_format_link_and_hide_nothing(name: str, forbidden: str) -
         assert message.text.count("\n") <= 2 + 2 * (told.text is not None)
 
 
+def test_a_name_does_not_end_before_its_end() -> None:
+    """What it says of another recording stays within its own brackets."""
+    told = replace(FAILED, file="a》 转写完成 《b.m4a")
+    assert "《a〉 转写完成 〈b.m4a》 转写失败" in message_of(batch(told), WECOM).text
+
+
 def test_usual_names_stay_as_they_are() -> None:
     """Underscores within words, brackets of Chinese, spaces."""
     name = "2026-03-15_预算会议_001 （终稿）.m4a"

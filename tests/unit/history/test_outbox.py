@@ -213,6 +213,24 @@ def test_a_receiver_that_asks_for_time_gets_it(told: Told) -> None:
     assert told.outbox.due(of, alone=True).ask_again_s == pytest.approx(600, abs=0.1)
 
 
+def test_what_waits_for_a_receiver_that_was_away_goes_when_it_is_back(told: Told) -> None:
+    """Not hours later; but one message that is refused again and again is no reason to hurry."""
+    of = section()
+    told.tell(of, section("other"))
+    for name in ("a.wav", "b.wav", "c.wav"):
+        told.fail(name)
+        told.outbox.settle(told.due(of).id, is_sent=False, said="it cannot be reached")
+    told.fail("d.wav")
+    told.outbox.settle(told.due(of).id, is_sent=True, said="ok")
+    assert told.is_quiet(of)
+    told.fail("e.wav")
+    told.outbox.settle(told.due(of).id, is_sent=True, said="ok", was_away=True)
+    for _ in range(3):
+        told.outbox.settle(told.due(of).id, is_sent=True, said="ok")
+    assert told.events() == []
+    assert len(told.events("other")) == 5
+
+
 def test_quiet_hours_hold_everything_back_and_then_send_it_as_one(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from way import OpenDaemon
 
+from asr_daemon.config_notify import NotifySection
 from asr_daemon.dispatch.in_work import InWork
 from asr_daemon.errors import NotDecodableError
 from asr_daemon.telemetry.metrics import Metrics
@@ -65,6 +66,23 @@ def test_queue_and_the_age_of_its_oldest(watched: Watched) -> None:
     assert figures["queue_oldest_age_seconds",] == 90.0
     watched.claim()
     assert watched.figures()["queue_jobs", "running"] == 1
+
+
+def test_messages_that_wait_or_were_given_up(watched: Watched) -> None:
+    """By receiver; nothing is told where there is none."""
+    assert not any(name.startswith("messages") for name, *_ in watched.figures())
+    notify = (NotifySection(name="office", url="https://a.example/", on=("blocked",)),)  # type: ignore[arg-type]
+    watched.parts.configuration.now = watched.config.model_copy(update={"notify": notify})
+    outbox = watched.parts.upkeep.outbox
+    outbox.configure(notify)
+    outbox.announce("blocked", "queue", "no model")
+    watched.time.pass_s(90.0)
+    figures = watched.figures()
+    assert figures["messages_waiting", "office"] == 1
+    assert figures["messages_oldest_age_seconds", "office"] == 90.0
+    outbox.give_up(1, "tried for a day")
+    figures = watched.figures()
+    assert (figures["messages_waiting", "office"], figures["messages_given_up", "office"]) == (0, 1)
 
 
 def test_files_that_are_no_recordings_are_counted(watched: Watched) -> None:
