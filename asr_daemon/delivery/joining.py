@@ -148,9 +148,9 @@ class Joiner:
             return tuple(valid_text(each.path.name) for each in ours if not self._is_theirs(each))
 
     def _look(self, within_s: float) -> bool:
-        """Take note of what has changed; return whether any inbox joins, and its parts are known by now."""
+        """Take note of what has changed in inboxes that join; return whether all parts are known by now."""
         inboxes = [inbox.name for inbox in self._config().inbox if inbox.join]
-        return bool(inboxes) and self._parts.look(inboxes, within_s)
+        return not inboxes or self._parts.look(inboxes, within_s)
 
     def rests(self, recording: Recording) -> bool:
         """Whether a recording is not to be archived yet: its run is still under way, or was a moment ago."""
@@ -200,6 +200,8 @@ class Joiner:
             return  # it was taken out of the configuration, and may come back
         root = self._root(inbox, first)
         ours = self._files(first.id)
+        if not (inbox.join or ours):
+            return  # it joins no more; what was written before is kept true
         holds = self._fingerprint(run, whole, inbox)
         if holds == whole[0].holds and all(_is_beside(each, first) for each in ours):
             return

@@ -265,6 +265,22 @@ def test_who_forgets_is_told_of_an_edited_whole(site: Site) -> None:
     assert site.text() == "这是第1段，改过"
 
 
+def test_what_was_joined_once_forgets_as_well(site: Site) -> None:
+    """The inbox joins no more, and its share is away when somebody forgets."""
+    one = site.part(1)
+    site.part(2)
+    site.joined()
+    site.way.config = make_config(site.way.folder)
+    site.again()
+    away = site.inbox.rename(site.way.folder / "away")
+    assert site.deliverer.forgetter.forget(one).problem
+    away.rename(site.inbox)
+    site.deliverer.forgetter.finish_all()
+    site.joined()
+    assert "这是第1段" not in site.text()
+    assert "这是第2段" in site.text()
+
+
 def test_when_all_is_forgotten_the_whole_goes(site: Site) -> None:
     """Nothing is left to say."""
     for recording in [site.part(1), site.part(2)]:
