@@ -47,14 +47,26 @@ ORDER BY id DESC
 
 -- count_up_to: how many recordings some inboxes have that can be searched, if they are not very many
 SELECT count(*) AS recordings FROM (
-    SELECT 1 FROM json_each(:inboxes) AS asked CROSS JOIN recordings
-        ON recordings.inbox = asked.value OR recordings.sent_to = asked.value
-    WHERE recordings.state IN ('done', 'waiting') LIMIT :limit
+    SELECT 1 FROM json_each(:inboxes) AS asked CROSS JOIN recordings INDEXED BY recordings_by_inbox
+        ON recordings.inbox = asked.value
+    WHERE recordings.state IN ('done', 'waiting')
+    UNION ALL
+    SELECT 1 FROM json_each(:inboxes) AS asked CROSS JOIN recordings INDEXED BY recordings_sent_to
+        ON recordings.sent_to = asked.value
+    WHERE recordings.state IN ('done', 'waiting')
+    LIMIT :limit
 )
 
 -- jobs_of_inboxes: the texts of some inboxes, newest files first
-SELECT max(recordings.id) AS recording, recordings.job_id AS job
-FROM json_each(:inboxes) AS asked CROSS JOIN recordings
-    ON recordings.inbox = asked.value OR recordings.sent_to = asked.value
-WHERE recordings.state IN ('done', 'waiting') AND recordings.job_id IS NOT NULL
-GROUP BY recordings.job_id HAVING max(recordings.id) < :before ORDER BY 1 DESC
+SELECT max(id) AS recording, job_id AS job FROM (
+    SELECT recordings.id, recordings.job_id
+    FROM json_each(:inboxes) AS asked CROSS JOIN recordings INDEXED BY recordings_by_inbox
+        ON recordings.inbox = asked.value
+    WHERE recordings.state IN ('done', 'waiting') AND recordings.job_id IS NOT NULL
+    UNION ALL
+    SELECT recordings.id, recordings.job_id
+    FROM json_each(:inboxes) AS asked CROSS JOIN recordings INDEXED BY recordings_sent_to
+        ON recordings.sent_to = asked.value
+    WHERE recordings.state IN ('done', 'waiting') AND recordings.job_id IS NOT NULL
+)
+GROUP BY job_id HAVING max(id) < :before ORDER BY 1 DESC

@@ -95,6 +95,26 @@ def test_latest_recognised_comes_first(history: History) -> None:
     assert [each.id for each in after.recordings] == [24, 23, 22, 21, 20]
 
 
+def test_search_of_a_small_department_does_not_read_what_others_have(history: History) -> None:
+    """A word that is common everywhere, in an inbox of few recordings beside one of thousands."""
+    with history.transaction():
+        for job in range(1, 2001):
+            put(history, job, [(job, "年度预算")], "客服")
+        for job in range(2001, 2011):
+            put(history, job, [(job, "年度预算")])
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    history.db.conn.set_progress_handler(count, 1)
+    page = find_recordings(history, match_terms("预算"), ["财务"], limit=3)
+    history.db.conn.set_progress_handler(None, 0)
+    assert [each.id for each in page.recordings] == [2010, 2009, 2008]
+    assert steps < 8000  # of SQLite's machine; reading every recording takes several for each
+
+
 def test_search_that_takes_long_ends_with_a_mark(history: History) -> None:
     """Nobody waits for what is far back; the next page goes on there."""
     for job in range(1, 30):
