@@ -136,9 +136,9 @@ def test_call_of_who_got_much_today_is_not_held_up_either(office: Office) -> Non
 
 def test_what_is_in_work_counts(office: Office) -> None:
     """Places are not all given to one inbox before anything of it is recognised."""
-    for _ in range(10):
-        office.put("finance", HOUR_S)
-        office.put("sales", HOUR_S)
+    for inbox in ("finance", "sales"):
+        for _ in range(10):
+            office.put(inbox, HOUR_S)
     claimed = [office.claim() for _ in range(4)]
     assert sorted(office.part_of(job.id) for job in claimed if job) == [
         "finance",
