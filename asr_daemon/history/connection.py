@@ -76,6 +76,12 @@ class History:
                 self._roll_back()
                 raise
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other thread on meanwhile: several queries see one state, and nothing is committed."""
+        with self._lock:
+            yield
+
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # what is behind it was raised already
             if self.db.conn.in_transaction:

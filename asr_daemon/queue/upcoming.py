@@ -42,7 +42,7 @@ def upcoming(
     history: History, turns: Turns, now: str, limit: int, away: Collection[str] = ()
 ) -> list[Upcoming]:
     """Return the next ones in their order, then those that wait for a time; at most ``limit`` of each."""
-    with history.transaction():
+    with history.alone():  # looking is no change: a page that is told of one looks again
         turns.line.place()
         closed = turns.hours.closed()
         urged = turns.line.first(urged=True, now=now, limit=limit)

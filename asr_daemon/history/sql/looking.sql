@@ -45,11 +45,6 @@ WHERE recordings.state <> 'superseded' AND recordings.state <> 'gone' AND record
   AND (jobs.error_code IS NOT NULL OR recordings.problem IS NOT NULL)
 ORDER BY coalesce(jobs.finished_at, recordings.found_at) DESC LIMIT :limit
 
--- oldest_queued: since when the first in line has been waiting
-SELECT min(queued_at) AS queued_at FROM jobs
-WHERE state = 'queued'
-  AND EXISTS (SELECT 1 FROM recordings WHERE recordings.job_id = jobs.id AND recordings.state = 'waiting')
-
 -- failures_by_class: how much work has failed for good, by class
 SELECT error_code, count(*) AS jobs FROM jobs WHERE state IN ('failed', 'quarantined') GROUP BY error_code
 

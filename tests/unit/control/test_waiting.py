@@ -105,6 +105,16 @@ def test_estimate_of_its_turn_goes_by_the_last_work(daemon: OpenDaemon) -> None:
     assert 0 < second.in_s < 10
 
 
+def test_looking_is_no_change(daemon: OpenDaemon) -> None:
+    """A page looks again whenever something has changed: it would never stop."""
+    put(daemon, "a.wav")
+    waiting(daemon.parts)
+    version = daemon.parts.changes.after(-1, within_s=0.0)
+    assert version is not None
+    waiting(daemon.parts)
+    assert daemon.parts.changes.after(version, within_s=0.0) == version
+
+
 @pytest.mark.parametrize(("phase", "why"), [(Phase.YIELDING, "yielding"), (Phase.BLOCKED, "blocked")])
 def test_what_holds_the_whole_queue_is_said_of_each(daemon: OpenDaemon, phase: Phase, why: str) -> None:
     """Others on the card, a missing model, `pause`; of who waits at a screen only what holds that."""

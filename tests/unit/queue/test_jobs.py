@@ -362,7 +362,7 @@ def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
     queries: dict[str, tuple[dict[str, object], int]] = {
         "queue_counts": ({}, 4),
         "count_queued": ({}, 4),
-        "oldest_queued": ({}, 4),
+        "queued_since": ({}, 4),
         "line_first": (nobody_there, 4),
         "line_inboxes": ({}, 1),
         "count_open": ({"closed": "[]"}, 4),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import wave
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -184,16 +185,24 @@ def test_many_threads_end_with_the_pool(tmp_path: Path) -> None:
         assert not thread.is_alive()
 
 
-def test_long_recording_moves_however_many_short_ones_come(desk: Desk, tmp_path: Path) -> None:
+@dataclass(eq=False)
+class Decoded:
+    """As much of a job as whose turn it is depends on."""
+
+    order: int
+    decoded_ms: int
+    is_open: bool = True
+    share: str = ""
+    weight: float = 1.0
+
+
+def test_long_recording_moves_however_many_short_ones_come(tmp_path: Path) -> None:
     """Every fourth turn is the oldest's: calls that keep coming do not stop a lecture for ever."""
-    long = desk.add(wav(tmp_path, 20))
-    call = wav(tmp_path, 0.5)
-    for _ in range(8):
-        desk.take()
-    before_ms = long.decoded_ms
+    feeder = Feeder(Pool(60.0), lambda _: EverythingIsSpeech(), lambda *_: None, "", 1.0)
+    lecture, *calls = [Decoded(0, 3_600_000), *(Decoded(number, 0) for number in range(1, 4))]
+    feeder._under_way = dict.fromkeys([lecture, *calls], iter(()))  # type: ignore[assignment]
+    chosen: list[Decoded] = []
     for _ in range(12):
-        desk.add(call)
-        desk.take()
-        desk.take()
-    assert long.decoded_ms > before_ms
-    desk.pool.close()
+        feeder._choose(chosen)  # type: ignore[arg-type]
+        feeder._in_hand.clear()
+    assert chosen.count(lecture) == 3
