@@ -1,8 +1,8 @@
 """``container``: the entry point of a container's image, before the program itself.
 
 Enters: ``$PUID`` and ``$PGID``, ``$STATE_DIRECTORY`` and ``$RUNTIME_DIRECTORY`` (of sockets that containers
-share). Leaves: the program, as that user. Where the engine
-started the container as somebody (``user:``, ``--user``), that user stays.
+share). Leaves: the program, as that user. Where the engine started the container as somebody (``user:``,
+``--user``), that user stays.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _give_if_new(folder: Path, user: int, group: int) -> None:
     """Give a folder that the engine made just now (a new volume) to the user; others keep what they have."""
     try:
         found = folder.lstat()
-        if found.st_uid == 0 and user != 0 and not any(folder.iterdir()):
+        if found.st_uid == 0 and not any(folder.iterdir()):
             os.chown(folder, user, group)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EROFS):

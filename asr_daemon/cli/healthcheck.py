@@ -28,7 +28,7 @@ SHOWN = 3  # problems; the engine of a container keeps some lines
 def healthcheck(context: Context) -> int:
     """Say in one sentence whether the daemon does its work, within three seconds.
 
-    Ends with 0 where it does (paused, or waiting for its hours, too), and with 1 where none runs, where it
+    Ends with 0 where it does (and where somebody paused it), and with 1 where none runs, where it
     hangs, where the queue is blocked or the state folder cannot be used, and where an inbox cannot be
     reached, read or written. The gateway is not meant.
     """
@@ -41,7 +41,7 @@ def healthcheck(context: Context) -> int:
         more = f" (and {len(problems) - SHOWN} more: asr-daemon status)" if len(problems) > SHOWN else ""
         click.echo(printable(f"unhealthy: {'; '.join(problems[:SHOWN])}{more}"))
         return 1
-    click.echo(f"healthy: {answer['phase']}, {answer['inboxes']} inboxes")
+    click.echo(f"healthy: {answer['phase']}; inboxes: {answer['inboxes']}")
     return 0
 
 

@@ -22,16 +22,15 @@ class Health:
 
     problems: tuple[str, ...]  # the worst first; none: all is well
     inboxes: int
-    phase: str  # of the recognisers: see Phase
+    phase: str  # of the first recogniser that is not blocked
 
 
 def health(parts: Parts) -> Health:
     """Return what keeps the daemon, or an inbox, from working."""
     inboxes = list(parts.intake.inboxes.values())
     phases = [state.phase for state in parts.dispatcher.states]
-    order = (Phase.WORKING, Phase.LOADING, Phase.IDLE, Phase.PAUSED, Phase.BLOCKED)
-    first = next((phase for phase in order if phase in phases), Phase.BLOCKED)
-    return Health(tuple(_problems(parts, first)), len(inboxes), str(first))
+    phase = next((phase for phase in phases if phase is not Phase.BLOCKED), Phase.BLOCKED)
+    return Health(tuple(_problems(parts, phase)), len(inboxes), str(phase))
 
 
 def _problems(parts: Parts, phase: Phase) -> Iterator[str]:

@@ -22,6 +22,7 @@ from asr_daemon.dispatch.channel import Channel
 from asr_daemon.dispatch.kernel_kills import KernelKills
 from asr_daemon.dispatch.protocol import DAEMON_PID, Recognise, Recognised, Saved, Stop
 from asr_daemon.errors import KilledForMemoryError, RecogniserCrashedError
+from asr_daemon.files.control_group import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,6 +225,7 @@ def _child_environment() -> dict[str, str]:
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
+        "OPENBLAS_NUM_THREADS": str(usable_cores()),  # numpy's would be one for each core of the machine
         "PYTHONUNBUFFERED": "1",
         **inherited,
         DAEMON_PID: str(os.getpid()),

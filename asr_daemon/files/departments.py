@@ -25,6 +25,7 @@ MOST_ENTRIES = 10_000  # more are not looked at
 WITHIN_S = 5.0  # a share that is merely slow answers sooner
 LONGEST_NAME = 64  # of an inbox
 _MEANS_EVERY = "*"  # in the rights of accesses
+_hung: dict[Path, threading.Thread] = {}  # looks that have not come back; a share hangs for the whole process
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,13 @@ class Listing:
 
 
 def list_departments(folder: Path, within_s: float = WITHIN_S) -> Listing:
-    """Look into the folder; in a thread of its own, which is left behind where the share does not answer."""
+    """Look into the folder; in a thread of its own, which is left behind where the share does not answer.
+
+    Until that one comes back, everybody who asks hears so at once.
+    """
+    away = Listing(problem=f"the folder of the departments {folder} does not answer")
+    if (hung := _hung.get(folder)) is not None and hung.is_alive():
+        return away
     found: list[Listing] = []
 
     def look() -> None:
@@ -49,7 +56,11 @@ def list_departments(folder: Path, within_s: float = WITHIN_S) -> Listing:
     thread = threading.Thread(target=look, name="departments", daemon=True)
     thread.start()
     thread.join(within_s)
-    return found[0] if found else Listing(problem=f"the folder of the departments {folder} does not answer")
+    if not found:
+        _hung[folder] = thread
+        return away
+    _hung.pop(folder, None)
+    return found[0]
 
 
 def _listed(folder: Path) -> Listing:

@@ -14,6 +14,7 @@ import structlog
 
 from asr_daemon.config import load_config
 from asr_daemon.errors import ConfigurationError
+from asr_daemon.files.departments import list_departments
 
 if TYPE_CHECKING:
     import os
@@ -49,7 +50,11 @@ class Configuration:
         Raises :class:`~asr_daemon.errors.ConfigurationError` where it is invalid, or where it changes what
         cannot change while the daemon runs.
         """
-        config = load_config(self.path)
+        config = load_config(self.path, finds_departments=False)
+        if config.daemon.inboxes is not None:
+            found = list_departments(config.daemon.inboxes)
+            known = [inbox.name for inbox in self.now.departments]
+            config = config.with_departments(known if found.problem else found.inodes)
         if config.daemon.state_dir != self.now.daemon.state_dir:
             raise ConfigurationError(["daemon.state_dir: cannot change while the daemon runs"])
         return config

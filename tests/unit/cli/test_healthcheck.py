@@ -64,7 +64,7 @@ def looked(tmp_path: Path) -> Iterator[Looked]:
 
 def test_daemon_that_works_is_healthy(looked: Looked) -> None:
     """Paused is no illness."""
-    assert looked.check() == (0, "healthy: idle, 1 inboxes")
+    assert looked.check() == (0, "healthy: idle; inboxes: 1")
     looked.session.state.phase = Phase.PAUSED
     assert looked.check()[0] == 0
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asr_daemon.dispatch.local_process import _child_environment
 from asr_daemon.files.control_group import (
     cpu_quota,
     group_folders,
@@ -124,3 +125,5 @@ def test_recogniser_takes_as_many_threads_as_its_quota_feeds(
     assert choose_threads() == threads
     assert choose_threads(sharers=2) == max(1, threads // 2)
     assert choose_feeders("cuda:0", 1, None) == max(1, threads - 1)
+    monkeypatch.setattr("asr_daemon.dispatch.local_process.usable_cores", lambda: usable_cores(tmp_path))
+    assert _child_environment()["OPENBLAS_NUM_THREADS"] == str(threads)

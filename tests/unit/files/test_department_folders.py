@@ -90,7 +90,10 @@ def test_folder_that_is_not_there_or_does_not_answer_is_a_problem_in_words(
         return departments.Listing()
 
     monkeypatch.setattr(departments, "_listed", hangs)
-    assert "does not answer" in list_departments(inboxes, within_s=0.05).problem
+    before = threading.active_count()
+    for _ in range(3):
+        assert "does not answer" in list_departments(inboxes, within_s=0.05).problem
+    assert threading.active_count() == before + 1
     goes_on.set()
 
 

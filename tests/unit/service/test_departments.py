@@ -126,6 +126,7 @@ def test_folder_that_cannot_be_looked_into_takes_nothing_away(office: Office) ->
     assert office.look(3) == ["departments_not_seen"]
     assert "No such file" in office.configuration.departments_problem
     assert office.names == ["财务"]
+    assert [inbox.name for inbox in office.configuration.read_anew().inbox] == ["财务"]  # nor by a reload
     away.rename(office.inboxes)
     assert office.look() == ["departments_seen_again"]
     assert office.configuration.departments_problem == ""
