@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from support import DaemonUnderTest
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 settings.register_profile("any machine", deadline=None)  # a slow day fails no test
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def _log_stays_as_it_is() -> Iterator[None]:
+    """What a command in this process sets of the log is not the next test's: it might hear nothing."""
+    before = structlog.get_config()
+    yield
+    if structlog.get_config() != before:
+        structlog.configure(**before)
 
 
 @pytest.fixture
