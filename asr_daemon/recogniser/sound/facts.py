@@ -35,6 +35,7 @@ _DURATION = re.compile(
     re.MULTILINE,
 )
 _GUESSED_DURATION = "Estimating duration from bitrate"
+FIRST_DAY = "1990-01-01"  # earlier ones are a clock that was never set, or no time at all (1904, 1970)
 # What containers say of when: all of it (MP4), or in two (broadcast WAVE).
 _CREATED = re.compile(
     r"^(?:\[info\] )?    creation_time +: (?:(\d{4}-\d\d-\d\d)T)?(\d\d)[:-](\d\d)[:-](\d\d)", re.MULTILINE
@@ -136,7 +137,9 @@ def _created(said: str) -> str:
     head = said.partition("  Duration: ")[0]
     at, date = _CREATED.search(head), _DATE.search(head)
     day = (at and at[1]) or (date and date[1])
-    return f"{day}T{at[2]}:{at[3]}:{at[4]}" if at and day else ""
+    if not (at and day) or day < FIRST_DAY:
+        return ""
+    return f"{day}T{at[2]}:{at[3]}:{at[4]}"
 
 
 def _opened(evidence: str) -> bool:

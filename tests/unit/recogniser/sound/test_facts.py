@@ -40,6 +40,7 @@ def test_tracks_are_not_forged_by_titles(tmp_path: Path) -> None:
         ("m4a", ("-metadata", "creation_time=2024-03-15T09:30:00Z")),
         ("wav", ("-ar", "48000", "-write_bext", "1",
                  "-metadata", "origination_date=2024-03-15", "-metadata", "origination_time=09:30:00")),
+        ("m4a", ("-metadata", "creation_time=1980-01-06T00:00:00Z")),  # of a clock that was never set
         ("mp3", ()),
     ],
 )  # fmt: skip
@@ -50,4 +51,4 @@ def test_a_recording_says_when_it_was_made(tmp_path: Path, suffix: str, says: Se
     with path.open("rb") as file:
         decoding = Decoding(file.fileno(), FFMPEG, 3600)
         assert sum(map(len, decoding))
-    assert decoding.findings.flags == (("created:2024-03-15T09:30:00",) if says else ())
+    assert decoding.findings.flags == (("created:2024-03-15T09:30:00",) if "2024" in "".join(says) else ())
