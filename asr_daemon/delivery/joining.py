@@ -24,7 +24,7 @@ from asr_daemon.delivery.outputs import JOINED, digest_of
 from asr_daemon.delivery.rendering import word_look
 from asr_daemon.errors import HistoryUnavailableError, InboxGoneError, WorkError
 from asr_daemon.history.outputs import forget_output, outputs_of
-from asr_daemon.history.parts import Parts
+from asr_daemon.history.parts import PartRows
 from asr_daemon.history.recordings import Recordings
 from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.part_order import runs_of
@@ -78,7 +78,7 @@ class Joiner:
         self._outputs = outputs
         self._lock = lock
         self._recordings = Recordings(history, clock)
-        self._parts = Parts(history)
+        self._parts = PartRows(history)
         self._one_at_a_time = threading.RLock()
         self._not_before_s = 0.0
         self._waits_until_s: dict[str, float] = {}  # families whose files could not be written

@@ -2,7 +2,7 @@
 
 Enters: the inboxes that join. Leaves: families of recordings with what can change a joined text. That a row
 says something else than when it was looked at is found by comparing, not by being told: after a kill nothing
-is lost. What is due stays so until :meth:`Parts.done`. Fails as the history does.
+is lost. What is due stays so until :meth:`PartRows.done`. Fails as the history does.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Kin:
         return self.member.id
 
 
-class Parts:
+class PartRows:
     """The table of parts."""
 
     def __init__(self, history: History) -> None:
