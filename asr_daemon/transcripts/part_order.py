@@ -30,6 +30,10 @@ MOST_S = 48 * 3600.0  # of it: no longer than a recording may be by default
 EXPLICIT_GAP_S = 12 * 3600.0  # a pause between parts that say themselves that they are
 FOUND_WITHIN_S = 300.0  # a file whose mtime is so near to when it was found may have got it by being copied
 CUT_AT_S, CUT_WITHIN_S = 300.0, 3.0  # recorders cut at whole multiples of five minutes
+EXACT_S, EXACT_WITHIN_S = (
+    10.0,
+    0.1,
+)  # another length tells a clock if it is exact: of others two in a hundred are
 CUT_AT_BYTES = ((0.95, 1 << 31), (0.88, 1 << 32), (0.95, 2 * 10**9))  # from that share of it
 SAME_S = 1.0
 TAILS = 8  # runs whose end is looked at for a recording: names counted in several ways
@@ -153,7 +157,9 @@ def _follows(run: Sequence[Member], after: Member, step: int) -> tuple[int, bool
     if before.name.is_explicit and after.name.is_explicit:
         is_near = gap_s is None or -near_s <= gap_s <= missing_s + EXPLICIT_GAP_S
         return (step - 1, False) if is_near else None
-    return (step - 1, True) if gap_s is None and is_cut and _is_no_longer(before, after) else None
+    if gap_s is not None or not _is_no_longer(before, after):
+        return None
+    return (step - 1, True) if is_cut or _is_multiple(before.duration_s, EXACT_S, EXACT_WITHIN_S) else None
 
 
 def _gap_by_names(before: Member, after: Member) -> float | None:
@@ -198,11 +204,16 @@ def _is_cut(run: Sequence[Member], after: Member) -> bool:
         return True
     if last.duration_s is None:
         return False
-    off_s = abs(last.duration_s - CUT_AT_S * round(last.duration_s / CUT_AT_S))
-    if last.duration_s > CUT_AT_S - CUT_WITHIN_S and off_s <= CUT_WITHIN_S:
+    if _is_multiple(last.duration_s, CUT_AT_S, CUT_WITHIN_S):
         return True
     beside = (after.duration_s, run[-2].duration_s if len(run) > 1 else None)
     return any(each is not None and abs(each - last.duration_s) <= SAME_S for each in beside)
+
+
+def _is_multiple(duration_s: float | None, each_s: float, within_s: float) -> bool:
+    if duration_s is None or duration_s <= each_s - within_s:
+        return False
+    return abs(duration_s - each_s * round(duration_s / each_s)) <= within_s
 
 
 def _is_no_longer(before: Member, after: Member) -> bool:

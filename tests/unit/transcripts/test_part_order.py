@@ -91,13 +91,15 @@ def test_copied_parts_follow_where_they_are_as_long_as_recorders_cut() -> None:
     """Their times are of copying; the last is shorter."""
     assert told(copied(THREE, [1800.4, 1800.2, 700])) == [([0, 1, 2], [0, 0, 0])]
     assert told(copied(THREE, [504.2, 504.0, 70])) == [([0, 1, 2], [0, 0, 0])]
+    assert told(copied(THREE[:2], [30.05, 23.9], 1)) == [([0, 1], [0, 0])]  # by a clock, to the packet
+    assert told(copied(THREE[:2], [30.6, 23.9], 1)) == [([0], [0]), ([1], [0])]
     assert told(copied(THREE[:2], [1800, 1800])) == [([0], [0]), ([1], [0])]  # the last may still come
 
 
 def test_copied_parts_follow_where_they_are_as_large_as_recorders_cut() -> None:
     """2 GB."""
-    one, two = copied(THREE[:2], [11_000, 4000])
-    large = member("会议_001.wav", one.mtime_s, 11_000, size_bytes=(1 << 31) - 5000, found_s=one.found_s)
+    one, two = copied(THREE[:2], [11_003, 4000])
+    large = member("会议_001.wav", one.mtime_s, 11_003, size_bytes=(1 << 31) - 5000, found_s=one.found_s)
     assert told([large, two]) == [([0, 1], [0, 0])]
     assert told([one, two]) == [([0], [0]), ([1], [0])]
 
