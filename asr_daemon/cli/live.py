@@ -85,7 +85,11 @@ def _sound(config: Config, device: str | None) -> Iterator[int]:
         return
     kind, _, name = device.partition(":") if device.startswith(("alsa:", "pulse:")) else ("pulse", "", device)
     command = [os.fspath(find_ffmpeg(config.engine.ffmpeg)), "-nostdin", "-hide_banner", "-loglevel", "error"]
-    command += ["-f", kind, "-i", name, *_RAW, "-"]
+    renumbered = (
+        "-af",
+        "asetpts=N/SR/TB",
+    )  # a busy sound server's time stamps run backwards, which is complained of
+    command += ["-f", kind, "-i", name, *renumbered, *_RAW, "-"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     assert process.stdout is not None  # noqa: S101 (it is a pipe)
     try:

@@ -45,6 +45,7 @@ log = structlog.get_logger()
 SOMEBODY_WAITS = -1  # priority, as of what is named on the command line
 HEARTBEAT_S = 15.0  # who waits hears at least that often: each end knows that the other one lives
 QUIET_S = 0.1
+SETTLED_WITHIN_S = 5.0
 LEFT = (RecordingState.GONE, RecordingState.CANCELLED, RecordingState.SUPERSEDED)
 LANGUAGES = ("zh", "yue", "en", "ja", "ko", "auto")
 
@@ -79,6 +80,7 @@ class Transcribing:
         try:
             yield from self._follow(ask, queued.recording, request.format)
         finally:
+            self._wait_until_settled(queued.recording)
             self._kept.look(path)
 
     # ------------------------------------------------------------------ in
@@ -148,6 +150,18 @@ class Transcribing:
             require_recogniser(self._parts)
             version = self._parts.changes.after(version, within_s=HEARTBEAT_S, quiet_s=QUIET_S)
         raise RefusedError("unavailable", "the daemon ends", "转写服务正在停止。")
+
+    def _wait_until_settled(self, recording: int) -> None:
+        """Wait a moment: a text is told once it is committed, its file is needed until it is settled."""
+        until_s = self._parts.clock.monotonic_s() + SETTLED_WITHIN_S
+        version: int | None = self._parts.changes.after(-1, within_s=0.0)
+        while version is not None and self._parts.clock.monotonic_s() < until_s:
+            with self._readers.reader() as history:
+                filed = Recordings(history, self._parts.clock).get(recording)
+            is_over = filed is not None and filed.work is not None and filed.work.state.is_over
+            if filed is None or not is_over or filed.recording.state is not RecordingState.WAITING:
+                return
+            version = self._parts.changes.after(version, within_s=SETTLED_WITHIN_S)
 
     @staticmethod
     def _whole(history: History, filed: Filed, kind: str) -> m.Transcribed:

@@ -195,6 +195,8 @@ def test_every_figure_that_the_readme_alerts_on_is_there(watched: Watched) -> No
     watched.daemon.parts.dispatcher.states[0].busy_s = 1.0
     watched.daemon.parts.heartbeats.watch("intake")
     watched.daemon.parts.intake.watch()
+    notify = (NotifySection(name="office", url="https://a.example/", on=("blocked",)),)  # type: ignore[arg-type]
+    watched.parts.configuration.now = watched.config.model_copy(update={"notify": notify})
     readme = README.read_text(encoding="utf-8")
     named = set(re.findall(r"asr_daemon_(\w+)", readme))
     assert len(named) > 8
