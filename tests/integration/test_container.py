@@ -77,6 +77,7 @@ class Container:
         """Yield the commands that put the root together; it is closed at the end."""
         root = shlex.quote(str(self.root))
         yield f"mount -t tmpfs tmpfs {root}"
+        yield f"mkdir {root}/tmp && mount -t tmpfs -o mode=1777 tmpfs {root}/tmp"  # a checkout may lie there
         libraries = {sys.prefix, sys.base_prefix, str(CHECKOUT), *map(os.path.realpath, SYSTEM)}
         libraries |= {path for path in site.getsitepackages() if Path(path).exists()}
         linked = [place for place in SYSTEM if Path(place).is_symlink()]
@@ -89,11 +90,10 @@ class Container:
             yield f"[ ! -d {root}{place} ] || mount -t tmpfs tmpfs {root}{place}"
         yield mounted(str(self.inboxes), self.root, "/inboxes", "rw")
         yield mounted(str(self.state), self.root, "/state", "rw")
-        yield f"cd {root} && mkdir -p models sockets tmp proc dev root"
+        yield f"cd {root} && mkdir -p models sockets proc dev root"
         for device in ("null", "urandom", "random", "zero"):
             yield f"touch {root}/dev/{device} && mount --bind /dev/{device} {root}/dev/{device}"
         yield "ln -s /proc/self/fd dev/fd"
-        yield "mount -t tmpfs -o mode=1777 tmpfs ./tmp"
         yield f"mount -t proc proc {root}/proc"
         yield f"cd / && mount -o remount,ro {root}"
 
