@@ -77,7 +77,7 @@ class Container:
         """Yield the commands that put the root together; it is closed at the end."""
         root = shlex.quote(str(self.root))
         yield f"mount -t tmpfs tmpfs {root}"
-        yield f"mkdir {root}/tmp && mount -t tmpfs -o mode=1777 tmpfs {root}/tmp"  # a checkout may lie there
+        yield f"cd {root} && mkdir tmp && mount -t tmpfs -o mode=1777 tmpfs tmp"  # a checkout may lie there
         libraries = {sys.prefix, sys.base_prefix, str(CHECKOUT), *map(os.path.realpath, SYSTEM)}
         libraries |= {path for path in site.getsitepackages() if Path(path).exists()}
         linked = [place for place in SYSTEM if Path(place).is_symlink()]
