@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from asr_daemon.delivery.moving import require_archive
 from asr_daemon.delivery.outputs import digest_of
 from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.errors import HistoryUnavailableError, WorkError
@@ -24,18 +23,12 @@ from asr_daemon.sentence import Sentence
 from asr_daemon.transcripts.writers import FORMATS, rendered
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from asr_daemon.clock import Clock
-    from asr_daemon.config import Config
     from asr_daemon.config_sections import InboxSection
-    from asr_daemon.delivery.outputs import Outputs
-    from asr_daemon.history import History
+    from asr_daemon.delivery.writing import Writing
     from asr_daemon.history.outputs import Output
     from asr_daemon.history.recordings import Filed
-    from asr_daemon.inboxes.share import Shares
 
 log = structlog.get_logger()
 
@@ -76,30 +69,18 @@ class WrittenAnew:
 class OutputsAnew:
     """Writes files again, never beside a delivery; any thread."""
 
-    def __init__(
-        self,
-        history: History,
-        shares: Shares,
-        clock: Clock,
-        config: Callable[[], Config],
-        outputs: Outputs,
-        lock: threading.Lock,
-    ) -> None:
-        self._history = history
-        self._shares = shares
-        self._config = config
-        self._outputs = outputs
-        self._lock = lock
-        self._recordings = Recordings(history, clock)
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._recordings = Recordings(writing.history, writing.clock)
         self.on_written: Callable[[int], Sequence[str]] = _nothing  # returns what is written of it besides
 
     def write(self, recording: int) -> WrittenAnew:
         """Write a recording's files anew."""
-        with self._lock:
+        with self._writing.lock:
             filed = self._recordings.get(recording)
-            inbox = None if filed is None else self._config().find_inbox(filed.recording.inbox)
             if filed is None:
                 return WrittenAnew(problem=UNKNOWN)
+            inbox = self._writing.home(filed.recording)
             if why := _why_not(filed, inbox):
                 return WrittenAnew(problem=why)
             assert inbox is not None  # noqa: S101 (else there was a reason)
@@ -113,20 +94,20 @@ class OutputsAnew:
 
     def _write(self, inbox: InboxSection, filed: Filed) -> WrittenAnew:
         recording = filed.recording
-        root = self._root(inbox, filed)
-        ours = [each for each in outputs_of(self._history, recording.id) if each.format in FORMATS]
+        root = self._writing.root(inbox, recording)
+        ours = [each for each in outputs_of(self._writing.history, recording.id) if each.format in FORMATS]
         edited = {each.format: each.path for each in ours if self._is_edited(each)}
         wanted = dict.fromkeys((*inbox.formats, *(each.format for each in ours)))
-        document = document_of(self._history, filed, word_look(self._config()))
+        document = document_of(self._writing.history, filed, word_look(self._writing.config()))
         data = {kind: rendered(document, kind) for kind in wanted if kind not in edited}
-        written = self._outputs.publish(recording.id, recording.path, root, data) if data else []
-        with self._history.transaction() as history:
-            self._outputs.confirm(history, written)
+        written = self._writing.outputs.publish(recording.id, recording.path, root, data) if data else []
+        with self._writing.history.transaction() as history:
+            self._writing.outputs.confirm(history, written)
         log.info(
             "transcript_written_anew",
             job=recording.job,
             inbox=recording.inbox,
-            file=self._config().shown_path(recording.inbox, recording.path),
+            file=self._writing.config().shown_path(recording.inbox, recording.path),
             outputs=[valid_text(path.name) for path in written],
             kept=[valid_text(path.name) for path in edited.values()],
         )
@@ -135,19 +116,11 @@ class OutputsAnew:
             tuple(valid_text(path.name) for path in edited.values()),
         )
 
-    def _root(self, inbox: InboxSection, filed: Filed) -> Path:
-        """Return the folder below which its files lie; raises where its share is not there."""
-        if filed.recording.archived_at and inbox.archive is not None:
-            require_archive(inbox.archive, inbox.name, self._shares)
-            return inbox.archive
-        self._shares.require(inbox)
-        return inbox.path
-
     def _is_edited(self, output: Output) -> bool:
-        root = self._config().root_of_ours(output.path)
-        if root is None or not self._shares.exists(output.path):
+        root = self._writing.config().root_of_ours(output.path)
+        if root is None or not self._writing.shares.exists(output.path):
             return False
-        found = self._shares.ask(root, lambda: digest_of(output.path, root, output.sizes))
+        found = self._writing.shares.ask(root, lambda: digest_of(output.path, root, output.sizes))
         return found is not None and not output.is_as_written(found)
 
 
@@ -164,6 +137,4 @@ def _why_not(filed: Filed, inbox: InboxSection | None) -> str:
         return WITHOUT_TEXT
     if recording.inbox == COMMAND_LINE:
         return IN_NO_INBOX
-    if inbox is None or (recording.archived_at and inbox.archive is None):
-        return NOT_CONFIGURED
-    return ""
+    return NOT_CONFIGURED if inbox is None else ""

@@ -25,6 +25,7 @@ from asr_daemon.delivery.joining import Joiner
 from asr_daemon.delivery.outputs import FAILURE, Outputs
 from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.delivery.rewriting import Rewriter
+from asr_daemon.delivery.writing import Writing
 from asr_daemon.errors import (
     DiskFullError,
     HistoryUnavailableError,
@@ -81,12 +82,11 @@ class Deliverer:
         self._history_problem = ""  # the last that was said
         self.on_finished: Callable[[], None] = lambda: None  # whose work comes before the writing
         self.before_writing: Callable[[int, str], None] = lambda _job, _inbox: None
-        self._writing = threading.Lock()  # two recordings must not choose the same name at once
+        self._lock = threading.Lock()  # two recordings must not choose the same name at once
         self._corrections = Corrections(history, clock)
-        self.rewriter = Rewriter(history, shares, clock, lambda: self.config, self._writing)
-        self.anew = OutputsAnew(history, shares, clock, lambda: self.config, self._outputs, self._writing)
-        self.joiner = Joiner(history, shares, clock, lambda: self.config, self._outputs, self._writing)
-        self.forgetter = Forgetter(history, shares, clock, lambda: self.config, self._outputs, self._writing)
+        writing = Writing(history, shares, clock, lambda: self.config, self._outputs, self._lock)
+        self.rewriter, self.anew = Rewriter(writing), OutputsAnew(writing)
+        self.joiner, self.forgetter = Joiner(writing), Forgetter(writing)
         self.forgetter.on_forgotten, self.anew.on_written = self.joiner.join_of, self.joiner.write_anew
 
     def reload(self, config: Config) -> None:
@@ -138,7 +138,7 @@ class Deliverer:
     def _deliver(self, recording: int) -> Exception | None:
         """Return why it has to wait."""
         try:
-            with self._writing:
+            with self._lock:
                 filed = self._recordings.get(recording)
                 if filed is None or filed.recording.state is not RecordingState.WAITING:
                     return None
@@ -229,7 +229,7 @@ class Deliverer:
         if filed is None or inbox is None:
             return
         try:
-            with self._writing:
+            with self._lock:
                 self._write_failure(inbox, filed, error)
         except WorkError as problem:
             log.warning("failure_file_not_written", file=self._shown(filed.recording), problem=str(problem))

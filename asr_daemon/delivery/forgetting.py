@@ -26,16 +26,11 @@ from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.writers import FORMATS
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from asr_daemon.clock import Clock
-    from asr_daemon.config import Config
-    from asr_daemon.delivery.outputs import Outputs
-    from asr_daemon.history import History
+    from asr_daemon.delivery.writing import Writing
     from asr_daemon.history.recordings import Filed
-    from asr_daemon.inboxes.share import Shares
 
 log = structlog.get_logger()
 
@@ -60,28 +55,15 @@ class Forgotten:
 class Forgetter:
     """Forgets, never beside a delivery; any thread."""
 
-    def __init__(
-        self,
-        history: History,
-        shares: Shares,
-        clock: Clock,
-        config: Callable[[], Config],
-        outputs: Outputs,
-        lock: threading.Lock,
-    ) -> None:
-        self._history = history
-        self._shares = shares
-        self._clock = clock
-        self._config = config
-        self._outputs = outputs
-        self._lock = lock
-        self._recordings = Recordings(history, clock)
-        self._forgetting = Forgetting(history, clock)
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._recordings = Recordings(writing.history, writing.clock)
+        self._forgetting = Forgetting(writing.history, writing.clock)
         self.on_forgotten: Callable[[int], Sequence[str]] = _nothing  # returns other files that stay
 
     def forget(self, recording: int, who: str = "") -> Forgotten:
         """Forget a recording's text because ``who`` said so; raises :class:`NothingToForgetError`."""
-        with self._lock:
+        with self._writing.lock:
             filed = self._recordings.get(recording)
             if filed is None:
                 told = f"there is no recording {recording}; `asr-daemon history` lists them"
@@ -105,7 +87,7 @@ class Forgetter:
     def held(self, recording: int) -> Held:
         """Return what holds a recording's text besides the history: backups that were taken since it came."""
         try:
-            return held_since(self._config(), self._found_at(recording), self._clock.now())
+            return held_since(self._writing.config(), self._found_at(recording), self._writing.clock.now())
         except BackupError as error:
             log.warning("backups_not_listed", problem=str(error))
             return Held(0)
@@ -113,7 +95,7 @@ class Forgetter:
     def finish_all(self) -> None:
         """Go on with what is left: files of a share that is back, work that was under way."""
         for recording in self._forgetting.half_forgotten():
-            with self._lock:
+            with self._writing.lock:
                 filed = self._recordings.get(recording)
                 if filed is not None:
                     self._take_files_away(filed, self._forgetting.forget(recording))
@@ -121,20 +103,22 @@ class Forgetter:
 
     def _take_files_away(self, filed: Filed, versions: list[int]) -> tuple[list[str], list[str], str]:
         """Return the names of files that are gone, of those that stay, and why some are left."""
-        inbox = self._config().find_inbox(filed.recording.inbox)
+        inbox = self._writing.config().find_inbox(filed.recording.inbox)
         removed: list[str] = []
         kept: list[str] = []
         if inbox is None:
             return removed, kept, ""
         try:
-            self._shares.require(inbox)
+            self._writing.shares.require(inbox)
             if filed.recording.archived_at and inbox.archive is not None:
-                require_archive(inbox.archive, inbox.name, self._shares)
+                require_archive(inbox.archive, inbox.name, self._writing.shares)
             for version in versions:
-                outputs = [each for each in outputs_of(self._history, version) if each.format in KINDS]
-                self._outputs.withdraw(version, KINDS, inbox.path)
+                outputs = [
+                    each for each in outputs_of(self._writing.history, version) if each.format in KINDS
+                ]
+                self._writing.outputs.withdraw(version, KINDS, inbox.path)
                 for output in outputs:
-                    is_there = self._shares.exists(output.path)
+                    is_there = self._writing.shares.exists(output.path)
                     (kept if is_there else removed).append(valid_text(output.path.name))
         except HistoryUnavailableError:
             raise
@@ -144,12 +128,12 @@ class Forgetter:
 
     def _drop_copies(self, filed: Filed) -> None:
         if filed.work is not None:
-            for path in (self._config().state_dir / PLAYBACK_FOLDER).glob(f"{filed.work.sha256}.*"):
+            for path in (self._writing.config().state_dir / PLAYBACK_FOLDER).glob(f"{filed.work.sha256}.*"):
                 with suppress(OSError):
                     path.unlink()
 
     def _found_at(self, recording: int) -> datetime:
-        row = self._history.one("get_recording", recording=recording)
+        row = self._writing.history.one("get_recording", recording=recording)
         assert row is not None  # noqa: S101 (it was read before)
         return from_stamp(row["found_at"])
 

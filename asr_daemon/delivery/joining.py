@@ -19,7 +19,6 @@ import structlog
 
 from asr_daemon.clock import from_stamp
 from asr_daemon.delivery.joined_document import document_of_run
-from asr_daemon.delivery.moving import require_archive
 from asr_daemon.delivery.outputs import JOINED, digest_of
 from asr_daemon.delivery.rendering import word_look
 from asr_daemon.errors import HistoryUnavailableError, InboxGoneError, WorkError
@@ -31,19 +30,15 @@ from asr_daemon.transcripts.part_order import runs_of
 from asr_daemon.transcripts.writers import FORMATS, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from asr_daemon.clock import Clock
-    from asr_daemon.config import Config
     from asr_daemon.config_sections import InboxSection
-    from asr_daemon.delivery.outputs import Outputs
-    from asr_daemon.history import History
+    from asr_daemon.delivery.writing import Writing
     from asr_daemon.history.outputs import Output
     from asr_daemon.history.parts import Kin
     from asr_daemon.history.recordings import Recording
-    from asr_daemon.inboxes.share import Shares
     from asr_daemon.transcripts.part_order import Run
 
 log = structlog.get_logger()
@@ -62,23 +57,10 @@ MOST_RESTING_S = 24 * 3600.0  # where another part waits still
 class Joiner:
     """Joins; one family of recordings at a time, never beside a delivery. Any thread."""
 
-    def __init__(
-        self,
-        history: History,
-        shares: Shares,
-        clock: Clock,
-        config: Callable[[], Config],
-        outputs: Outputs,
-        lock: threading.Lock,
-    ) -> None:
-        self._history = history
-        self._shares = shares
-        self._clock = clock
-        self._config = config
-        self._outputs = outputs
-        self._lock = lock
-        self._recordings = Recordings(history, clock)
-        self._parts = PartRows(history)
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._recordings = Recordings(writing.history, writing.clock)
+        self._parts = PartRows(writing.history)
         self._one_at_a_time = threading.RLock()
         self._not_before_s = 0.0
         self._waits_until_s: dict[str, float] = {}  # families whose files could not be written
@@ -88,7 +70,7 @@ class Joiner:
 
     def join_all(self) -> int:
         """Look after what has changed; return how many families were looked after."""
-        now_s = self._clock.monotonic_s()
+        now_s = self._writing.clock.monotonic_s()
         if now_s < self._not_before_s:
             return 0
         began_s = time.monotonic()
@@ -112,7 +94,7 @@ class Joiner:
         except HistoryUnavailableError:
             raise
         except Exception:
-            self._waits_until_s[family] = self._clock.monotonic_s() + BROKEN_AGAIN_S
+            self._waits_until_s[family] = self._writing.clock.monotonic_s() + BROKEN_AGAIN_S
             log.exception("joining_failed", family=family)
             return False
 
@@ -127,7 +109,9 @@ class Joiner:
             files = [each for owner in self._parts.with_joined_files(family) for each in self._files(owner)]
             self._try_to_join(family)
             try:
-                edited = [each for each in files if self._is_theirs(each) and self._shares.exists(each.path)]
+                edited = [
+                    each for each in files if self._is_theirs(each) and self._writing.shares.exists(each.path)
+                ]
             except InboxGoneError:
                 return ()  # the family is due again when the share is back
             return tuple(valid_text(each.path.name) for each in edited)
@@ -139,8 +123,10 @@ class Joiner:
                 return ()
             for owner in self._parts.with_joined_files(family):
                 for output in self._files(owner):
-                    if self._config().keeps(output.path) and not self._shares.exists(output.path):
-                        forget_output(self._history, output.path)
+                    if self._writing.config().keeps(output.path) and not self._writing.shares.exists(
+                        output.path
+                    ):
+                        forget_output(self._writing.history, output.path)
                 self._parts.set_holds(owner, "")
             self._try_to_join(family)
             first = self._parts.first(recording)
@@ -149,12 +135,12 @@ class Joiner:
 
     def _look(self, within_s: float) -> bool:
         """Take note of what has changed in inboxes that join; return whether all parts are known by now."""
-        inboxes = [inbox.name for inbox in self._config().inbox if inbox.join]
+        inboxes = [inbox.name for inbox in self._writing.config().inbox if inbox.join]
         return not inboxes or self._parts.look(inboxes, within_s)
 
     def rests(self, recording: Recording) -> bool:
         """Whether a recording is not to be archived yet: its run is still under way, or was a moment ago."""
-        since, long_since = (self._clock.stamp(-span_s) for span_s in (TOGETHER_S, MOST_RESTING_S))
+        since, long_since = (self._writing.clock.stamp(-span_s) for span_s in (TOGETHER_S, MOST_RESTING_S))
         return self._parts.rests(recording.id, since, long_since)
 
     def archived_with(self, recording: Recording) -> datetime:
@@ -186,7 +172,7 @@ class Joiner:
         except HistoryUnavailableError:
             raise
         except WorkError as error:
-            self._waits_until_s[family] = self._clock.monotonic_s() + AGAIN_S
+            self._waits_until_s[family] = self._writing.clock.monotonic_s() + AGAIN_S
             self._complain(kin, error)
             return False
         changed = {number: first for number, first in firsts.items() if kin[number].first != first}
@@ -195,10 +181,10 @@ class Joiner:
 
     def _write(self, run: Run, whole: Sequence[Kin]) -> None:
         first = self._recording(whole[0])
-        inbox = self._config().find_inbox(first.inbox)
-        if inbox is None or (first.archived_at and inbox.archive is None):
+        inbox = self._writing.home(first)
+        if inbox is None:
             return  # it was taken out of the configuration, and may come back
-        root = self._root(inbox, first)
+        root = self._writing.root(inbox, first)
         ours = self._files(first.id)
         if not (inbox.join or ours):
             return  # it joins no more; what was written before is kept true
@@ -206,7 +192,9 @@ class Joiner:
         if holds == whole[0].holds and all(_is_beside(each, first) for each in ours):
             return
         theirs = {each.format for each in ours if self._is_theirs(each)}
-        document = document_of_run(self._history, self._recordings, run, whole, word_look(self._config()))
+        document = document_of_run(
+            self._writing.history, self._recordings, run, whole, word_look(self._writing.config())
+        )
         if document is None:
             return
         data = {
@@ -218,7 +206,7 @@ class Joiner:
             log.info(
                 "recordings_joined",
                 inbox=first.inbox,
-                file=self._config().shown_path(first.inbox, first.path),
+                file=self._writing.config().shown_path(first.inbox, first.path),
                 parts=len(whole),
                 missing=sum(run.missing),
                 outputs=[valid_text(path.name) for path in written],
@@ -226,11 +214,11 @@ class Joiner:
 
     def _publish(self, first: Recording, root: Path, data: dict[str, bytes]) -> list[Path]:
         beside = first.path.with_name(f"{first.path.stem}{MARK}{first.path.suffix}")
-        with self._lock:
-            written = self._outputs.publish(first.id, beside, root, data) if data else []
-            self._outputs.withdraw(first.id, data, root, keep=written, anywhere=True)
-            with self._history.transaction() as history:
-                self._outputs.confirm(history, written)
+        with self._writing.lock:
+            written = self._writing.outputs.publish(first.id, beside, root, data) if data else []
+            self._writing.outputs.withdraw(first.id, data, root, keep=written, anywhere=True)
+            with self._writing.history.transaction() as history:
+                self._writing.outputs.confirm(history, written)
         return written
 
     def _withdraw(self, owner: int) -> None:
@@ -238,16 +226,16 @@ class Joiner:
         filed = self._recordings.get(owner)
         assert filed is not None  # noqa: S101 (it has files)
         recording = filed.recording
-        inbox = self._config().find_inbox(recording.inbox)
-        if inbox is None or (recording.archived_at and inbox.archive is None):
+        inbox = self._writing.home(recording)
+        if inbox is None:
             return
-        with self._lock:
-            self._outputs.withdraw(owner, KINDS, self._root(inbox, recording))
+        with self._writing.lock:
+            self._writing.outputs.withdraw(owner, KINDS, self._writing.root(inbox, recording))
         self._parts.set_holds(owner, "")
         log.info(
             "joined_files_withdrawn",
             inbox=recording.inbox,
-            file=self._config().shown_path(recording.inbox, recording.path),
+            file=self._writing.config().shown_path(recording.inbox, recording.path),
         )
 
     def _recording(self, kin: Kin) -> Recording:
@@ -255,24 +243,17 @@ class Joiner:
         assert filed is not None  # noqa: S101 (rows are never deleted)
         return filed.recording
 
-    def _root(self, inbox: InboxSection, recording: Recording) -> Path:
-        if recording.archived_at and inbox.archive is not None:
-            require_archive(inbox.archive, inbox.name, self._shares)
-            return inbox.archive
-        self._shares.require(inbox)
-        return inbox.path
-
     # ------------------------------------------------------------------ its files
 
     def _files(self, owner: int) -> list[Output]:
-        return [each for each in outputs_of(self._history, owner) if each.format.startswith(JOINED)]
+        return [each for each in outputs_of(self._writing.history, owner) if each.format.startswith(JOINED)]
 
     def _is_theirs(self, output: Output) -> bool:
         """Whether a person edited it, or took it away."""
-        root = self._config().root_of_ours(output.path)
+        root = self._writing.config().root_of_ours(output.path)
         if root is None:
             return False
-        found = self._shares.ask(root, lambda: digest_of(output.path, root, output.sizes))
+        found = self._writing.shares.ask(root, lambda: digest_of(output.path, root, output.sizes))
         if found is None:
             return bool(output.written_sha256)
         return not output.is_as_written(found)
@@ -287,7 +268,7 @@ class Joiner:
     def _fingerprint(self, run: Run, whole: Sequence[Kin], inbox: InboxSection) -> str:
         """Return a digest of everything that can change the joined files."""
         parts = [(each.id, each.name, each.seen, each.problem) for each in whole]
-        told = repr((parts, run.missing, inbox.formats, word_look(self._config())))
+        told = repr((parts, run.missing, inbox.formats, word_look(self._writing.config())))
         return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
 
     def _complain(self, kin: dict[int, Kin], error: WorkError) -> None:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from asr_daemon.delivery.moving import require_archive
-from asr_daemon.delivery.outputs import Outputs, digest_of
+from asr_daemon.delivery.outputs import digest_of
 from asr_daemon.delivery.rendering import document_of, word_look
 from asr_daemon.errors import HistoryUnavailableError, WorkError
 from asr_daemon.files.publish import publish
@@ -27,16 +26,9 @@ from asr_daemon.printable import valid_text
 from asr_daemon.transcripts.writers import FORMATS, rendered
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-
-    from asr_daemon.clock import Clock
-    from asr_daemon.config import Config
-    from asr_daemon.config_sections import InboxSection
-    from asr_daemon.history import History
+    from asr_daemon.delivery.writing import Writing
     from asr_daemon.history.outputs import Output
-    from asr_daemon.history.recordings import Filed, Recording
-    from asr_daemon.inboxes.share import Shares
+    from asr_daemon.history.recordings import Filed
 
 log = structlog.get_logger()
 
@@ -55,46 +47,34 @@ class Rewritten:
 class Rewriter:
     """Writes what is corrected; runs in a thread of the schedule, and never beside a delivery."""
 
-    def __init__(
-        self,
-        history: History,
-        shares: Shares,
-        clock: Clock,
-        config: Callable[[], Config],
-        lock: threading.Lock,
-    ) -> None:
-        self._history = history
-        self._shares = shares
-        self._config = config
-        self._lock = lock
-        self._recordings = Recordings(history, clock)
-        self._outputs = Outputs(history, clock)
-        self._clock = clock
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._recordings = Recordings(writing.history, writing.clock)
         self._problems: dict[tuple[str, bool], str] = {}  # what was said of an inbox, or its archive, last
         self._not_before_s: dict[int, float] = {}  # recordings that were written a moment ago
 
     def revision(self, recording: int) -> int:
         """Return how often a recording's text was corrected."""
-        row = self._history.one("revisions", recording=recording)
+        row = self._writing.history.one("revisions", recording=recording)
         return 0 if row is None else int(row["revision"])
 
     def is_written(self, recording: int, revision: int) -> None:
         """Remember that its files hold what that revision says."""
         if revision:
-            with self._history.transaction() as history:
+            with self._writing.history.transaction() as history:
                 history.run("set_written_revision", recording=recording, revision=revision)
 
     def rewrite_all(self) -> int:
         """Write anew what is due; return of how many recordings."""
         count = 0
         closed: set[tuple[str, bool]] = set()  # an inbox, or archive, that cannot be written is asked once
-        now_s = self._clock.monotonic_s()
+        now_s = self._writing.clock.monotonic_s()
         self._not_before_s = {key: at_s for key, at_s in self._not_before_s.items() if at_s > now_s}
-        for row in self._history.all("to_rewrite"):
+        for row in self._writing.history.all("to_rewrite"):
             if row["id"] in self._not_before_s:
                 continue
             began_s = time.monotonic()
-            with self._lock:
+            with self._writing.lock:
                 filed = self._recordings.get(row["id"])
                 if filed is None or _place(filed) in closed:
                     continue
@@ -108,7 +88,7 @@ class Rewriter:
                 else:
                     self._problems.pop(_place(filed), None)
             rest_s = REST_FACTOR * (time.monotonic() - began_s)
-            self._not_before_s[row["id"]] = self._clock.monotonic_s() + rest_s
+            self._not_before_s[row["id"]] = self._writing.clock.monotonic_s() + rest_s
         return count
 
     def rewrite(self, job: int, inbox: str | None = None) -> Rewritten:
@@ -116,8 +96,8 @@ class Rewriter:
         written: list[str] = []
         edited: list[str] = []
         problems: list[str] = []
-        for row in self._history.all("done_recordings_of_job", job=job):
-            with self._lock:
+        for row in self._writing.history.all("done_recordings_of_job", job=job):
+            with self._writing.lock:
                 filed = self._recordings.get(row["id"])
                 if filed is None or inbox not in (None, filed.recording.inbox):
                     continue
@@ -140,13 +120,13 @@ class Rewriter:
         if work is None or work.state is not JobState.DONE:
             return None
         revision = self.revision(recording.id)
-        inbox = self._config().find_inbox(recording.inbox)
-        outputs = [each for each in outputs_of(self._history, recording.id) if each.format in FORMATS]
-        if outputs and (inbox is None or (recording.archived_at and inbox.archive is None)):
-            return None  # it was taken out of the configuration, and may come back
-        if inbox is not None and outputs:
-            self._require(inbox, recording)
-        document = document_of(self._history, filed, word_look(self._config()))
+        outputs = [each for each in outputs_of(self._writing.history, recording.id) if each.format in FORMATS]
+        if outputs:
+            inbox = self._writing.home(recording)
+            if inbox is None:
+                return None  # it was taken out of the configuration, and may come back
+            self._writing.root(inbox, recording)  # raises where its share is not there
+        document = document_of(self._writing.history, filed, word_look(self._writing.config()))
         written: list[str] = []
         kept: list[str] = []
         for output in outputs:
@@ -158,33 +138,28 @@ class Rewriter:
             "transcript_rewritten",
             job=recording.job,
             inbox=recording.inbox,
-            file=self._config().shown_path(recording.inbox, recording.path),
+            file=self._writing.config().shown_path(recording.inbox, recording.path),
             outputs=written,
             kept=kept,
             revision=revision,
         )
         return Rewritten(tuple(written), tuple(kept))
 
-    def _require(self, inbox: InboxSection, recording: Recording) -> None:
-        """Raise :class:`~asr_daemon.errors.InboxGoneError` where the share of the files is not there."""
-        if recording.archived_at and inbox.archive is not None:
-            require_archive(inbox.archive, inbox.name, self._shares)
-        else:
-            self._shares.require(inbox)
-
     def _write(self, recording: int, output: Output, data: bytes) -> bool:
         """Replace a file that is as we wrote it; False where it is somebody's now, or is gone."""
-        config = self._config()
+        config = self._writing.config()
         if not config.keeps(output.path):
             return False
         root = config.root_of(output.path)
-        found = self._shares.ask(root, lambda: digest_of(output.path, root, (*output.sizes, len(data))))
+        found = self._writing.shares.ask(
+            root, lambda: digest_of(output.path, root, (*output.sizes, len(data)))
+        )
         if found is None or not (output.is_as_written(found) or found == hashlib.sha256(data).hexdigest()):
             return False
-        self._outputs.plan_again(recording, output, data, found)
+        self._writing.outputs.plan_again(recording, output, data, found)
         publish(output.path, data, root=root)
-        with self._history.transaction() as history:
-            self._outputs.confirm(history, [output.path])
+        with self._writing.history.transaction() as history:
+            self._writing.outputs.confirm(history, [output.path])
         return True
 
     def _complain(self, filed: Filed, error: WorkError) -> None:
