@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StrictBool, field_serializer, field_validator, model_validator
 
 from asr_daemon.config_sections import NotNegative, Section
+from asr_daemon.hours import Hours
 
 Event = Literal[
     "done", "failed", "quarantined", "blocked", "unblocked", "inbox_gone", "backup_failed", "disk_low"
@@ -85,13 +86,9 @@ class NotifySection(Section):
         return tuple(path for path in (self.url_file, self.secret_file) if path is not None)
 
     @property
-    def quiet_minutes(self) -> tuple[int, int] | None:
-        """When the quiet hours begin and end, in minutes from midnight; None: there are none."""
-        found = _SPAN.fullmatch(self.quiet)
-        if found is None:
-            return None
-        from_h, from_m, to_h, to_m = map(int, found.groups())
-        return from_h * 60 + from_m, to_h * 60 + to_m
+    def quiet_hours(self) -> Hours | None:
+        """When nothing is sent; None: there are none."""
+        return Hours((self.quiet,)) if self.quiet else None
 
     @property
     def shown_address(self) -> str:

@@ -205,6 +205,17 @@ class GatewaySection(Section):
             raise ValueError("tls_certificate and tls_key belong together: give both, or neither")
         return self
 
+    @property
+    def listens_here(self) -> bool:
+        """Whether only this machine reaches it."""
+        if self.listen.startswith("unix:"):
+            return True
+        host = self.listen.rpartition(":")[0].strip("[]")
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
+
 
 class DocxSection(Section):
     """``[docx]``: how Word's files look."""

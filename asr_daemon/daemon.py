@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
     from asr_daemon.history import History
+    from asr_daemon.inboxes.watched import WatchedInbox
     from asr_daemon.service.configuration import Configuration
 
 
@@ -72,6 +73,10 @@ class Parts:
     def config(self) -> Config:
         """The configuration in force."""
         return self.configuration.now
+
+    def inbox_problem(self, watched: WatchedInbox) -> str:
+        """Return why an inbox cannot be watched, read, found or written; "" where it can."""
+        return watched.problem or self.deliverer.held.problem(watched.section.name)
 
     def reload(self, config: Config) -> None:
         """Hand another configuration to every part; what is in work goes on."""

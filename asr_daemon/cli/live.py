@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from asr_daemon.config import Config
 
 READ_BYTES = events.BYTES_PER_S // 10
+# A busy sound server's time stamps run backwards, which ffmpeg complains of.
+_RENUMBERED = ("-af", "asetpts=N/SR/TB")
 _RAW = ("-f", "s16le", "-ar", str(events.SAMPLE_RATE_HZ), "-ac", "1")
 
 
@@ -85,11 +87,7 @@ def _sound(config: Config, device: str | None) -> Iterator[int]:
         return
     kind, _, name = device.partition(":") if device.startswith(("alsa:", "pulse:")) else ("pulse", "", device)
     command = [os.fspath(find_ffmpeg(config.engine.ffmpeg)), "-nostdin", "-hide_banner", "-loglevel", "error"]
-    renumbered = (
-        "-af",
-        "asetpts=N/SR/TB",
-    )  # a busy sound server's time stamps run backwards, which is complained of
-    command += ["-f", kind, "-i", name, *renumbered, *_RAW, "-"]
+    command += ["-f", kind, "-i", name, *_RENUMBERED, *_RAW, "-"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     assert process.stdout is not None  # noqa: S101 (it is a pipe)
     try:

@@ -46,8 +46,7 @@ class Conditions:
             return
         self._queue()
         for name, watched in list(self._parts.intake.inboxes.items()):
-            problem = watched.problem or self._parts.deliverer.held.problem(name)
-            self._tell(f"inbox {name}", "inbox_gone", problem, inbox=name)
+            self._tell(f"inbox {name}", "inbox_gone", self._parts.inbox_problem(watched), inbox=name)
         now_s = self._parts.clock.monotonic_s()
         if now_s - self._disks_at_s >= DISKS_S:
             self._disks_at_s = now_s
@@ -56,7 +55,7 @@ class Conditions:
     def _queue(self) -> None:
         states = self._parts.dispatcher.states
         problem = self._parts.upkeep.state_problem
-        if all(state.phase is Phase.BLOCKED for state in states):
+        if self._parts.dispatcher.is_blocked:
             problem = problem or states[0].reason
         elif not problem and not any(state.phase in (Phase.IDLE, Phase.WORKING) for state in states):
             return  # it is being loaded, or paused: that says nothing

@@ -44,6 +44,5 @@ def _problems(parts: Parts, phase: Phase) -> Iterator[str]:
     if problem := parts.configuration.departments_problem:
         yield problem
     for watched in list(parts.intake.inboxes.values()):
-        name = watched.section.name
-        if problem := watched.problem or parts.deliverer.held.problem(name):
-            yield f"inbox {name!r}: {problem}"
+        if problem := parts.inbox_problem(watched):
+            yield f"inbox {watched.section.name!r}: {problem}"

@@ -219,7 +219,7 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
             "restarts": state.restarts,
             "problem": state.last_problem,
         },
-        "problem": watched.problem or parts.deliverer.held.problem(watched.section.name),
+        "problem": parts.inbox_problem(watched),
         "hotwords_problem": parts.profiles.hotwords_problem(watched.section),
         "settling": parts.intake.settling(watched.section.path),
         "ignored": len(watched.ignored),

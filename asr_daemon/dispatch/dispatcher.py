@@ -157,6 +157,11 @@ class Dispatcher:
         return [session.state for session in list(self.sessions.values())]
 
     @property
+    def is_blocked(self) -> bool:
+        """Whether no recogniser works, and each says why."""
+        return all(state.phase is Phase.BLOCKED for state in self.states)
+
+    @property
     def in_work(self) -> list[InWork]:
         """Every recording in work."""
         return [work for state in self.states for work in list(state.in_work.values())]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 from typing import TYPE_CHECKING
 
 from asr_daemon.control.gateway_status import count_accesses
@@ -63,13 +61,7 @@ def _readable(section: GatewaySection, config_path: Path | None, user: ServiceUs
 
 def _exposed(section: GatewaySection) -> Iterator[Finding]:
     """Say where tokens and transcripts cross a network in the clear."""
-    if section.listen.startswith("unix:") or section.tls_certificate is not None:
-        return
-    host = section.listen.rpartition(":")[0].strip("[]")
-    is_loopback = host == "localhost"
-    with contextlib.suppress(ValueError):
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    if not is_loopback and not section.trusted_proxies:
+    if section.tls_certificate is None and not section.listens_here and not section.trusted_proxies:
         text = f"{section.listen} is plain http: tokens and transcripts cross the network unprotected"
         fix = "set tls_certificate and tls_key, or listen at 127.0.0.1 behind a proxy"
         yield Finding("warning", "gateway.listen", text, fix)

@@ -266,15 +266,8 @@ def path_of(row: Row) -> str:
 
 def quiet_until(section: NotifySection, moment: datetime) -> datetime | None:
     """Return when the quiet hours end that a moment falls into, by the local clock; None outside them."""
-    if section.quiet_minutes is None:
+    quiet = section.quiet_hours
+    if quiet is None or not quiet.are_open(moment):
         return None
-    begins, ends = section.quiet_minutes
-    local = moment.astimezone().replace(tzinfo=None)
-    minute = local.hour * 60 + local.minute
-    is_quiet = begins <= minute < ends if begins < ends else minute >= begins or minute < ends
-    if not is_quiet:
-        return None
-    day = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    if minute >= ends:
-        day += timedelta(days=1)
-    return (day + timedelta(minutes=ends)).astimezone()  # naive: as the clock on the wall will have it
+    ends_at = quiet.close_at(moment)
+    return None if ends_at is None else ends_at.astimezone()

@@ -5,7 +5,6 @@ Where nothing is to be sent and it listens on this machine alone, its unit reach
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ def message_lines(config: Config, section: GatewaySection) -> Iterator[str]:
         yield "# Addresses of messages, and their secrets: root's files, for this process alone."
     for path in dict.fromkeys(paths):
         yield credential_line(path)
-    if not config.notify and listens_here(section.listen):
+    if not config.notify and section.listens_here:
         yield "# It listens on this machine, and has no [[notify]]: it reaches nobody else."
         yield "IPAddressDeny=any"
         yield "IPAddressAllow=localhost"
@@ -42,14 +41,3 @@ def credential_line(path: Path) -> str:
 def is_credential(path: Path) -> bool:
     """Return whether systemd can hand it over: where it is not there, the unit would not start."""
     return bool(_CREDENTIAL.fullmatch(path.name) and _PLAIN.fullmatch(str(path))) and path.is_file()
-
-
-def listens_here(listen: str) -> bool:
-    """Return whether only this machine reaches that address."""
-    if listen.startswith("unix:"):
-        return True
-    host = listen.rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

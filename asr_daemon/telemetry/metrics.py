@@ -76,7 +76,7 @@ class Figures:
         yield _gauge(
             "blocked",
             "1 while the queue waits for a model, a device or room.",
-            all(state.phase is Phase.BLOCKED for state in states) or bool(self._parts.upkeep.state_problem),
+            self._parts.dispatcher.is_blocked or bool(self._parts.upkeep.state_problem),
         )
         yield _gauge(
             "yielding",
@@ -101,7 +101,7 @@ class Figures:
             "inbox_problem",
             "1 while an inbox cannot be watched, read, found or written.",
             *(
-                (bool(watched.problem or self._parts.deliverer.held.problem(name)), {"inbox": name})
+                (bool(self._parts.inbox_problem(watched)), {"inbox": name})
                 for name, watched in list(self._parts.intake.inboxes.items())
             ),
         )

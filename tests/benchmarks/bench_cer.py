@@ -40,15 +40,11 @@ def main() -> None:
     parser.add_argument("--precision", choices=["float32", "bfloat16", "int8"], default="float32")
     options = parser.parse_args()
     folder = options.folder
-    recordings = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix not in (".json", ".md", ".txt") and path.with_suffix(".ref.txt").exists()
-    ]
+    recordings = with_references(folder)
     for silence_ms in (800, 0):
         wrong = length = 0
         for path, said in zip(recordings, transcribe(recordings, silence_ms, options.precision), strict=True):
-            reference = NOT_HANZI.sub("", path.with_suffix(".ref.txt").read_text(encoding="utf-8"))
+            reference = reference_of(path)
             errors = Levenshtein.distance(reference, NOT_HANZI.sub("", said))
             wrong, length = wrong + errors, length + len(reference)
             print(
@@ -56,6 +52,20 @@ def main() -> None:
             )
         total = f"all, silence {silence_ms} ms"
         print(f"{total:24} {wrong:4} of {length:5} characters  {wrong / length:7.2%}  {options.precision}")
+
+
+def with_references(folder: Path) -> list[Path]:
+    """Return the recordings of a folder that have NAME.ref.txt beside them."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix not in (".json", ".md", ".txt") and path.with_suffix(".ref.txt").exists()
+    ]
+
+
+def reference_of(recording: Path) -> str:
+    """Return the Chinese characters of its reference."""
+    return NOT_HANZI.sub("", recording.with_suffix(".ref.txt").read_text(encoding="utf-8"))
 
 
 def transcribe(recordings: list[Path], silence_ms: int, precision: str) -> list[str]:

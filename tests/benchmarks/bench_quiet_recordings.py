@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from bench_cer import NOT_HANZI, reference_of, with_references
 from rapidfuzz.distance import Levenshtein
 
 from asr_daemon.ffmpeg import find_ffmpeg
@@ -26,7 +26,6 @@ from asr_daemon.ffmpeg import find_ffmpeg
 HERE = Path(__file__).parents[2]
 RATE_HZ = 16_000
 NOISE_DBFS = -95.0
-NOT_HANZI = re.compile(r"[^\u4e00-\u9fff]")
 CONFIGURATION = """\
 [daemon]
 state_dir = "state"
@@ -78,11 +77,7 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, nargs="?")
     parser.add_argument("--db", type=float, nargs="+", default=[0.0, -20.0, -40.0, -60.0])
     options = parser.parse_args()
-    recordings = [
-        path
-        for path in sorted(options.folder.iterdir())
-        if path.suffix not in (".json", ".md", ".txt") and path.with_suffix(".ref.txt").exists()
-    ]
+    recordings = with_references(options.folder)
     checkouts = [HERE, *([options.checkout.absolute()] if options.checkout else [])]
     print("characters wrong: " + " / ".join(["here", *(["there"] if options.checkout else [])]))
     for db in options.db:
@@ -95,7 +90,7 @@ def main() -> None:
             for recording in recordings:
                 made = Path(name) / f"{recording.stem}.wav"
                 quieter(recording, db, made)
-                reference = NOT_HANZI.sub("", recording.with_suffix(".ref.txt").read_text(encoding="utf-8"))
+                reference = reference_of(recording)
                 length += len(reference)
                 for number, checkout in enumerate(checkouts):
                     said = NOT_HANZI.sub("", transcribe(checkout, folders[number], made))

@@ -102,14 +102,12 @@ class Configured(OpenDaemon):
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Iterator[Configured]:
-    """Return the daemon; afterwards the log is as it was."""
-    before = structlog.get_config()
+    """Return the daemon."""
     for name in ("other", "archive", "shelf"):
         (tmp_path / name).mkdir()
     configured = Configured(tmp_path)
     yield configured
     configured.close()
-    structlog.configure(**before)
 
 
 # ------------------------------------------------------------------ what a reload reaches

@@ -13,7 +13,7 @@ from asr_daemon.config import Config
 from asr_daemon.config_sections import GatewaySection
 from asr_daemon.doctor.finding import Machine
 from asr_daemon.doctor.notify import look_at_notify
-from asr_daemon.install.messages import listens_here, message_lines
+from asr_daemon.install.messages import message_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_without_messages_a_gateway_of_this_machine_reaches_nobody_else(tmp_path
         "unix:/run/x": True,
         "10.0.0.1:1": False,
     }
-    assert {listen: listens_here(listen) for listen in wanted} == wanted
+    assert {listen: GatewaySection(listen=listen).listens_here for listen in wanted} == wanted
 
 
 def findings(config: Config, path: Path | None = None) -> list[Finding]:

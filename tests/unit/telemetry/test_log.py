@@ -32,7 +32,6 @@ def _put_back() -> Iterator[None]:
     logging.captureWarnings(False)
     logging.root.handlers[:], logging.root.level = handlers, level
     sys.excepthook, threading.excepthook = hook, thread_hook
-    structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
 
