@@ -285,7 +285,6 @@ def collect(
     status["next"] = live.get("next", [])
     status["gateway"] = gateway_status(config, live)
     status["live"] = live.get("live", {"most": config.engine.live, "sessions": []})
-    by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
     status["backup"] = backup_status(backup_health(config, lambda _key: "", now))
@@ -304,7 +303,14 @@ def collect(
                 )
         except (HistoryError, HistoryUnavailableError) as error:  # what is known besides is shown
             status["state_problem"] = status["state_problem"] or str(error)
-    status["inboxes"] = [
+    status["inboxes"] = _inboxes(config, live, counts)
+    return status
+
+
+def _inboxes(config: Config, live: Answer, counts: dict[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Return the inboxes of the configuration, with what the daemon says of them."""
+    by_name = {inbox["name"]: inbox for inbox in live.get("inboxes", [])}
+    return [
         {
             "name": section.name,
             "path": os.fspath(section.path),
@@ -319,7 +325,6 @@ def collect(
         }
         for section in config.inbox
     ]
-    return status
 
 
 def _asked(config: Config) -> tuple[Answer, str]:

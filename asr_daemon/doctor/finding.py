@@ -60,6 +60,13 @@ class Machine:
         """Return where a path of the machine lies."""
         return self.root / Path(path).relative_to("/")
 
+    def text(self, path: str | Path) -> str:
+        """Return what a file says; "" where it cannot be read."""
+        try:
+            return self.place(path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
     def figure(self, path: str) -> int | None:
         """Return the number in a file of /proc; None where it is not there."""
         try:

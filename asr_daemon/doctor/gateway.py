@@ -28,7 +28,7 @@ AGAIN = "asr-daemon install"
 
 def look_at_gateway(config: Config, config_path: Path | None, machine: Machine) -> Iterator[Finding]:
     """Say how the gateway stands; nothing where there is none."""
-    unit = _text(machine.place(WEB_UNIT))
+    unit = machine.text(WEB_UNIT)
     is_installed = is_by(unit, config_path)
     section = config.gateway
     if section is None:
@@ -86,10 +86,3 @@ def _running(
         text = f"no gateway serves {section.listen}"
         fix = "journalctl -u asr-daemon-web -e" if is_installed else "asr-daemon serve"
         yield Finding("error" if is_installed else "warning", KEY, text, fix)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

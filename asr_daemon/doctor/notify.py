@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import HistoryUnavailableError
+from asr_daemon.files.owner import as_owner_of
 from asr_daemon.gateway.notifications.address import Kind, address_of
 from asr_daemon.gateway.notifications.apprise_child import PROGRAM, WITHIN_S
 from asr_daemon.gateway.notifications.errors import NotSentError
@@ -61,6 +62,7 @@ def _standings(config: Config) -> dict[str, Standing]:
     if not config.notify or not config.history_path.exists():
         return {}
     with (
+        as_owner_of(config.state_dir),
         contextlib.suppress(HistoryError, HistoryUnavailableError),
         contextlib.closing(open_history_read_only(config.history_path)) as history,
     ):
@@ -69,9 +71,9 @@ def _standings(config: Config) -> dict[str, Standing]:
 
 
 def _files(key: str, section: NotifySection, config_path: Path | None, machine: Machine) -> Iterator[Finding]:
-    unit = _text(machine.place(WEB_UNIT))
+    unit = machine.text(WEB_UNIT)
     is_installed = is_by(unit, config_path)
-    given = _text(machine.place(CLOSED)).splitlines() if is_installed else []
+    given = machine.text(CLOSED).splitlines() if is_installed else []
     user = ServiceUser(unit_user(unit) if is_installed else None)
     for path in section.secret_files:
         try:
@@ -126,10 +128,3 @@ def _known_to_apprise(address: Address) -> str:
     if not answer["sent"]:
         raise NotSentError(address.without_secrets(str(answer["said"])))
     return str(answer["said"])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -42,17 +42,17 @@ _WHY_DIFFERENT = {
 
 def service_user(config_path: Path | None, machine: Machine) -> ServiceUser:
     """Return the user of the installed service, if it runs by this configuration; otherwise who asks."""
-    unit = _text(machine.place(UNIT))
+    unit = machine.text(UNIT)
     user = re.search(r"(?m)^User=(\S+)$", unit)
     if user is None or not is_by(unit, config_path):
         return ServiceUser()
-    groups = re.search(r"(?m)^SupplementaryGroups=(.+)$", _text(machine.place(DROP_INS / "inboxes.conf")))
+    groups = re.search(r"(?m)^SupplementaryGroups=(.+)$", machine.text(DROP_INS / "inboxes.conf"))
     return ServiceUser(user[1], tuple(groups[1].split()) if groups else ())
 
 
 def state_of_service(config_path: Path | None, machine: Machine) -> ServiceState | None:
     """Return how systemd has the service that runs by this configuration; None where there is none."""
-    if not is_by(_text(machine.place(UNIT)), config_path):
+    if not is_by(machine.text(UNIT), config_path):
         return None
     return service_state(machine.run)
 
@@ -62,7 +62,7 @@ def look_at_service(
 ) -> Iterator[Finding]:
     """Say whether the unit is installed, of this package, and fits the configuration."""
     key, again = "service", "asr-daemon install, then systemctl restart asr-daemon"
-    unit = _text(machine.place(UNIT))
+    unit = machine.text(UNIT)
     if not unit:
         booted = machine.place(BOOTED).is_dir()
         text = "no service is installed" + ("" if booted else " (systemd does not run here)")
@@ -81,7 +81,7 @@ def look_at_service(
         yield Finding("error", "configuration", text, "asr-daemon install (it gives the service that right)")
     wanted = Installation(user=user.called, root=machine.root, config_path=config_path)
     expected = expected_files(wanted)
-    differing = [path for path, text in expected.items() if _text(machine.place(path)) != text]
+    differing = [path for path, text in expected.items() if machine.text(path) != text]
     if SOCKET not in expected and machine.place(SOCKET).exists():
         differing.append(SOCKET)
     for path in differing:
@@ -124,10 +124,3 @@ def _look_at_backups(config: Config, machine: Machine) -> Iterator[Finding]:
     elif health.last is not None and not health.problems:
         taken_at = health.last.taken_at
         yield Finding("ok", "backup.schedule", f"last backup {taken_at.astimezone():%Y-%m-%d %H:%M}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
