@@ -160,7 +160,7 @@ RECENT_ERRORS = 5
 def live_status(parts: Parts) -> dict[str, Any]:
     """Return what only the running daemon knows."""
     now_s = parts.clock.monotonic_s()
-    states = parts.dispatcher.states
+    states, got_ms = parts.dispatcher.states, parts.jobs.turns.used_ms()
     return {
         "pid": os.getpid(),
         "version": __version__,
@@ -193,7 +193,10 @@ def live_status(parts: Parts) -> dict[str, Any]:
             for state in states
             for work in list(state.in_work.values())
         ],
-        "inboxes": [_inbox(watched, parts) for watched in list(parts.intake.inboxes.values())],
+        "inboxes": [
+            _inbox(watched, parts, got_ms.get(watched.section.name, 0.0))
+            for watched in list(parts.intake.inboxes.values())
+        ],
     }
 
 
@@ -207,7 +210,7 @@ def _rounded(ratio: float | None) -> float | None:
     return None if ratio is None else round(ratio, 3)
 
 
-def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
+def _inbox(watched: WatchedInbox, parts: Parts, got_ms: float) -> dict[str, Any]:
     state = watched.watch.state
     return {
         "name": watched.section.name,
@@ -223,7 +226,7 @@ def _inbox(watched: WatchedInbox, parts: Parts) -> dict[str, Any]:
         "hotwords_problem": parts.profiles.hotwords_problem(watched.section),
         "settling": parts.intake.settling(watched.section.path),
         "ignored": len(watched.ignored),
-        "turn": turn_of_inbox(parts, watched.section.name, watched.section.weight),
+        "turn": turn_of_inbox(parts, watched.section.name, watched.section.weight, got_ms),
         "hashing": _hashing(parts, parts.intake.reader.progress(watched.section.name), watched.section.name),
     }
 

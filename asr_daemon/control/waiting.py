@@ -101,13 +101,13 @@ def waiting_rows(parts: Parts) -> list[dict[str, Any]]:
     return rows
 
 
-def turn_of_inbox(parts: Parts, inbox: str, weight: float) -> dict[str, Any]:
-    """Return an inbox's part and its hours, as `status` has them."""
+def turn_of_inbox(parts: Parts, inbox: str, weight: float, got_ms: float) -> dict[str, Any]:
+    """Return an inbox's part, what it got of late, and its hours, as `status` has them."""
     hours = parts.jobs.turns.hours
     begin_at, end_at = hours.begin_at(inbox), hours.end_at(inbox)
     return {
         "weight": weight,
-        "got_s": round(parts.jobs.turns.used_ms().get(inbox, 0.0) / 1000, 1),
+        "got_s": round(got_ms / 1000, 1),
         "hours": str(hours.of(inbox)),
         "hours_begin_at": to_stamp(begin_at) if begin_at else None,
         "hours_end_at": to_stamp(end_at) if end_at else None,
