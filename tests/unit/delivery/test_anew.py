@@ -11,6 +11,7 @@ from way import RECOGNISER, Way, make_config
 
 from asr_daemon.control import corrections_messages as c
 from asr_daemon.control import messages as m
+from asr_daemon.delivery.anew import NOT_CONFIGURED
 from asr_daemon.delivery.archiver import Archiver
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.errors import NotDecodableError
@@ -98,6 +99,19 @@ def test_every_format_goes_along_to_the_archive_and_is_written_anew_there(tmp_pa
     assert {path.name for path in folder.iterdir()} == of_both
     assert "two" in (folder / "a (2).md").read_text(encoding="utf-8")
     assert "one" in (folder / "a.md").read_text(encoding="utf-8")
+
+
+def test_what_lies_in_an_archive_that_is_configured_no_more_is_left_alone(tmp_path: Path) -> None:
+    """Its files are not written into the inbox instead, neither on request nor after a correction."""
+    site = Site(tmp_path, archive=tmp_path / "archive")
+    recording = site.written("a.wav")
+    assert site.archiver.archive_all() == 1
+    before = {path: path.read_bytes() for path in (tmp_path / "archive").rglob("*") if path.is_file()}
+    site.asks_for(archive=None)
+    assert site.deliverer.anew.write(recording).problem == NOT_CONFIGURED
+    assert site.deliverer.rewriter.rewrite(1).written == ()
+    assert site.names() == set()
+    assert {path: path.read_bytes() for path in before} == before
 
 
 @pytest.mark.parametrize("what", ["unknown", "waits", "failed", "cancelled", "no inbox", "share gone"])

@@ -126,12 +126,24 @@ def test_one_that_is_blocked_leaves_its_share_to_the_others(two: Two) -> None:
     two.put(4)
     two.sessions[0].step()
     assert two.sessions[0].state.phase is Phase.BLOCKED
+    assert not two.dispatcher.is_blocked  # the queue goes on
     two.first = protocol.Ready("cuda:1", "model", 1)
     two.time.pass_s(14)
     for _ in range(5):
         two.time.pass_s(0.3)
         two.sessions[1].step()
     assert two.held() == {"cuda:0": set(), "cuda:1": {1, 2, 3, 4}}
+
+
+def test_the_queue_is_blocked_where_all_are(two: Two) -> None:
+    """Whoever is told of a queue that waits hears of nothing less."""
+    two.first = protocol.Broken("device_missing", "no such card")
+    two.put(4)
+    for session in two.sessions:
+        assert not two.dispatcher.is_blocked
+        two.time.pass_s(14)
+        session.step()
+    assert two.dispatcher.is_blocked
 
 
 def test_crash_of_one_takes_nothing_from_the_other(two: Two) -> None:
