@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from asr_daemon.config_cluster import ClusterSection  # noqa: TC001 (pydantic reads it)
 from asr_daemon.config_notify import NotifySection, notify_problem
 from asr_daemon.config_problems import explain
 from asr_daemon.config_sections import (
@@ -68,6 +69,7 @@ class Config(Section):
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     retention: RetentionSection = Field(default_factory=RetentionSection)
     gateway: GatewaySection | None = None  # None: there is no gateway
+    cluster: ClusterSection | None = None  # None: recognisers of this machine only
     notify: tuple[NotifySection, ...] = ()
     inbox: tuple[InboxSection, ...] = ()
     _found: frozenset[str] = PrivateAttr(default=frozenset())  # names of those that nobody wrote down
@@ -170,6 +172,20 @@ class Config(Section):
         if self.gateway is not None and self.gateway.socket is not None:
             return self.gateway.socket
         return (RUNTIME_DIR if self.gateway_user else self.state_dir) / "gateway.sock"
+
+    @property
+    def cluster_user(self) -> str:
+        """The user that the bridge runs as: as configured, or as installed; "": the daemon's own."""
+        if self.cluster is None:
+            return ""
+        return self.cluster.user or os.environ.get("ASR_DAEMON_CLUSTER_USER", "")
+
+    @property
+    def cluster_socket_path(self) -> Path:
+        """The Unix socket that the bridge meets the daemon by."""
+        if self.cluster is not None and self.cluster.socket is not None:
+            return self.cluster.socket
+        return (RUNTIME_DIR if self.cluster_user else self.state_dir) / "cluster.sock"
 
     @property
     def models_dir(self) -> Path:
@@ -294,6 +310,7 @@ _PATH_KEYS = {
     "metrics": ("textfile",),
     "docx": ("template",),
     "gateway": ("tls_certificate", "tls_key", "spool", "socket"),
+    "cluster": ("token_file", "tls_ca", "tls_certificate", "tls_key", "socket"),
     "notify": ("url_file", "secret_file"),
     "inbox": ("path", "hotwords", "archive", "speakers"),
 }

@@ -254,6 +254,24 @@ class DeviceMissingError(EngineUnavailableError):
     remedy = "请联系管理员；恢复后会自动转写。"
 
 
+class MachineLostError(EngineUnavailableError):
+    """The machine that recognised is gone, or can no longer be reached."""
+
+    code = "machine_lost"
+    retry = Retry.WHEN_CLEARED
+    chinese = "负责识别的机器暂时连不上。"
+    remedy = "系统会自动换一台机器继续；如果一直如此，请联系管理员。"
+
+
+class ClusterAwayError(EngineUnavailableError):
+    """No other machine can take a recording at present."""
+
+    code = "cluster_away"
+    retry = Retry.WHEN_CLEARED
+    chinese = "识别集群暂时不可用。"
+    remedy = "请联系管理员；恢复后会自动转写。"
+
+
 # ------------------------------------------------------------------ live captions'
 
 

@@ -9,6 +9,7 @@ model), :class:`Saved` for each :class:`Recognised`, :class:`Cancel`, :class:`Li
 daemon: :class:`Ready` or :class:`Broken` once, then for each order :class:`Segmented`, :class:`Recognised`,
 :class:`Progress` and at last one :class:`Finished` or :class:`Failed`; for each session at last one
 :class:`Listened`; :class:`Listening`, :class:`Waiting`, :class:`Computed` and :class:`Note` at any time.
+Where the recogniser is on another machine, the bridge hands these on, and says :class:`Lost` at last.
 
 Every :class:`Recognise` has a number of its own, and all that is said of it carries that number: a job that
 is cancelled and given out again is another order, and late words about the first are not taken for it.
@@ -52,6 +53,17 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The file behind a descriptor, for a recogniser on another machine: what it must be there, too."""
+
+    size_bytes: int
+    mtime_ns: int
+    sha256: str  # hexadecimal
+    path: str = ""  # absolute; "" where the machines do not share their paths
+    root: str = ""  # the folder below which no link is followed to it
+
+
+@dataclass(frozen=True, slots=True)
 class Recognise:
     """Recognise the recording whose descriptor comes with this line.
 
@@ -68,6 +80,7 @@ class Recognise:
     inbox: str = ""
     weight: float = 1.0
     is_urged: bool = False
+    source: Source | None = None  # None: the recogniser is on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +134,22 @@ class Ready:
     bound_s: float = 0.0  # of a batch, in padded seconds
     precision: str = "float32"  # "float32", "bfloat16", "float16" or "int8": what its text comes from
     was_checked: bool = False  # by a self-check just now: to be remembered
+    machine: str = ""  # its name; "" is this one
+    most_bytes: int = 0  # that a recording may have there; 0: any size
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
     """The child cannot work at all; it ends after saying so."""
+
+    code: str  # as in errors.py
+    message: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The recogniser on another machine is gone, as the bridge found; nothing more comes after it."""
 
     code: str  # as in errors.py
     message: str
@@ -230,6 +254,7 @@ Message = (
     | Stop
     | Ready
     | Broken
+    | Lost
     | Segmented
     | Recognised
     | Progress

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.config import Config, load_config, tomllib
+from asr_daemon.config_cluster import ClusterSection
 from asr_daemon.config_notify import NotifySection
 from asr_daemon.config_sections import GatewaySection, InboxSection
 from asr_daemon.errors import ConfigurationError
 
 DOCUMENTED = Path(__file__).parents[2] / "config.toml"
 UNCOMMENTED = re.sub(
-    r"^# (?=\[\[inbox|\[\[notify|\[gateway|# |\w+ = )",
+    r"^# (?=\[\[inbox|\[\[notify|\[cluster|\[gateway|# |\w+ = )",
     "",
     DOCUMENTED.read_text(encoding="utf-8"),
     flags=re.MULTILINE,
@@ -105,6 +106,34 @@ def test_every_gateway_key_is_documented_with_its_default(tmp_path: Path) -> Non
     assert load_config(write(tmp_path, UNCOMMENTED)).gateway == GatewaySection()
 
 
+def test_every_cluster_key_is_documented_with_its_default(tmp_path: Path) -> None:
+    """The commented section shows every key with the default that the code has."""
+    assert set(tomllib.loads(UNCOMMENTED)["cluster"]) == set(ClusterSection.model_fields)
+    shown = load_config(write(tmp_path, UNCOMMENTED)).cluster
+    assert shown == ClusterSection(address="ray://head:10001")
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ("recognisers = 2", "cluster.address"),
+        ('address = "head"', "cluster.address"),
+        ('address = "http://head:10001"', "cluster.address"),
+        ('address = "head:6379"\nrecognisers = 0', "cluster.recognisers"),
+        ('address = "head:6379"\nrecognisers = "all"', "cluster.recognisers"),
+        ('address = "head:6379"\ntls_ca = "ca.pem"', "belong together"),
+        (
+            'address = "head:6379"\ntokenfile = "t"',
+            r"cluster\.tokenfile: no such key; did you mean token_file",
+        ),
+    ],
+)
+def test_cluster_that_cannot_be_is_refused(lines: str, named: str, tmp_path: Path) -> None:
+    """With its key."""
+    with pytest.raises(ConfigurationError, match=named):
+        load_config(write(tmp_path, f"[cluster]\n{lines}\n"))
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:8760", "[::1]:80", "asr.example:443", "unix:/run/a.sock"])
 def test_addresses_that_can_be_listened_at(listen: str, tmp_path: Path) -> None:
     """A port, by name or number, or a socket."""
@@ -134,7 +163,7 @@ def test_every_key_has_a_comment() -> None:
     previous = ""
     for line in UNCOMMENTED.splitlines():
         if re.match(r"\w+ = ", line):
-            assert previous.startswith("#") or re.match(r"keep_", previous), line
+            assert previous.startswith("#") or re.match(r"keep_|tls_", previous), line
         previous = line
 
 
