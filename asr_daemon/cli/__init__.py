@@ -22,6 +22,7 @@ from asr_daemon.service.time_zone import take_zones
 
 MODULES = {
     **dict.fromkeys(("run", "serve", "demo"), "run"),
+    "bridge": "bridge",
     "transcribe": "transcribe",
     "live": "live",
     **dict.fromkeys(("status", "history", "search", "show"), "look"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asr_daemon.control.socket import Answer
 
 OTHER_PROCESSES = tuple(
-    f"asr_daemon.{name}" for name in ("recogniser", "grouping", "gateway", "hotwords.seaco")
+    f"asr_daemon.{name}" for name in ("recogniser", "grouping", "gateway", "cluster", "hotwords.seaco")
 )
 F = TypeVar("F", bound="Callable[..., Any]")
 

@@ -118,6 +118,13 @@ class RecogniserProcess:
         if self._unconfirmed is not None:
             order, self._unconfirmed = self._unconfirmed, None
             self.send(Saved(order))
+        message = self.relay(timeout_s)
+        if isinstance(message, Recognised):
+            self._unconfirmed = message.order
+        return message
+
+    def relay(self, timeout_s: float | None) -> Message | None:
+        """Do as :meth:`receive`, for who hands it on: whoever commits it sends Saved."""
         try:
             received = self._channel.receive(timeout_s)
         except (EOFError, OSError):
@@ -125,10 +132,7 @@ class RecogniserProcess:
         except ValueError as error:
             self.kill()
             raise RecogniserCrashedError(f"The recogniser sent what is no message: {error}") from None
-        message = received[0] if received else None
-        if isinstance(message, Recognised):
-            self._unconfirmed = message.order
-        return message
+        return received[0] if received else None
 
     def kill(self) -> None:
         """End the child at once; its memory is free when this returns."""
@@ -220,8 +224,13 @@ def _child_environment() -> dict[str, str]:
     """Return the daemon's environment; waiting threads sleep there, as spinning ones cost others tenfold.
 
     A checkpoint is a pickle: torch is made to take weights out of it and nothing else, wherever it is called.
+    On a machine of a cluster, Ray's token is not for who reads recordings.
     """
-    inherited = {name: value for name, value in os.environ.items() if name != _READS_ANYTHING}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != _READS_ANYTHING and not name.startswith("RAY_")
+    }
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",

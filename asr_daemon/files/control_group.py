@@ -60,6 +60,18 @@ def memory_left_bytes(root: Path = ROOT) -> int | None:
     return min(found, default=None)
 
 
+def available_bytes(root: Path = ROOT) -> int | None:
+    """Return what this process can still take of the machine's memory, within its groups' limits."""
+    found = [
+        int(line.split()[1]) * 1024
+        for line in _lines(root / "proc/meminfo")
+        if line.startswith("MemAvailable:")
+    ]
+    if (left := memory_left_bytes(root)) is not None:
+        found.append(left)
+    return min(found, default=None)
+
+
 def group_folders(controller: str, root: Path = ROOT) -> Iterator[Path]:
     """Yield the folder of this process's group, then of each above it, as far as they can be seen here.
 

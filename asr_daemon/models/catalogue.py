@@ -19,7 +19,7 @@ from asr_daemon.files.home import expanded
 from asr_daemon.models.abilities import ABILITIES, FAMILY_OF_CLASS
 from asr_daemon.models.code import require_no_code
 from asr_daemon.models.known import KNOWN, folder_name, pull_command
-from asr_daemon.models.manifest import MANIFEST_NAME, hash_file, model_files, read_manifest
+from asr_daemon.models.manifest import MANIFEST_NAME, FileRecord, hash_file, model_files, read_manifest
 from asr_daemon.sentence import Sentence
 
 if TYPE_CHECKING:
@@ -202,20 +202,32 @@ def _beside(folder: Path, models_dir: Path, name: str) -> str:
 
 def folder_digest(folder: Path) -> str:
     """Return the SHA-256 of what a model folder holds, hexadecimal: of its manifest, where there is one."""
-    manifest = read_manifest(folder)
     digest = hashlib.sha256()
-    if manifest is not None:
-        entries = [
-            (file, record.size_bytes, record.sha256) for file, record in sorted(manifest.files.items())
-        ]
-    else:
-        try:
-            entries = [(file, *_size_and_digest(path)) for file, path in model_files(folder).items()]
-        except OSError as error:
-            raise ModelMissingError(f"{error.filename} cannot be read: {error.strerror}.") from None
-    for file, size_bytes, content in entries:
-        digest.update(f"{file}\0{size_bytes}\0{content}\n".encode())
+    for file, record in folder_records(folder).items():
+        digest.update(f"{file}\0{record.size_bytes}\0{record.sha256}\n".encode())
     return digest.hexdigest()
+
+
+def folder_records(folder: Path) -> dict[str, FileRecord]:
+    """Return what a model folder holds, file by file: as its manifest says, else as it lies there.
+
+    Raises :class:`ModelMissingError` where it cannot be read.
+    """
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        return dict(sorted(manifest.files.items()))
+    return read_records(folder)
+
+
+def read_records(folder: Path) -> dict[str, FileRecord]:
+    """Return what lies in a model folder; a file that did not change is read once in a process's life.
+
+    Raises :class:`ModelMissingError` where it cannot be read.
+    """
+    try:
+        return {file: FileRecord(*_size_and_digest(path)) for file, path in model_files(folder).items()}
+    except OSError as error:
+        raise ModelMissingError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 def _size_and_digest(path: Path) -> tuple[int, str]:

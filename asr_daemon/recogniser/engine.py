@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from asr_daemon.errors import DeviceMissingError
-from asr_daemon.files.control_group import usable_cores
+from asr_daemon.files.control_group import available_bytes, usable_cores
 from asr_daemon.models.abilities import ABILITIES
 from asr_daemon.models.processor import read_processor
 from asr_daemon.recogniser import memory, self_check
@@ -57,7 +57,7 @@ class Engine:
     def __init__(self, setup: Setup, note: Note) -> None:
         self.device = choose_device(setup.device)
         self.threads = setup.threads or choose_threads(setup.sharers)
-        self.feeders = choose_feeders(self.device, setup.sharers, memory.available_bytes())
+        self.feeders = choose_feeders(self.device, setup.sharers, available_bytes())
         self._abilities = ABILITIES[setup.model_family]
         self.most_in_batch = self._abilities.most_in_batch[self.device != "cpu"]
         self.model_name = setup.model_name

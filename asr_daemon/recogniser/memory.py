@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
 
 import torch
 
-from asr_daemon.files.control_group import memory_left_bytes
+from asr_daemon.files.control_group import available_bytes
 
 # What torch raises as a plain RuntimeError: MPS, the CPU's allocator, CUDA's libraries.
 _PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
@@ -28,18 +27,6 @@ def free_bytes(device: str) -> int | None:
     if device == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return available_bytes()
-
-
-def available_bytes(root: Path = Path("/")) -> int | None:
-    """Return what this process can still take, within its control groups' limits."""
-    try:
-        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        lines = []
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    if (left := memory_left_bytes(root)) is not None:
-        found.append(left)
-    return min(found, default=None)
 
 
 def give_back() -> None:

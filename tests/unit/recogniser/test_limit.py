@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.files.control_group import available_bytes
 from asr_daemon.models.abilities import ABILITIES
 from asr_daemon.recogniser.engine import choose_feeders
 from asr_daemon.recogniser.limit import (
@@ -15,7 +16,7 @@ from asr_daemon.recogniser.limit import (
     MOST_ON_DEVICE_S,
     choose_bound_s,
 )
-from asr_daemon.recogniser.memory import available_bytes, free_bytes
+from asr_daemon.recogniser.memory import free_bytes
 
 GIB = 2**30
 

@@ -1,0 +1,89 @@
+"""Whether Ray asks who is there: its ports run code for whoever reaches them, and by default it does not ask.
+
+Enters: the cluster's address and section. Leaves: what Ray is to read from the environment, before it is
+imported; and whether the cluster's own port answers somebody without token or certificate.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import grpc
+
+from asr_daemon.errors import ClusterAwayError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from pathlib import Path
+
+    from asr_daemon.config_cluster import ClusterSection
+
+CLIENT = "ray://"
+ANSWER_WITHIN_S = 5.0
+# Harmless questions, which a guarded cluster answers nobody without its token.
+_OF_CLIENT_SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
+_OF_HEAD = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"
+OPEN = (
+    "Ray on {address} runs programs for whoever reaches its ports: start it with RAY_AUTH_MODE=token on "
+    "every machine and name the token's file as cluster.token_file, or say cluster.insecure = true where "
+    "nobody else is on that network."
+)
+
+
+def set_environment(section: ClusterSection, environment: MutableMapping[str, str] | None = None) -> None:
+    """Tell Ray of token and certificates, and to tell nobody of us; before it is imported.
+
+    Raises :class:`~asr_daemon.errors.ClusterAwayError` where a file of them cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    environment["RAY_USAGE_STATS_ENABLED"] = "0"
+    environment["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    if section.token_file is not None:
+        _require_readable("token_file", section.token_file)
+        environment["RAY_AUTH_MODE"] = "token"
+        environment["RAY_AUTH_TOKEN_PATH"] = os.fspath(section.token_file)
+        environment.pop("RAY_AUTH_TOKEN", None)
+    files = {
+        "tls_ca": ("RAY_TLS_CA_CERT", section.tls_ca),
+        "tls_certificate": ("RAY_TLS_SERVER_CERT", section.tls_certificate),
+        "tls_key": ("RAY_TLS_SERVER_KEY", section.tls_key),
+    }
+    for key, (name, path) in files.items():
+        if path is not None:
+            _require_readable(key, path)
+            environment["RAY_USE_TLS"] = "1"
+            environment[name] = os.fspath(path)
+
+
+def require_guard(section: ClusterSection) -> None:
+    """Raise :class:`~asr_daemon.errors.ClusterAwayError` where the cluster answers whoever asks."""
+    if section.insecure:
+        return
+    address = section.address.removeprefix(CLIENT)
+    question = _OF_CLIENT_SERVER if section.address.startswith(CLIENT) else _OF_HEAD
+    if not section.is_guarded or _answers(address, question):
+        raise ClusterAwayError(OPEN.format(address=address))
+
+
+def _answers(address: str, question: str) -> bool:
+    """Whether it answers a plain question without a token: TLS or a wrong token end in an error."""
+    with grpc.insecure_channel(address) as channel:
+        ask = channel.unary_unary(question)
+        try:
+            ask(b"", timeout=ANSWER_WITHIN_S)
+        except grpc.RpcError as error:
+            return error.code() not in (
+                grpc.StatusCode.UNAUTHENTICATED,
+                grpc.StatusCode.PERMISSION_DENIED,
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+            )
+    return True
+
+
+def _require_readable(key: str, path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ClusterAwayError(f"cluster.{key}: {path} cannot be read: {error.strerror}.") from None
