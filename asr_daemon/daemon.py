@@ -145,6 +145,7 @@ def assemble(
         find_ffmpeg=lambda configured: os.fspath(find_ffmpeg(configured)),
         describe=lambda fd: describe(fd, configuration.now.engine.ffmpeg),
         on_progress=changes.happened,
+        wake_all=on_change,
     )
     dispatcher = Dispatcher(config, around, heartbeats)
     archiver = Archiver(config, history, clock, shares, on_gone, deliverer.joiner)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from asr_daemon.clock import Clock
+from asr_daemon.control.cluster_door import ClusterDoor
 from asr_daemon.control.commands import Commands
 from asr_daemon.control.socket import ControlServer
-from asr_daemon.control.status import status_line
+from asr_daemon.control.status_line import status_line
 from asr_daemon.daemon import assemble
 from asr_daemon.dispatch.local_process import PROGRAM
 from asr_daemon.errors import ConfigurationError, HistoryUnavailableError, OperatorError
@@ -97,6 +98,7 @@ class Daemon:
             recogniser_program=self._recogniser_program,
         )
         self.commands = Commands(self.parts, self.reload)
+        self._cluster_door = ClusterDoor(self.parts.dispatcher.cluster)
         self._watchdog = Watchdog(self._notifier, self.parts.heartbeats)
         self._exposition = Exposition(self.parts)
 
@@ -128,6 +130,8 @@ class Daemon:
             from asr_daemon.control.gateway_door import open_door  # noqa: PLC0415 (most have none)
 
             self._gateway = open_door(parts, config.gateway)
+        if watch:
+            self._cluster_door.arrange(config)
         self._control = ControlServer(config.socket_path, self.commands.answer)
         parts.dispatcher.start()
         if watch:
@@ -195,6 +199,7 @@ class Daemon:
         self.schedule.join(until_s)
         self._control.close()
         self._gateway.close()
+        self._cluster_door.close()
         self.close()
         log.info("daemon_stopped", took_s=round(time.monotonic() - began, 2))
 
@@ -220,11 +225,18 @@ class Daemon:
             else:
                 logging.configure(config.daemon.log, config.daemon.log_level)
                 self.parts.reload(config)
+                self._arrange_cluster_door(config)
                 self.parts.profiles.say_which_model()
                 self._schedule_backup()
                 log.info("configuration_reloaded", inboxes=[inbox.name for inbox in config.inbox])
             self._notifier.ready()
             return problems
+
+    def _arrange_cluster_door(self, config: Config) -> None:
+        try:
+            self._cluster_door.arrange(config)
+        except OperatorError as error:  # the rest is in force; the next reload tries again
+            log.error("cluster_door_not_opened", problem=str(error))
 
     def _take_up(self, config: Config) -> None:
         """Go on with other departments; nothing else in it is new."""

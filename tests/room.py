@@ -12,7 +12,9 @@ from way import RECOGNISER, Way, segment
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.dispatch import protocol
 from asr_daemon.dispatch.claims import MOST_AT_ONCE
+from asr_daemon.dispatch.hiring import LocalHiring
 from asr_daemon.dispatch.loading import LoadGate
+from asr_daemon.dispatch.losses import Losses
 from asr_daemon.dispatch.opening import Opener
 from asr_daemon.dispatch.precision_memory import PrecisionMemory
 from asr_daemon.dispatch.session import Session
@@ -166,7 +168,7 @@ class Room:
             deliverer=self.deliverer,
             clock=self.time.clock,
             gate=LoadGate(self.time.clock, PrecisionMemory(folder)),
-            start_recogniser=self.start,  # type: ignore[arg-type]
+            start_recogniser=lambda setup: self.start(setup),  # noqa: PLW0108 (a test may set another)
             find_ffmpeg=self.find_ffmpeg,
         )
         self.session = self.begin_session(RECOGNISER)
@@ -174,7 +176,8 @@ class Room:
     def begin_session(self, name: str, device: str = "auto", **sharing: Any) -> Session:
         """Return a session that is stepped by the test and never sleeps."""
         sharing.setdefault("fair_share", lambda: MOST_AT_ONCE)
-        session = Session(name, device, self.way.config.engine, self.around, **sharing)
+        hiring = LocalHiring(self.around, device, sharing.pop("sharers", 1))
+        session = Session(name, hiring, self.way.config.engine, self.around, Losses(), **sharing)
         session.wake.set = session.wake.clear = lambda: None  # type: ignore[method-assign]
         session.wake.wait = lambda _timeout=None: True  # type: ignore[assignment,method-assign]
         return session

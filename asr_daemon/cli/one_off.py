@@ -197,7 +197,9 @@ def one_off(context: Context, files: Sequence[Path] = ()) -> Iterator[OneOff]:
     log.configure("console", "debug" if context.debug else "error")
     with _closed_to_owner(files) as held:
         become_for_good()
-        daemon = Daemon(config, context.found_path)
+        daemon = Daemon(
+            config.model_copy(update={"cluster": None}), context.found_path
+        )  # no bridge is let in
         daemon.start(watch=False)
         try:
             yield OneOff(

@@ -53,7 +53,7 @@ class Conditions:
             self._disks()
 
     def _queue(self) -> None:
-        states = self._parts.dispatcher.states
+        states = self._parts.dispatcher.serving
         problem = self._parts.upkeep.state_problem
         if self._parts.dispatcher.is_blocked:
             problem = problem or states[0].reason

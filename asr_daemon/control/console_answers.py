@@ -49,6 +49,7 @@ class RecogniserCard:
     precision: str
     busy_ratio: float | None
     is_loaded: bool
+    machine: str  # the other one that it is on, or ""
 
 
 @dataclass(frozen=True, slots=True)

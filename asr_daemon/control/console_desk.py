@@ -242,7 +242,8 @@ def _recogniser(told: dict[str, Any]) -> ca.RecogniserCard:
         device=told["device"],
         precision=told["precision"],
         busy_ratio=told["busy_ratio"],
-        is_loaded=told["pid"] is not None,
+        is_loaded=told["pid"] is not None or bool(told["machine"]),
+        machine=told["machine"],
     )
 
 

@@ -106,6 +106,11 @@ def _suffix(name: str) -> str:
     return PurePath(name).suffix.lower() or "."
 
 
+def percent(done_ms: int, of_ms: int) -> int | None:
+    """Return how much of a recording is done, 0 to 100; None while its length is unknown."""
+    return min(100, done_ms * 100 // of_ms) if of_ms else None
+
+
 def remaining_s(elapsed_s: float, done_ms: int, of_ms: int) -> float | None:
     """Return how long a recording will take from now, judged by what it took so far; None while unknown."""
     return round(elapsed_s * (of_ms - done_ms) / done_ms, 1) if done_ms and of_ms else None

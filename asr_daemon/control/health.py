@@ -28,7 +28,7 @@ class Health:
 def health(parts: Parts) -> Health:
     """Return what keeps the daemon, or an inbox, from working."""
     inboxes = list(parts.intake.inboxes.values())
-    phases = [state.phase for state in parts.dispatcher.states]
+    phases = [state.phase for state in parts.dispatcher.serving]
     phase = next((phase for phase in phases if phase is not Phase.BLOCKED), Phase.BLOCKED)
     return Health(tuple(_problems(parts, phase)), len(inboxes), str(phase))
 
@@ -39,7 +39,7 @@ def _problems(parts: Parts, phase: Phase) -> Iterator[str]:
     if problem := parts.upkeep.state_problem:
         yield problem
     if phase is Phase.BLOCKED:
-        reason = next((state.reason for state in parts.dispatcher.states if state.reason), "")
+        reason = next((state.reason for state in parts.dispatcher.serving if state.reason), "")
         yield f"the queue waits: {reason or 'no recogniser works'}"
     if problem := parts.configuration.departments_problem:
         yield problem

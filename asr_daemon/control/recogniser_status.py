@@ -24,6 +24,7 @@ def recogniser_status(state: SessionState) -> dict[str, Any]:
         "model": state.model,
         "device": state.device,
         "pid": state.pid,
+        "machine": state.machine,
         "load_ms": state.load_ms,
         "restarts": state.restarts,
         "memory_steps": dict(state.memory_steps),

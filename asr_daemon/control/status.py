@@ -24,7 +24,8 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
                                        several the first of working, loading, idle, yielding, paused, blocked
 ``recogniser.problem``                 why it is blocked, or who has the card, or ""
 ``recogniser.model``, ``.device``      what was loaded last, and where
-``recogniser.pid``, ``.load_ms``       its process; how long loading took
+``recogniser.pid``, ``.load_ms``       its process, null on another machine; how long loading took
+``recogniser.machine``                 the other one that it is on, or ""
 ``recogniser.restarts``                how often one was lost since the daemon started
 ``recogniser.memory_steps.batch``      how often a batch was halved because memory did not suffice, since then
 ``recogniser.memory_steps.segment``    the same, of a single segment
@@ -35,7 +36,8 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``recognisers[].precision``            in which it computes
 ``recognisers[].busy_ratio``           share of the time with work in hand that its device spent computing;
                                        null before there was any
-``recognisers[].state``, ``.problem``, ``.model``, ``.device``, ``.pid``, ``.load_ms``, ``.restarts`` as above
+``recognisers[].state``, ``.problem``, ``.model``, ``.device``, ``.pid``, ``.machine``, ``.load_ms``,
+``recognisers[].restarts``             as above
 ``recognisers[].memory_steps.batch``, ``.segment``, ``.process``, ``.cpu`` as above
 ``in_work[]``                          the recordings in work
 ``in_work[].job``, ``.inbox``, ``.file`` which; a file is called by its path within its inbox
@@ -92,6 +94,13 @@ stamps (``2026-03-15T07:30:00.000Z``); what is not known is null. `status --json
 ``gateway.accesses``                   how many may use it (`asr-daemon access list`)
 ``gateway.serving[]``                  those that serve now: one, or none
 ``gateway.serving[].listen``, ``.tls``, ``.user``, ``.pid``, ``.release`` as they say themselves
+``cluster``                            null where the configuration has none
+``cluster.address``                    as configured
+``cluster.problem``                    why nothing can be hired of it, or ""; null without a daemon
+``cluster.bridge``                     null where none is connected
+``cluster.bridge.versions``, ``.since`` of Python and Ray; stamp
+``cluster.cards``, ``.machines[]``     what it offers: how many recognisers, and where
+``cluster.lost``                       how often a machine was lost since the daemon started
 ``live.most``                          how many live sessions may be open at once
 ``live.sessions[]``                    those that are open
 ``live.sessions[].session``, ``.inbox``, ``.recogniser``, ``.elapsed_s`` its number, and since when
@@ -125,7 +134,8 @@ from asr_daemon import __version__
 from asr_daemon.backup.health import backup_health
 from asr_daemon.clock import to_stamp
 from asr_daemon.control.backup_status import backup_status
-from asr_daemon.control.estimate import remaining_s
+from asr_daemon.control.cluster_status import cluster_status, cluster_there
+from asr_daemon.control.estimate import percent, remaining_s
 from asr_daemon.control.gateway_status import gateway_status, gateways_there
 from asr_daemon.control.live_status import live_sessions
 from asr_daemon.control.notice_status import notice_status
@@ -133,13 +143,11 @@ from asr_daemon.control.queue_estimate import queue_estimate
 from asr_daemon.control.recogniser_status import recogniser_status, recognisers_together
 from asr_daemon.control.socket import NotAnsweringError, NotRunningError, ask
 from asr_daemon.control.waiting import turn_of_inbox
-from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.errors import AsrDaemonError, HistoryUnavailableError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.connection import HistoryError
 from asr_daemon.history.recordings import inbox_label
 from asr_daemon.models.catalogue import resolve
-from asr_daemon.printable import valid_text
 from asr_daemon.service.state_health import folder_problem
 
 if TYPE_CHECKING:
@@ -166,7 +174,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
         "version": __version__,
         "configuration": _configuration(parts.configuration),
         "state_problem": parts.upkeep.state_problem,
-        "recogniser": recognisers_together(states),
+        "recogniser": recognisers_together(parts.dispatcher.serving),
         "recognisers": [
             {
                 "name": state.name,
@@ -177,6 +185,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
             for state in states
         ],
         "gateways": gateways_there(parts),
+        "cluster": cluster_there(parts),
         "live": live_sessions(parts),
         "in_work": [
             {
@@ -186,7 +195,7 @@ def live_status(parts: Parts) -> dict[str, Any]:
                 "recogniser": state.name,
                 "duration_s": work.duration_ms / 1000 or None,
                 "recognised_s": work.recognised_ms / 1000,
-                "percent": _percent(work.recognised_ms, work.duration_ms),
+                "percent": percent(work.recognised_ms, work.duration_ms),
                 "elapsed_s": round(now_s - work.began_s, 1),
                 "remaining_s": remaining_s(now_s - work.began_s, work.recognised_ms, work.duration_ms),
             }
@@ -242,26 +251,6 @@ def _hashing(parts: Parts, progress: Progress | None, inbox: str) -> dict[str, A
     }
 
 
-def status_line(parts: Parts) -> str:
-    """Return one line for ``systemctl status``: ``会议.wav 42% · 3 waiting``."""
-    told = [
-        f"{work.name} {_percent(work.recognised_ms, work.duration_ms) or 0}%"
-        for work in parts.dispatcher.in_work[:2]
-    ]
-    for progress in filter(None, map(parts.intake.reader.progress, list(parts.intake.inboxes))):
-        done = _percent(progress.read_bytes, progress.size_bytes) or 0
-        told.append(f"reading {valid_text(progress.path.name)} {done}%")
-    together = recognisers_together(parts.dispatcher.states)
-    if together["state"] in (Phase.BLOCKED, Phase.PAUSED, Phase.YIELDING, Phase.LOADING):
-        told.append(
-            f"{together['state']}: {together['problem']}" if together["problem"] else together["state"]
-        )
-    if problem := parts.upkeep.state_problem:
-        return problem
-    told.append(f"{parts.jobs.count_queued()} waiting")  # not those that are done: there are thousands
-    return " · ".join(told)
-
-
 def collect(
     config: Config, now: datetime | None = None, service: ServiceState | None = None
 ) -> dict[str, Any]:
@@ -287,6 +276,7 @@ def collect(
     status["in_work"] = live.get("in_work", [])
     status["next"] = live.get("next", [])
     status["gateway"] = gateway_status(config, live)
+    status["cluster"] = cluster_status(config, live)
     status["live"] = live.get("live", {"most": config.engine.live, "sessions": []})
     counts: dict[tuple[str, str], int] = {}
     status["queue"], status["errors"], status["paused"], status["estimate"] = {}, [], False, None
@@ -389,7 +379,3 @@ def _errors(config: Config, history: History) -> list[dict[str, Any]]:
 def _setting(history: History, key: str) -> str:
     row = history.one("get_setting", key=key)
     return row["value"] if row else ""
-
-
-def _percent(done_ms: int, of_ms: int) -> int | None:
-    return min(100, done_ms * 100 // of_ms) if of_ms else None

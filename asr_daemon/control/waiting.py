@@ -72,7 +72,7 @@ def _why(parts: Parts, one: Upcoming) -> Why:
         return one.reason
     if parts.settings.is_paused:
         return "paused"
-    phases = {state.phase for state in parts.dispatcher.states}
+    phases = {state.phase for state in parts.dispatcher.serving}
     if phases == {Phase.BLOCKED}:
         return "blocked"
     if phases <= {Phase.BLOCKED, Phase.YIELDING} and not one.is_urged:

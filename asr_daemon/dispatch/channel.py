@@ -26,8 +26,13 @@ _MOST_DESCRIPTORS = 16
 class Channel:
     """One end of the line. :meth:`send` may be called from any thread, :meth:`receive` from one."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(
+        self, end: socket.socket, *, takes_files: bool = True, most_line_bytes: int | None = None
+    ) -> None:
+        """Talk on ``end``; an end that takes no files closes what comes, and a longer line is no message."""
         self._socket = end
+        self._takes_files = takes_files
+        self._most_line_bytes = most_line_bytes
         self._sending = threading.Lock()
         self._bytes = bytearray()
         self._descriptors: collections.deque[int] = collections.deque()
@@ -54,6 +59,8 @@ class Channel:
         while (line := self._take_line()) is None:
             if self._is_over:
                 raise EOFError
+            if self._most_line_bytes is not None and len(self._bytes) > self._most_line_bytes:
+                raise ValueError("the line is too long")
             readable, _, _ = select.select([self._socket], [], [], timeout_s)
             if not readable:
                 return None
@@ -82,6 +89,10 @@ class Channel:
             data, fds = receive_some(self._socket, _MOST_DESCRIPTORS)
         except ConnectionResetError:
             data, fds = b"", []
-        self._descriptors.extend(fds)
+        if self._takes_files:
+            self._descriptors.extend(fds)
+        else:
+            for fd in fds:
+                os.close(fd)
         self._bytes += data
         self._is_over = not data

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.queue.turns import Sizes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
@@ -26,7 +28,8 @@ SUSPECT_PATIENCE_S = 600.0  # a suspect waits for a recogniser to be free; after
 class Claims:
     """The claims of one recogniser.
 
-    ``fair_share`` says how many recordings at once are its part, ``taken_by`` who else has its card.
+    ``fair_share`` says how many recordings at once are its part, ``taken_by`` who else has its card,
+    ``sizes`` how large they may be (None: it takes none).
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Claims:
         state: SessionState,
         fair_share: Callable[[], int],
         taken_by: Callable[[], str] = lambda: "",
+        sizes: Callable[[], Sizes | None] = Sizes,
     ) -> None:
         self._jobs = jobs
         self._opener = opener
@@ -43,16 +47,20 @@ class Claims:
         self._live = state.live
         self._fair_share = fair_share
         self._taken_by = taken_by
+        self._sizes = sizes
 
     def has_place(self) -> bool:
         """Whether another recording may be taken beside what is in work."""
-        taken = len(self._in_work)
+        taken, sizes = len(self._in_work), self._sizes()
+        if sizes is None:
+            return False
         if not taken:
             return True
         if taken >= MOST_AT_ONCE + FOR_NEWCOMERS or any(w.job.is_suspect for w in self._in_work.values()):
             return False  # a suspect has the recogniser to itself
         # in a long queue, no recogniser would be free for an overdue suspect for days
-        return bool(self._live) or not self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, self._opener.away())
+        away = self._opener.away()
+        return bool(self._live) or not self._jobs.has_overdue_suspect(SUSPECT_PATIENCE_S, away, sizes)
 
     def next(self, recogniser: str) -> Job | None:
         """Claim what is due and fits the next place; None where nothing does.
@@ -69,12 +77,16 @@ class Claims:
     def _claim(
         self, recogniser: str, *, most_bytes: int | None = None, without: Collection[str] = ()
     ) -> Job | None:
-        is_busy = bool(self._in_work or self._live)
+        is_busy, sizes = bool(self._in_work or self._live), self._sizes()
+        if sizes is None:
+            return None
+        bounds = [each for each in (most_bytes, sizes.most_bytes) if each is not None]
         return self._jobs.claim(
             recogniser,
             fresh_only=is_busy,  # nothing ends the recogniser of whoever speaks
             away=self._opener.away(),
-            most_bytes=most_bytes,
+            most_bytes=min(bounds, default=None),
+            above_bytes=sizes.above_bytes,
             only_urged=bool(self._taken_by()),
             patience_s=None if is_busy else SUSPECT_PATIENCE_S,
             without=without,

@@ -1,7 +1,8 @@
 """Who recognises: a session for each recogniser, each claiming for itself what is next.
 
-Enters: the configuration's devices. Leaves: sessions that run. One that dies, hangs or loads takes nothing
-from the others; they share the queue, whose claims are transactions, and nothing else.
+Enters: the configuration's devices, and what a cluster offers. Leaves: sessions that run. One that dies,
+hangs or loads takes nothing from the others; they share the queue, whose claims are transactions, and nothing
+else. Those of other machines come and go with the cluster's cards; whoever speaks live is this machine's.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.dispatch import remote_crew
 from asr_daemon.dispatch.claims import MOST_AT_ONCE
+from asr_daemon.dispatch.cluster import Cluster
+from asr_daemon.dispatch.hiring import LocalHiring, RemoteHiring
 from asr_daemon.dispatch.in_work import Phase
 from asr_daemon.dispatch.live import LiveTable
 from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
+from asr_daemon.dispatch.losses import Losses
 from asr_daemon.dispatch.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asr_daemon.config import Config
+    from asr_daemon.dispatch.hiring import Hiring
     from asr_daemon.dispatch.in_work import InWork, SessionState
     from asr_daemon.dispatch.protocol import Setup
     from asr_daemon.dispatch.surroundings import Surroundings
@@ -43,32 +49,44 @@ class Dispatcher:
         self._heartbeats = heartbeats
         self._config = config
         self._threads: dict[str, threading.Thread] = {}
-        self._is_running = False
-        self.sessions: dict[str, Session] = {}
-        self.live = LiveTable(self.sessions)
+        self._is_running = self._is_over = False
+        self._arranging = threading.RLock()
+        self._losses = Losses()
+        self.local: dict[str, Session] = {}
+        self.remote: dict[str, Session] = {}
+        self.live = LiveTable(self.local)
+        self.cluster = Cluster(around.settings, around.clock, self._on_offer)
         self._arrange(config)
+
+    @property
+    def sessions(self) -> dict[str, Session]:
+        """All of them, by name; this machine's first."""
+        return {**self.local, **self.remote}
 
     # ------------------------------------------------------------------ life
 
     def start(self) -> None:
         """Let every session work."""
-        self._is_running = True
-        for name in self.sessions:
-            self._run(name)
+        with self._arranging:
+            self._is_running = True
+            for session in self.sessions.values():
+                self._run(session)
 
     def stop(self) -> None:
         """End every session soon; what is in work goes back to the queue."""
-        for session in self.sessions.values():
-            session.stop()
+        with self._arranging:
+            self._is_over = True
+            for session in self.sessions.values():
+                session.stop()
 
     def join(self, until_s: float) -> None:
         """Wait for the sessions to end, until that moment of the monotonic clock."""
-        for thread in self._threads.values():
+        for thread in list(self._threads.values()):
             thread.join(max(0.1, until_s - time.monotonic()))
 
     def wake(self) -> None:
         """Look at the queue, now; from any thread."""
-        for session in list(self.sessions.values()):
+        for session in self.sessions.values():
             session.wake.set()
 
     def unload(self) -> int:
@@ -76,24 +94,31 @@ class Dispatcher:
 
         The next recording loads it again.
         """
-        loaded = [session for session in list(self.sessions.values()) if session.state.pid is not None]
+        loaded = [session for session in self.sessions.values() if session.state.is_loaded]
         for session in loaded:
             session.unload.set()
             session.wake.set()
         return len(loaded)
 
     def reload(self, config: Config) -> None:
-        """Take up another configuration; recognisers come and go with ``engine.devices``."""
-        self._config = config
-        self._around.opener.config = config
-        names = recogniser_names(config.engine.recognisers)
-        for name in self.sessions.keys() - names.keys():
-            session = self.sessions.pop(name)
+        """Take up another configuration; recognisers come and go with its devices and its cluster."""
+        with self._arranging:
+            self._config = config
+            self._around.opener.config = config
+            names = recogniser_names(config.engine.recognisers)
+            gone = [self.local.pop(name) for name in self.local.keys() - names.keys()]
+            if config.cluster is None:
+                gone += self.remote.values()
+                self.remote.clear()
+            threads = [self._threads.pop(session.state.name, None) for session in gone]
+        for session in gone:
             session.stop()
-            if thread := self._threads.pop(name, None):
+        for session, thread in zip(gone, threads, strict=True):  # the lock is theirs, too, as they end
+            if thread is not None:
                 thread.join(END_WITHIN_S)
-            self._heartbeats.unwatch(_thread_name(name))
-        self._arrange(config)
+            self._heartbeats.unwatch(_thread_name(session.state.name))
+        with self._arranging:
+            self._arrange(config)
 
     def dead_threads(self) -> list[str]:
         """Return the names of sessions whose thread ended though nobody stopped it."""
@@ -103,46 +128,116 @@ class Dispatcher:
         self.live.most = config.engine.live
         self._around.cards.reload(config)
         names = recogniser_names(config.engine.recognisers)
+        section = config.cluster
         for name, device in names.items():
-            if name in self.sessions:
-                self.sessions[name].reload(config.engine, len(names))
-                continue
-            beat = functools.partial(self._heartbeats.beat, _thread_name(name))
-            self.sessions[name] = Session(
-                name,
-                device,
-                config.engine,
-                self._around,
-                sharers=len(names),
-                fair_share=self._fair_share,
-                beat=beat,
-            )
-            if self._is_running:
-                self._run(name)
+            cluster = None if section is None else self.cluster
+            serves_queue = section is None or section.local
+            hiring = LocalHiring(self._around, device, len(names), cluster, serves_queue)
+            if name in self.local:
+                self.local[name].reload(config.engine, hiring)
+            else:
+                self.local[name] = self._begin(name, hiring)
+        for name, session in self.remote.items():
+            session.reload(config.engine, self._hiring_elsewhere(name))
+        self._arrange_remote()
+
+    def _begin(self, name: str, hiring: Hiring) -> Session:
+        session = Session(
+            name,
+            hiring,
+            self._config.engine,
+            self._around,
+            self._losses,
+            fair_share=self._fair_share,
+            beat=functools.partial(self._heartbeats.beat, _thread_name(name)),
+        )
+        if self._is_running:
+            self._run(session)
+        return session
+
+    # ------------------------------------------------------------------ other machines
+
+    def _on_offer(self, is_more: bool) -> None:
+        """The cluster offers something else than before, or nothing any more; from any thread."""
+        with self._arranging:
+            self._arrange_remote()
+            sessions = list(self.remote.values())
+        for session in sessions if is_more else ():
+            session.unblock()
+        self._around.on_progress()
+
+    def _arrange_remote(self) -> None:
+        """Begin as many sessions as there are to be, or let go who has nothing in work."""
+        if self._is_over:
+            return
+        count = remote_crew.wanted(self._config.cluster, self.cluster.cards)
+        for session in remote_crew.too_many(self.remote, count):
+            session.is_superfluous = True
+            session.wake.set()
+            if not self._is_running:
+                del self.remote[session.state.name]
+        for session in self.remote.values():
+            if session.is_superfluous and self._count_staying() < count:
+                session.is_superfluous = False
+        for name in remote_crew.free_names(self.remote, count - self._count_staying()):
+            self.remote[name] = self._begin(name, self._hiring_elsewhere(name))
+
+    def _count_staying(self) -> int:
+        return sum(not session.is_superfluous for session in self.remote.values())
+
+    def _hiring_elsewhere(self, name: str) -> Hiring:
+        section = self._config.cluster
+        shares_paths = section is not None and section.shared_paths
+        return RemoteHiring(name, self.cluster, self._around.opener, self._is_needed, shares_paths)
+
+    def _is_needed(self, state: SessionState) -> bool:
+        """Whether one more is to be loaded: a hundred machines need not load for one recording."""
+        with self._arranging:
+            loading = sum(other.phase is Phase.LOADING for other in self.states if other is not state)
+            if loading >= self._around.jobs.turns.count_open():
+                return False
+            state.phase = Phase.LOADING
+            return True
+
+    # ------------------------------------------------------------------ running
 
     def _fair_share(self) -> int:
         """Return how many recordings at once are a recogniser's part: a few are spread over all."""
-        if len(self.sessions) == 1:
+        states = self.serving
+        if len(states) == 1:
             return MOST_AT_ONCE
-        states = self.states
         able = [state for state in states if state.phase is not Phase.BLOCKED] or states
         wanted = self._around.jobs.turns.count_open() + sum(len(state.in_work) for state in states)
         return max(1, math.ceil(wanted / len(able)))
 
-    def _run(self, name: str) -> None:
-        thread = threading.Thread(target=self.sessions[name].run, name=_thread_name(name), daemon=True)
+    def _run(self, session: Session) -> None:
+        name = session.state.name
+        thread = threading.Thread(target=self._work, args=(session,), name=_thread_name(name), daemon=True)
         self._heartbeats.watch(thread.name)
         self._threads[name] = thread
         thread.start()
+
+    def _work(self, session: Session) -> None:
+        """Be a session's thread."""
+        session.run()
+        with self._arranging:
+            name = session.state.name
+            if session.is_stopping or self.remote.get(name) is not session:
+                return
+            del self.remote[name], self._threads[name]
+            self._heartbeats.unwatch(_thread_name(name))
+            self._arrange_remote()  # it may be wanted again since it made up its mind
 
     # ------------------------------------------------------------------ looking
 
     def look_at_cards(self) -> None:
         """Find out whether others use the cards; whoever waits for one is woken."""
         own: dict[str, set[int]] = collections.defaultdict(set)
-        for session in list(self.sessions.values()):
+        for session in list(self.local.values()):
             state = session.state
-            own[session.device] |= {state.pid} if state.pid and state.device.startswith("cuda") else set()
+            own[session.hiring.device] |= (
+                {state.pid} if state.pid and state.device.startswith("cuda") else set()
+            )
         if self._around.cards.look(own):
             self.wake()
             self._around.on_progress()
@@ -154,12 +249,18 @@ class Dispatcher:
     @property
     def states(self) -> list[SessionState]:
         """How each recogniser stands."""
-        return [session.state for session in list(self.sessions.values())]
+        return [session.state for session in self.sessions.values()]
+
+    @property
+    def serving(self) -> list[SessionState]:
+        """How each stands that serves the queue, or has something of it in work all the same."""
+        sessions = self.sessions.values()
+        return [session.state for session in sessions if session.hiring.serves_queue or session.state.in_work]
 
     @property
     def is_blocked(self) -> bool:
         """Whether no recogniser works, and each says why."""
-        return all(state.phase is Phase.BLOCKED for state in self.states)
+        return all(state.phase is Phase.BLOCKED for state in self.serving)
 
     @property
     def in_work(self) -> list[InWork]:

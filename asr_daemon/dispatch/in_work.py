@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from asr_daemon.queue.memory_ladder import Rung
 
 if TYPE_CHECKING:
+    from asr_daemon.dispatch.protocol import Ready
     from asr_daemon.errors import WorkError
     from asr_daemon.queue.job import Job
 
@@ -75,6 +76,7 @@ class SessionState:
     device: str = ""
     precision: str = ""
     pid: int | None = None
+    machine: str = ""  # the other one that it is loaded on; "" where it is not, or on this one
     load_ms: int = 0
     restarts: int = 0
     audio_ms: int = 0  # recognised since the start
@@ -90,10 +92,30 @@ class SessionState:
     live_begun: int = 0  # since the start
     live_ms: int = 0  # of sound, in sessions that have ended
 
+    def show(self, said: Ready, model: str, pid: int | None, machine: str) -> None:
+        """Say what recogniser there is, or was; by its own words."""
+        self.pid, self.machine, self.model = pid, machine, model
+        self.device, self.precision, self.load_ms = said.device, said.precision, said.load_ms
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is a recogniser."""
+        return self.pid is not None or bool(self.machine)
+
     @property
     def device_busy_ratio(self) -> float | None:
         """Share of the time with work in hand that the device spent in batches; None before there was any."""
         return min(1.0, self.device_busy_s / self.busy_s) if self.busy_s else None
+
+    def holds(self, job: Job) -> bool:
+        """Whether that job is in work."""
+        return any(work.job.id == job.id for work in self.in_work.values())
+
+    def let_go(self) -> list[InWork]:
+        """Return what is in work, which is so no more."""
+        works = list(self.in_work.values())
+        self.in_work.clear()
+        return works
 
     def rest(self) -> None:
         """Say that no recording is in work; what it is blocked by, or paused, stays."""

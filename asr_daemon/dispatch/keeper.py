@@ -21,7 +21,6 @@ from asr_daemon.errors import (
     RecogniserNotStartedError,
     work_error,
 )
-from asr_daemon.models.catalogue import stamp
 from asr_daemon.queue.memory_ladder import Rung
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.clock import Clock
     from asr_daemon.config_sections import EngineSection
-    from asr_daemon.dispatch.loading import LoadGate
+    from asr_daemon.dispatch.hiring import Hiring
     from asr_daemon.models.abilities import Computed
     from asr_daemon.models.catalogue import ModelChoice
 
@@ -42,17 +41,21 @@ BROKEN_AGAIN_S = 300.0  # how soon a model that is as it was is tried again all 
 
 
 class Recogniser(Protocol):
-    """What is needed of the child process."""
+    """What is needed of the child process, or of whoever speaks for one on another machine.
+
+    Both :meth:`send` and :meth:`receive` raise RecogniserCrashedError; MachineLostError and ClusterAwayError
+    where it is on another machine.
+    """
 
     @property
-    def pid(self) -> int:
-        """Return the child's process number."""
+    def pid(self) -> int | None:
+        """Return the child's process number; None where it is on another machine."""
 
     def send(self, message: protocol.Message, fd: int | None = None) -> None:
-        """Send a message, with an open file where it needs one; raises RecogniserCrashedError."""
+        """Send a message, with an open file where it needs one."""
 
     def receive(self, timeout_s: float) -> protocol.Message | None:
-        """Return the next message, None after the time; raises RecogniserCrashedError."""
+        """Return the next message, None after the time."""
 
     def kill(self) -> None:
         """End it at once."""
@@ -85,27 +88,17 @@ class Wanted:
 
 
 class RecogniserKeeper:
-    """Starts and ends one child; belongs to its session's thread."""
+    """Starts and ends one recogniser, as it is hired; belongs to its session's thread."""
 
-    def __init__(
-        self,
-        start: Callable[[protocol.Setup], Recogniser],
-        find_ffmpeg: Callable[[str], str],
-        clock: Clock,
-        is_stopping: Callable[[], bool],
-        gate: LoadGate,
-        name: str = "",
-    ) -> None:
+    def __init__(self, hiring: Hiring, clock: Clock, is_stopping: Callable[[], bool], name: str = "") -> None:
+        self.hiring = hiring
         self.current: Recogniser | None = None
         self.pid: int | None = None
         self.model = ""  # what a person calls the one that was loaded last
         self.model_is_builtin = False
         self.ready_said = protocol.Ready("", "", 0)  # by the one that was loaded last
-        self._start = start
-        self._find_ffmpeg = find_ffmpeg
         self._clock = clock
         self._is_stopping = is_stopping
-        self._gate = gate
         self._name = name
         self._broken: _Broken | None = None
         self._loaded: tuple[str, protocol.Setup] | None = None  # the model's identity, and what was asked for
@@ -119,7 +112,7 @@ class RecogniserKeeper:
             self.end()
         if self.current is None:
             identity, setup = wanted.model.identity, self._setup(wanted)
-            with self._gate.turn(self._is_stopping):
+            with self.hiring.gate.turn(self._is_stopping):
                 self.current = self._load_unless_broken(wanted, setup)
             if wanted.model.identity != identity:
                 self.kill()
@@ -135,7 +128,8 @@ class RecogniserKeeper:
 
     def _load_unless_broken(self, wanted: Wanted, setup: protocol.Setup) -> Recogniser:
         """Load; a model that was found damaged is read again (gigabytes) once a file of it has changed."""
-        now_s, seen = self._clock.monotonic_s(), stamp(wanted.model)
+        gate, now_s = self.hiring.gate, self._clock.monotonic_s()
+        seen = gate.stamp(wanted.model)
         if self._broken is not None and self._broken.stamp == seen and now_s < self._broken.until_s:
             raise self._broken.error
         self._broken = None
@@ -145,17 +139,18 @@ class RecogniserKeeper:
             if seen:
                 self._broken = _Broken(seen, now_s + BROKEN_AGAIN_S, error)
             raise
-        self._gate.verified(seen)
+        gate.verified(seen)
         if self.ready_said.was_checked:
-            self._gate.precisions.remember(wanted.model.identity, cast("Computed", self.ready_said.precision))
+            gate.remember(wanted.model.identity, cast("Computed", self.ready_said.precision))
         return recogniser
 
     def _with_what_is_known(self, wanted: Wanted, setup: protocol.Setup) -> protocol.Setup:
         """Return the setup with what others, or earlier ones, found out: it need not be found out again."""
+        gate = self.hiring.gate
         return replace(
             setup,
-            is_verified=self._gate.is_verified(stamp(wanted.model)),
-            remembered=self._gate.precisions.recall(wanted.model.identity) or "",
+            is_verified=gate.is_verified(gate.stamp(wanted.model)),
+            remembered=gate.recall(wanted.model.identity),
         )
 
     def _setup(self, wanted: Wanted) -> protocol.Setup:
@@ -182,7 +177,7 @@ class RecogniserKeeper:
 
     def _load(self, wanted: Wanted, setup: protocol.Setup) -> Recogniser:
         try:
-            recogniser = self._start(setup)
+            recogniser = self.hiring.start(wanted, setup)
         except RecogniserCrashedError as error:
             raise RecogniserNotStartedError(str(error), evidence=error.evidence) from error
         try:
@@ -203,12 +198,13 @@ class RecogniserKeeper:
             precision=answer.precision,
             load_ms=answer.load_ms,
             bound_s=answer.bound_s,
+            **({"machine": answer.machine} if answer.machine else {}),
         )
         return recogniser
 
     def _ffmpeg(self, configured: str) -> str:
         try:
-            return self._find_ffmpeg(configured)
+            return self.hiring.find_ffmpeg(configured)
         except (
             ConfigurationError
         ) as error:  # it was uninstalled, or its trial run was ended: no recording's fault

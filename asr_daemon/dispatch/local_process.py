@@ -83,7 +83,7 @@ class RecogniserProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             command = [sys.executable, *program, "--fd", str(theirs.fileno())]
-            started = cls(Channel(ours), command, theirs.fileno(), on_line, read_kills)
+            started = cls(Channel(ours, takes_files=False), command, theirs.fileno(), on_line, read_kills)
         started.send(setup)
         return started
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from asr_daemon.dispatch.protocol import Recognise
 from asr_daemon.errors import InboxGoneError, JobError, RecordingGoneError
 from asr_daemon.history.recordings import COMMAND_LINE
 from asr_daemon.inboxes.candidate import mtime_of
@@ -19,8 +20,11 @@ from asr_daemon.inboxes.fingerprint import open_recording
 from asr_daemon.queue.jobs import WHEN_CLEARED_S
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asr_daemon.clock import Clock
     from asr_daemon.config import Config
+    from asr_daemon.dispatch.protocol import Source
     from asr_daemon.errors import WorkError
     from asr_daemon.history.recordings import Recording
     from asr_daemon.inboxes.share import Shares
@@ -39,6 +43,20 @@ class Opened:
     recording: Recording
     descriptor: int  # the caller's to close
     profile: Profile  # the job's, with its hotword list
+
+    def order(self, number: int, job: Job, source: Source | None) -> Recognise:
+        """Return what the recogniser is told of it."""
+        return Recognise(
+            number,
+            job.id,
+            self.recording.name,
+            self.profile,
+            job.done,
+            job.inbox,
+            job.weight,
+            job.is_urged,
+            source,
+        )
 
 
 class Opener:
@@ -106,9 +124,14 @@ class Opener:
         """Return what people call a recording: its path within its inbox."""
         return self.config.shown_path(recording.inbox, recording.path)
 
+    def root(self, recording: Recording) -> Path:
+        """Return the folder below which no link is followed to a recording."""
+        inbox = self.config.find_inbox(recording.inbox)
+        return inbox.path if inbox else recording.path.parent
+
     def _open_one(self, recording: Recording) -> int:
         inbox = self.config.find_inbox(recording.inbox)
-        root = inbox.path if inbox else recording.path.parent
+        root = self.root(recording)
         if inbox is not None:
             self._shares.require(inbox)
         if not self._shares.exists(recording.path):

@@ -15,20 +15,24 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from asr_daemon.dispatch import protocol
+from asr_daemon.dispatch.blocking import Blocking
 from asr_daemon.dispatch.claims import Claims
 from asr_daemon.dispatch.endings import Endings
 from asr_daemon.dispatch.in_work import Ending, InWork, Phase, SessionState
 from asr_daemon.dispatch.keeper import RecogniserKeeper, Wanted
 from asr_daemon.dispatch.leaving import Leaving
 from asr_daemon.dispatch.live import RecognisersLive
+from asr_daemon.dispatch.loading import NO_GATE
 from asr_daemon.dispatch.pause import Pause
 from asr_daemon.dispatch.receiving import Receiver
+from asr_daemon.dispatch.remote_process import AWAY
+from asr_daemon.dispatch.silence import Silence
 from asr_daemon.errors import (
     EngineUnavailableError,
     HistoryDamagedError,
     HistoryUnavailableError,
     InternalError,
+    MachineLostError,
     OutOfMemoryError,
     RecogniserCrashedError,
     RecogniserHungError,
@@ -36,22 +40,23 @@ from asr_daemon.errors import (
     WorkError,
 )
 from asr_daemon.queue.job import Engine
-from asr_daemon.queue.jobs import WHEN_CLEARED_S
 from asr_daemon.queue.memory_ladder import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asr_daemon.config_sections import EngineSection
+    from asr_daemon.dispatch.hiring import Hiring
     from asr_daemon.dispatch.keeper import Recogniser
+    from asr_daemon.dispatch.losses import Losses
     from asr_daemon.dispatch.surroundings import Surroundings
     from asr_daemon.queue.job import Job
+    from asr_daemon.queue.turns import Sizes
 
 log = structlog.get_logger()
 
 POLL_S = 0.5  # how soon a new job is noticed while others are in work
 IDLE_POLL_S = 5.0  # with an empty queue; whoever fills it wakes the session
-LONGEST_BLOCK_S = 300.0
 
 
 class Session:
@@ -60,31 +65,36 @@ class Session:
     def __init__(
         self,
         name: str,
-        device: str,
+        hiring: Hiring,
         engine: EngineSection,
         around: Surroundings,
+        losses: Losses,
         *,
-        sharers: int = 1,
         fair_share: Callable[[], int],
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Work on ``device``; ``fair_share`` says how many recordings at once are this recogniser's part."""
-        self.device = device
+        """Work as ``hiring`` says; ``fair_share``: how many recordings at once are this recogniser's part."""
         self.state = SessionState(name)
+        self.is_superfluous = False  # it takes nothing more, and ends once nothing is in work
         self.live = RecognisersLive(self.state, around.clock)
         self.wake, self.unload = threading.Event(), threading.Event()  # unload: when nothing is in work
         self._engine = engine
-        self._sharers = sharers
         self._around = around
         self._clock = around.clock
         self._jobs = around.jobs
         self._beat = beat
         self._stopping = threading.Event()
-        self._keeper = RecogniserKeeper(
-            around.start_recogniser, around.find_ffmpeg, around.clock, self._must_stop, around.gate, name
-        )
+        self._keeper = RecogniserKeeper(hiring, around.clock, self._must_stop, name)
+        self._blocking = Blocking(self.state, around.clock, is_elsewhere=hiring.gate is NO_GATE)
         self._endings = Endings(
-            around.jobs, around.deliverer, around.opener, self.state, around.describe, self._block
+            around.jobs,
+            around.deliverer,
+            around.opener,
+            self.state,
+            around.describe,
+            self._blocking.begin,
+            losses,
+            around.wake_all,
         )
         self._receiver = Receiver(
             around.jobs,
@@ -96,20 +106,18 @@ class Session:
             self.live,
             around.on_progress,
         )
-        self._claims = Claims(around.jobs, around.opener, self.state, fair_share, self._taken_by)
+        self._claims = Claims(around.jobs, around.opener, self.state, fair_share, self._taken_by, self._sizes)
         self._leaving = Leaving(around.jobs, self.state, around.clock, self._taken_by)
         self._orders = itertools.count(1)
         self._pause = Pause(around.clock)
-        self._blocked_until_s = 0.0
-        self._block_s = WHEN_CLEARED_S
-        self._heard_s = self._listened_s = 0.0
+        self._silence = Silence(around.clock)
         self._idle_since_s = around.clock.monotonic_s()
 
     # ------------------------------------------------------------------ the loop
 
     def run(self) -> None:
-        """Work until :meth:`stop`."""
-        while not self._must_stop():
+        """Work until :meth:`stop`, or until it is superfluous and has nothing in work."""
+        while not self._must_stop() and not self._may_leave():
             began_s, is_busy = self._clock.monotonic_s(), bool(self.state.in_work)
             self.step()
             if is_busy:
@@ -126,10 +134,27 @@ class Session:
         self._stopping.set()
         self.wake.set()
 
-    def reload(self, engine: EngineSection, sharers: int) -> None:
+    @property
+    def is_stopping(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        return self._stopping.is_set()
+
+    def _may_leave(self) -> bool:
+        return self.is_superfluous and not self.state.in_work and not self._endings
+
+    @property
+    def hiring(self) -> Hiring:
+        """How it comes by its recogniser."""
+        return self._keeper.hiring
+
+    def reload(self, engine: EngineSection, hiring: Hiring) -> None:
         """Take up other settings: the next recording is recognised with them."""
-        self._engine, self._sharers = engine, sharers
-        self._blocked_until_s, self._block_s = 0.0, WHEN_CLEARED_S
+        self._engine, self._keeper.hiring = engine, hiring
+        self.unblock()
+
+    def unblock(self) -> None:
+        """Try at once what could not be done: things are different now. From any thread."""
+        self._blocking.end()
         self.wake.set()
 
     def step(self) -> None:
@@ -142,11 +167,11 @@ class Session:
                 return
             self._work()
             self._pause.forget()
-        except RecogniserCrashedError as error:
+        except (RecogniserCrashedError, *AWAY) as error:
             self._lose(error)
         except HistoryUnavailableError as error:  # nothing was lost: wait until it can be written
             self._pause.begin(str(error), longer=isinstance(error, HistoryDamagedError))  # that does not pass
-            self._say_blocked(error)
+            self._blocking.say(error)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             if self._pause.begin(said, longer=True):
@@ -184,7 +209,15 @@ class Session:
         self.wake.wait(IDLE_POLL_S if self._jobs.is_empty() else POLL_S * 2)
 
     def _taken_by(self) -> str:
-        return self._around.cards.taken_by(self.device)
+        return self.hiring.taken_by()
+
+    def _sizes(self) -> Sizes | None:
+        return self.hiring.sizes(None if self._keeper.current is None else self._keeper.ready_said)
+
+    def _wanted(self, rung: Rung = Rung.USUAL) -> Wanted:
+        """Return what a recogniser is to be like; raises where there is no model."""
+        hiring = self.hiring
+        return Wanted(self._around.profiles.model, self._engine, hiring.device, hiring.sharers, rung)
 
     # ------------------------------------------------------------------ to the recogniser
 
@@ -195,7 +228,7 @@ class Session:
 
     def _recogniser_for_live(self) -> Recogniser:
         """Return the child that is there; one that has nothing in work only where it is as usual."""
-        wanted = Wanted(self._around.profiles.model, self._engine, self.device, self._sharers)
+        wanted = self._wanted()
         is_held = bool(self.state.in_work or self.state.live)
         if self._keeper.current is not None and (is_held or self._keeper.suits(wanted)):
             return self._keeper.current
@@ -209,8 +242,8 @@ class Session:
         if self._around.settings.is_paused:
             self.state.phase = Phase.WORKING if self.state.in_work else Phase.PAUSED
             return
-        while not self._stopping.is_set() and not self._endings:
-            if self._clock.monotonic_s() < self._blocked_until_s or not self._claims.has_place():
+        while not self._stopping.is_set() and not self._endings and not self.is_superfluous:
+            if self._blocking.is_on or not self._claims.has_place():
                 return
             if not self._is_prepared():
                 return
@@ -224,15 +257,19 @@ class Session:
 
     def _is_prepared(self) -> bool:
         """Return whether a job may be claimed: where others could serve it, the model is loaded first."""
-        is_shared = self._sharers > 1 and self._keeper.current is None
-        if not is_shared or not self._jobs.is_usual_next(only_urged=bool(self._taken_by())):
+        is_shared = self.hiring.loads_first and self._keeper.current is None
+        only_urged = bool(self._taken_by())
+        if not is_shared or not self._jobs.is_usual_next(self._sizes(), only_urged=only_urged):
             return True
-        self.state.phase = Phase.LOADING
         try:
-            self._keeper.ready(Wanted(self._around.profiles.model, self._engine, self.device, self._sharers))
+            if not self.hiring.may_load(self.state):
+                self.state.wait("")
+                return False
+            self.state.phase = Phase.LOADING
+            self._keeper.ready(self._wanted())
         except EngineUnavailableError as error:
             if not self._stopping.is_set():
-                self._block(error)
+                self._blocking.begin(error)
             return False
         self._show_recogniser()
         self._idle_since_s = self._clock.monotonic_s()
@@ -243,20 +280,22 @@ class Session:
         try:
             self._give(job)
         except WorkError as error:
-            if self._is_in_work(job):  # the recogniser was lost while it was told: see _lose
+            if self.state.holds(job):  # the recogniser was lost while it was told: see _lose
                 raise
-            is_untried = self._stopping.is_set() or isinstance(error, HistoryUnavailableError)
+            is_untried = self._stopping.is_set() or isinstance(error, (HistoryUnavailableError, *AWAY))
+            if isinstance(error, AWAY):
+                self._blocking.begin(error)
             self._endings.add(Ending(job, None if is_untried else error))
             if isinstance(error, HistoryUnavailableError):
                 raise
         except BaseException:
-            if not self._is_in_work(job):
+            if not self.state.holds(job):
                 self._endings.add(Ending(job, InternalError("the recording could not be begun")))
             raise
 
     def _give(self, job: Job) -> None:
         """Open the job's recording and send it."""
-        wanted = Wanted(self._around.profiles.model, self._engine, self.device, self._sharers, job.rung)
+        wanted = self._wanted(job.rung)
         opened = self._around.opener.open(job)
         if opened is None:
             self._endings.add(Ending(job, None))
@@ -268,18 +307,12 @@ class Session:
                 self.state.phase = Phase.LOADING
             recogniser = self._recogniser_for(wanted)
             self._show_recogniser()
-            self._block_s = WHEN_CLEARED_S
+            self._blocking.forget()
             self._jobs.begin(job.id, self._receiver.engine, profile)
-            now_s = self._clock.monotonic_s()
             order = next(self._orders)
-            self.state.in_work[order] = InWork(job, shown, recording.inbox, now_s)
-            self._heard_s = self._listened_s = now_s
-            recogniser.send(
-                protocol.Recognise(
-                    order, job.id, recording.name, profile, job.done, job.inbox, job.weight, job.is_urged
-                ),
-                descriptor,
-            )
+            self.state.in_work[order] = InWork(job, shown, recording.inbox, self._clock.monotonic_s())
+            self._silence.begin()
+            recogniser.send(opened.order(order, job, self.hiring.source(opened, job)), descriptor)
         finally:
             os.close(descriptor)
         self.state.phase, self.state.reason = Phase.WORKING, ""
@@ -294,9 +327,6 @@ class Session:
             segments_kept=len(job.done),
             **({"memory_rung": job.rung.name.lower()} if job.rung else {}),
         )
-
-    def _is_in_work(self, job: Job) -> bool:
-        return any(work.job.id == job.id for work in self.state.in_work.values())
 
     def _recogniser_for(self, wanted: Wanted) -> Recogniser:
         """Return a child as the job wants it; what another one has in work goes back untried."""
@@ -317,25 +347,19 @@ class Session:
     def _show_recogniser(self) -> None:
         keeper, said = self._keeper, self._keeper.ready_said
         self.live.look(keeper.current)
-        self.state.pid, self.state.model = keeper.pid, keeper.model
-        self.state.device, self.state.precision = said.device, said.precision
-        self.state.load_ms = said.load_ms
+        machine = said.machine if keeper.current is not None else ""
+        self.state.show(said, keeper.model, keeper.pid, machine)
         self._receiver.engine = Engine(keeper.model, keeper.model_is_builtin, said.device, said.precision)
 
     # ------------------------------------------------------------------ from the recogniser
 
     def _hear(self, timeout_s: float) -> None:
         assert self._keeper.current is not None  # noqa: S101 (something is in work)
-        now = self._clock.monotonic_s()
-        if now - self._listened_s > self._engine.stall_s / 2:  # we ourselves were stopped, or blocked
-            self._heard_s = now
+        self._silence.listen(self._engine.stall_s)
         message = self._keeper.current.receive(timeout_s)
-        self._listened_s = self._clock.monotonic_s()
+        silent_s = self._silence.heard(message)
         if message is not None:
-            if not isinstance(message, (protocol.Note, protocol.Waiting)):
-                self._heard_s = self._listened_s
             self._receiver.take(message)
-        silent_s = self._listened_s - self._heard_s
         if not self.state.in_work:
             silent_s = self.live.waits_s()
         if silent_s > self._engine.stall_s:
@@ -347,40 +371,23 @@ class Session:
     def _lose(self, error: WorkError) -> None:
         """The recogniser is lost: end what is left of it; its jobs go back to the queue."""
         log.warning(
-            "recogniser_lost",
+            "machine_lost" if isinstance(error, MachineLostError) else "recogniser_lost",
             recogniser=self.state.name,
             error=error.code,
             problem=str(error),
             evidence=error.evidence[-2000:],
+            jobs=len(self.state.in_work),
+            **({"machine": self.state.machine} if self.state.machine else {}),
         )
         self.state.restarts += 1
         self._keeper.kill()
         self._show_recogniser()
         self._receiver.forget()
-        works = list(self.state.in_work.values())
-        self.state.in_work.clear()
-        # Which of several was it? Each is tried again, alone.
-        # The kernel ends who takes the machine's memory, and on the CPU it would be more of that.
-        self._endings.add(
-            *(Ending(work.job, error, at_once=len(works) > 1, last_rung=Rung.FRESH_PROCESS) for work in works)
-        )
-
-    def _block(self, error: EngineUnavailableError) -> None:
-        """Leave the queue alone for a while; one that starts a process waits longer each time."""
-        self._say_blocked(error)
-        self._blocked_until_s = self._clock.monotonic_s() + self._block_s
-        if isinstance(error, RecogniserNotStartedError):
-            self._block_s = min(LONGEST_BLOCK_S, 2 * self._block_s)
-
-    def _say_blocked(self, error: WorkError) -> None:
-        if self.state.reason != str(error):
-            log.error("queue_blocked", recogniser=self.state.name, error=error.code, problem=str(error))
-        self.state.phase, self.state.reason = Phase.BLOCKED, error.sentence
+        self._endings.lose(self.state.let_go(), error)
 
     def _return_untried(self) -> None:
         """Let what is in work go back to the queue; no attempt is spent."""
-        self._endings.add(*(Ending(work.job, None) for work in self.state.in_work.values()))
-        self.state.in_work.clear()
+        self._endings.add(*(Ending(work.job, None) for work in self.state.let_go()))
 
     def _give_back(self) -> None:
         """At the end: what is in work returns to the queue, and the recogniser ends."""

@@ -38,4 +38,5 @@ class Surroundings:
     find_ffmpeg: Callable[[str], str]
     describe: Callable[[int], str] = lambda _fd: ""
     on_progress: Callable[[], None] = lambda: None
+    wake_all: Callable[[], None] = lambda: None  # every session looks at the queue, now
     cards: Cards = field(default_factory=Cards)

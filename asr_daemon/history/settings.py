@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from asr_daemon.history.connection import History
 
 PAUSED = "paused"
+_LEASE = "cluster_lease"  # the one given last
 
 
 class Settings:
@@ -36,6 +37,13 @@ class Settings:
     def pause(self, paused: bool) -> None:
         """Begin no further recording, or go on."""
         self.set(PAUSED, "1" if paused else "0")
+
+    def next_lease(self) -> int:
+        """Return a number that no recogniser on another machine was hired under before."""
+        with self._history.transaction():
+            lease = int(self.get(_LEASE) or 0) + 1
+            self.set(_LEASE, str(lease))
+        return lease
 
     def presence(self, folder: Path) -> str:
         """Return how an inbox was last seen (JSON), "" where it never was."""

@@ -20,7 +20,7 @@ from asr_daemon.history.segments import Segments
 from asr_daemon.history.states import JobState
 from asr_daemon.queue.job import Job
 from asr_daemon.queue.memory_ladder import Rung, climb
-from asr_daemon.queue.turns import Limits, Turns
+from asr_daemon.queue.turns import Limits, Sizes, Turns
 from asr_daemon.transcripts.profile import Profile
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Jobs:
         fresh_only: bool = False,
         away: Collection[str] = (),
         most_bytes: int | None = None,
+        above_bytes: int = -1,
         only_urged: bool = False,
         patience_s: float | None = None,
         without: Collection[str] = (),
@@ -105,12 +106,12 @@ class Jobs:
 
         ``fresh_only`` leaves out suspects: those run alone, so that what brings a recogniser down takes
         nobody with it. ``away`` names inboxes whose share is gone: what only they wait for stays queued.
-        ``most_bytes`` leaves out larger files, ``only_urged`` what nobody waits for at a screen. A suspect
-        that has been due for ``patience_s`` goes before all others. ``without`` names inboxes of which only
-        what is waited for at a screen may come.
+        ``most_bytes`` leaves out larger files, ``above_bytes`` all that are not larger, ``only_urged`` what
+        nobody waits for at a screen. A suspect that has been due for ``patience_s`` goes before all others.
+        ``without`` names inboxes of which only what is waited for at a screen may come.
         """
         since = "" if patience_s is None else self._clock.stamp(-patience_s)
-        limits = Limits(away, fresh_only, most_bytes, only_urged, since, without)
+        limits = Limits(away, fresh_only, most_bytes, above_bytes, only_urged, since, without)
         self.turns.line.place()
         if not self.turns.may_begin(limits):
             return None  # asked twice a second: no transaction for nothing
@@ -125,18 +126,27 @@ class Jobs:
             history.run("begin_attempt", job=job, recogniser=recogniser, now=now)
             return self._job(job)
 
-    def is_usual_next(self, *, only_urged: bool = False) -> bool:
+    def is_usual_next(self, sizes: Sizes | None = None, *, only_urged: bool = False) -> bool:
         """Whether a job is due that is recognised in the usual way, not in a fresh process or on the CPU."""
+        sizes = sizes or Sizes()
         closed = json.dumps(self.turns.hours.closed())
         row = self._history.one(
-            "usual_due", now=self._clock.stamp(), closed=closed, only_urged=int(only_urged)
+            "usual_due",
+            now=self._clock.stamp(),
+            closed=closed,
+            only_urged=int(only_urged),
+            above_bytes=sizes.above_bytes,
+            most_bytes=sizes.most_bytes,
         )
         return row is not None
 
-    def has_overdue_suspect(self, patience_s: float, away: Collection[str] = ()) -> bool:
+    def has_overdue_suspect(
+        self, patience_s: float, away: Collection[str] = (), sizes: Sizes | None = None
+    ) -> bool:
         """Whether a suspect has been due for that long, and was not claimed because others were in work."""
-        before, closed = self._clock.stamp(-patience_s), self.turns.hours.closed()
-        return self.turns.line.overdue_suspect(before, away, closed) is not None
+        before, closed, sizes = self._clock.stamp(-patience_s), self.turns.hours.closed(), sizes or Sizes()
+        found = self.turns.line.overdue_suspect(before, away, closed, sizes.above_bytes, sizes.most_bytes)
+        return found is not None
 
     def is_empty(self) -> bool:
         """Whether no job waits that somebody waits for, not even for its time."""

@@ -128,6 +128,7 @@ class Line:
         closed: Collection[str] = (),
         away: Collection[str] = (),
         fresh_only: bool = False,
+        above_bytes: int = -1,
         most_bytes: int | None = None,
         limit: int = 1,
     ) -> list[Candidate]:
@@ -135,7 +136,7 @@ class Line:
 
         ``closed`` names inboxes outside their hours, which hold up nobody at a screen; ``away`` those whose
         share is gone (what was sent to them lies elsewhere); ``fresh_only`` leaves out suspects,
-        ``most_bytes`` larger files.
+        ``most_bytes`` larger files, ``above_bytes`` all that are not larger.
         """
         rows = self._history.all(
             "line_first",
@@ -144,20 +145,28 @@ class Line:
             closed=json.dumps([] if urged else sorted({*closed, *away})),
             away=json.dumps(sorted(away)),
             fresh_only=int(fresh_only),
+            above_bytes=above_bytes,
             most_bytes=most_bytes,
             limit=limit,
         )
         return [_candidate(row, urged=urged) for row in rows]
 
     def overdue_suspect(
-        self, before: str, away: Collection[str], closed: Collection[str]
+        self,
+        before: str,
+        away: Collection[str],
+        closed: Collection[str],
+        above_bytes: int = -1,
+        most_bytes: int | None = None,
     ) -> Candidate | None:
-        """Return a suspect that has been due since then, and may be begun."""
+        """Return a suspect of that size that has been due since then, and may be begun."""
         row = self._history.one(
             "line_overdue_suspect",
             before=before,
             away=json.dumps(sorted(away)),
             closed=json.dumps(sorted(closed)),
+            above_bytes=above_bytes,
+            most_bytes=most_bytes,
         )
         return None if row is None else _candidate(row, urged=False, suspect=True)
 

@@ -32,12 +32,21 @@ _NOW = "queue_clock_ms"  # a setting: the time of now on the inboxes' clocks
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large a recording's file may be for a recogniser."""
+
+    above_bytes: int = -1  # larger than that
+    most_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a recogniser may take now."""
 
     away: Collection[str] = ()  # inboxes whose share is gone
     fresh_only: bool = False  # no suspects: those run alone
     most_bytes: int | None = None
+    above_bytes: int = -1  # larger ones only
     only_urged: bool = False  # only what somebody waits for at a screen
     suspects_since: str = ""  # a suspect that has been due since that stamp goes before all others
     without: Collection[str] = ()  # inboxes of which only what is waited for at a screen may come
@@ -107,7 +116,8 @@ class Turns:
     def _candidates(self, limits: Limits) -> list[Candidate]:
         closed = self.hours.closed()
         if limits.suspects_since and not limits.only_urged:
-            found = self.line.overdue_suspect(limits.suspects_since, limits.away, closed)
+            sizes = (limits.above_bytes, limits.most_bytes)
+            found = self.line.overdue_suspect(limits.suspects_since, limits.away, closed, *sizes)
             if found is not None:
                 return [found]
         urged = self._first(limits, closed, urged=True)
@@ -122,6 +132,7 @@ class Turns:
             closed=closed,
             away=limits.away,
             fresh_only=limits.fresh_only,
+            above_bytes=limits.above_bytes,
             most_bytes=limits.most_bytes,
         )
 

@@ -83,6 +83,7 @@ class Figures:
             "1 while the queue waits because others use the card.",
             any(state.phase is Phase.YIELDING for state in states),
         )
+        yield from self._cluster()
         yield _gauge(
             "state_problem",
             "1 while the state folder is full, read-only, or its history damaged: nothing can be recorded.",
@@ -113,6 +114,24 @@ class Figures:
                 (len(watched.ignored), {"inbox": name})
                 for name, watched in list(self._parts.intake.inboxes.items())
             ),
+        )
+
+    def _cluster(self) -> Iterator[Metric]:
+        if self._parts.config.cluster is None:
+            return
+        dispatcher = self._parts.dispatcher
+        standing, on = dispatcher.cluster.standing, Counter(state.machine for state in dispatcher.states)
+        yield _gauge("cluster_up", "1 while recognisers can be hired of the cluster.", not standing.problem)
+        yield _gauge("cluster_cards", "Recognisers that the cluster offers.", standing.offer.cards)
+        yield _gauge(
+            "cluster_recognisers",
+            "Recognisers that are loaded on another machine.",
+            *((count, {"machine": machine}) for machine, count in on.items() if machine),
+        )
+        yield _counter(
+            "cluster_machines_lost",
+            "Machines lost since the start, each time that one was.",
+            *((count, {"machine": name}) for name, count in list(dispatcher.cluster.machines.lost.items())),
         )
 
     def _queue(self) -> Iterator[Metric]:

@@ -38,6 +38,8 @@ def status_view(status: dict[str, Any]) -> Group:
         parts += [Text(), Text("last problems", style="bold"), _errors(status["errors"])]
     if gateway := status["gateway"]:
         parts += [Text(), _gateway(gateway, is_running=status["running"])]
+    if cluster := status["cluster"]:
+        parts += [Text(), _cluster(cluster, status["recognisers"])]
     if status["notify"]:
         parts += [Text(), *map(_receiver, status["notify"])]
     parts += [Text(), _backup(status["backup"])]
@@ -198,6 +200,18 @@ def _gateway(gateway: dict[str, Any], *, is_running: bool) -> Text:
         text.append("\nNobody may use it yet: asr-daemon access add NAME --inbox N", style="yellow")
     elif gateway["accesses"]:
         text.append(f"; {gateway['accesses']} may use it")
+    return text
+
+
+def _cluster(cluster: dict[str, Any], recognisers: list[dict[str, Any]]) -> Text:
+    text = Text(f"cluster at {cluster['address']}: ")
+    loaded = sum(bool(each["machine"]) for each in recognisers)
+    offered = f"{cluster['cards']} offered on {', '.join(cluster['machines']) or 'no machine'}"
+    text.append(f"{loaded} recognisers at work, {offered}" if cluster["bridge"] else "no bridge is connected")
+    if cluster["lost"]:
+        text.append(f"; machines were lost {cluster['lost']} times", style="yellow")
+    if cluster["problem"]:
+        text.append(f"\n{cluster['problem']}", style="red")
     return text
 
 

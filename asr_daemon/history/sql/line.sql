@@ -34,7 +34,7 @@ WHERE lanes.inbox IS NOT NULL AND lanes.inbox NOT IN (SELECT value FROM json_eac
   AND queue_line.recording_id IN (
     SELECT line.recording_id FROM queue_line AS line INDEXED BY queue_line_in_order CROSS JOIN jobs ON jobs.id = line.job_id
     WHERE line.is_urged = :urged AND line.inbox = lanes.inbox
-      AND (:most_bytes IS NULL OR line.size_bytes <= :most_bytes)
+      AND line.size_bytes > :above_bytes AND (:most_bytes IS NULL OR line.size_bytes <= :most_bytes)
       AND line.lies_in NOT IN (SELECT value FROM json_each(:away))
       AND (jobs.not_before IS NULL OR jobs.not_before <= :now
            OR jobs.put_back_at > :now)  -- the clock was set back: half a minute must not become a day
@@ -45,6 +45,7 @@ WHERE lanes.inbox IS NOT NULL AND lanes.inbox NOT IN (SELECT value FROM json_eac
 SELECT queue_line.recording_id, queue_line.job_id, queue_line.inbox, queue_line.expected_ms, queue_line.turn_at
 FROM jobs INDEXED BY jobs_suspect CROSS JOIN queue_line ON queue_line.job_id = jobs.id
 WHERE jobs.state = 'queued' AND jobs.is_suspect = 1 AND jobs.not_before <= :before
+  AND queue_line.size_bytes > :above_bytes AND (:most_bytes IS NULL OR queue_line.size_bytes <= :most_bytes)
   AND queue_line.lies_in NOT IN (SELECT value FROM json_each(:away))
   AND (queue_line.is_urged = 1 OR queue_line.inbox NOT IN (SELECT value FROM json_each(:closed)))
 ORDER BY jobs.not_before LIMIT 1
@@ -98,5 +99,6 @@ WHERE is_urged = 1 OR inbox NOT IN (SELECT value FROM json_each(:closed))
 SELECT 1 FROM queue_line CROSS JOIN jobs ON jobs.id = queue_line.job_id
 WHERE (queue_line.is_urged = 1
        OR (:only_urged = 0 AND queue_line.inbox NOT IN (SELECT value FROM json_each(:closed))))
+  AND queue_line.size_bytes > :above_bytes AND (:most_bytes IS NULL OR queue_line.size_bytes <= :most_bytes)
   AND jobs.memory_rung = 0 AND (jobs.not_before IS NULL OR jobs.not_before <= :now)
 LIMIT 1

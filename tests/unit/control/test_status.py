@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from way import START, OpenDaemon, make_config
 
 from asr_daemon.backup.drill import Drill
+from asr_daemon.config_cluster import ClusterSection
 from asr_daemon.config_notify import NotifySection
 from asr_daemon.config_sections import GatewaySection
 from asr_daemon.control import status
 from asr_daemon.control.messages import Ask, Attend
 from asr_daemon.control.socket import ControlServer
+from asr_daemon.control.status_line import status_line
+from asr_daemon.dispatch.cluster_messages import Hello, Offer
 from asr_daemon.dispatch.in_work import InWork, LiveWork, Phase
 from asr_daemon.errors import NotDecodableError
 from asr_daemon.inboxes.lane import Progress
@@ -92,7 +96,7 @@ def collected(config: Config) -> dict[str, Any]:
 def test_every_key_is_documented_and_every_documented_key_is_there(running: Running) -> None:
     """Documentation and answer name the same keys, no more and no fewer."""
     parents = {"model", "queue", "configuration", "service", "backup", "gateway", "live"}
-    parents |= {"recogniser.memory_steps", "recognisers[].memory_steps"}
+    parents |= {"cluster", "cluster.bridge", "recogniser.memory_steps", "recognisers[].memory_steps"}
     with (running.inbox / "large.wav").open("wb") as large:
         progress = Progress(running.inbox / "large.wav", large.fileno(), lambda: False)
     running.parts.intake.reader._lane("inbox").progress = progress
@@ -104,7 +108,13 @@ def test_every_key_is_documented_and_every_documented_key_is_there(running: Runn
     gateway = running.parts.changes.attendance.serve(Ask(here), running.parts.changes)
     next(gateway)
     notify = (NotifySection(name="office", url="https://a.example/b"),)  # type: ignore[arg-type]
-    config = running.config.model_copy(update={"gateway": GatewaySection(), "notify": notify})
+    section = ClusterSection(address="head:6379")
+    config = running.config.model_copy(
+        update={"gateway": GatewaySection(), "notify": notify, "cluster": section}
+    )
+    running.parts.configuration.now = config
+    cluster = running.parts.dispatcher.cluster
+    cluster.take(cluster.connect(Hello("1.0", "Ray 2.60.0"), Mock()), Offer(2, ("gpu1",)))
     assert keys_of(collected(config)) - parents == documented() - parents
     gateway.close()
     assert collected(config)["gateway"]["serving"] == []
@@ -153,12 +163,12 @@ def test_inbox_in_which_nothing_happened_counts_nothing(running: Running) -> Non
 
 def test_systemctl_status_shows_one_line(running: Running) -> None:
     """What is in work, how far it is, how many wait behind it; and what holds the queue."""
-    assert status.status_line(running.parts) == "work.wav 25% · 0 waiting"
+    assert status_line(running.parts) == "work.wav 25% · 0 waiting"
     running.put("next.wav", b"next")
     state = running.daemon.parts.dispatcher.states[0]
     state.in_work.clear()
     state.phase, state.reason = Phase.BLOCKED, "no model"
-    assert status.status_line(running.parts) == "blocked: no model · 1 waiting"
+    assert status_line(running.parts) == "blocked: no model · 1 waiting"
 
 
 def test_people_see_what_is_wrong_with_the_backups(running: Running) -> None:

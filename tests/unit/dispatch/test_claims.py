@@ -230,7 +230,7 @@ def test_loading_is_shown_while_it_lasts(room: Room) -> None:
         seen.append(room.session.state.phase)
         return start(setup)
 
-    room.session._keeper._start = seen_start  # type: ignore[assignment]
+    room.start = seen_start  # type: ignore[method-assign]
     room.script = well
     room.way.put("a.wav", b"A")
     room.session.step()

@@ -85,7 +85,7 @@ def test_each_recogniser_has_a_name_of_its_own() -> None:
 def test_one_device_is_one_recogniser(tmp_path: Path) -> None:
     """The default."""
     assert make_config(tmp_path).engine.recognisers == ("auto",)
-    assert [session.device for session in Two(tmp_path, ()).sessions] == ["auto"]
+    assert [session.hiring.device for session in Two(tmp_path, ()).sessions] == ["auto"]
 
 
 def test_each_claims_for_itself_and_the_claim_says_who(two: Two) -> None:

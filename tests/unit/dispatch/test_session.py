@@ -500,7 +500,8 @@ def test_another_model_or_setting_gives_back_what_is_in_work(room: Room, changed
         room.profiles.model_or_error = Model(identity="model@2")
     else:
         other = {"threads": 7, "batch_s": 33.0, "max_duration_h": 1.0, "half_precision": False}[changed]
-        room.session.reload(room.way.config.engine.model_copy(update={changed: other}), sharers=1)
+        engine = room.way.config.engine.model_copy(update={changed: other})
+        room.session.reload(engine, room.session.hiring)
     room.way.put("b.wav", b"B", Profile("model@2" if changed == "model" else "model@1"))
     room.run(steps=20, pause_s=0.5)
     assert room.states() == {"long.wav": "done", "b.wav": "done"}

@@ -355,6 +355,7 @@ def test_thousands_that_wait_do_not_read_each_other(way: Way) -> None:
         "now": way.time.clock.stamp(),
         "fresh_only": 0,
         "most_bytes": None,
+        "above_bytes": -1,
         "away": '["inbox"]',
         "closed": "[]",
         "limit": 1,

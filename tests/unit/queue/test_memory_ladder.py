@@ -96,7 +96,8 @@ def test_what_does_not_fit_on_the_device_is_done_on_the_cpu_and_the_rest_on_the_
     machine: Machine,
 ) -> None:
     """The configured device is taken up again by the next recording; the batch bound is not the GPU's."""
-    machine.session.reload(machine.way.config.engine.model_copy(update={"batch_s": 600.0}), sharers=1)
+    engine = machine.way.config.engine.model_copy(update={"batch_s": 600.0})
+    machine.session.reload(engine, machine.session.hiring)
     big(machine, "cpu")
     machine.way.put("big.wav", b"big")
     machine.way.put("next.wav", b"next")
@@ -220,7 +221,7 @@ def test_cpu_that_cannot_load_the_model_either_holds_up_nobody(machine: Machine)
             recogniser.said[0] = protocol.Broken("out_of_memory", "while loading")
         return recogniser
 
-    machine.session._keeper._start = start  # type: ignore[assignment]
+    machine.start = start  # type: ignore[method-assign]
     machine.way.put("big.wav", b"big")
     machine.way.put("next.wav", b"next")
     machine.run(steps=60, pause_s=20.0)

@@ -1,0 +1,100 @@
+"""A daemon, a bridge that is played in a process of its own, and children in the place of other machines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attack import AttackedDaemon, drop, recording
+
+from asr_daemon.config import load_config
+from support import eventually
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+HERE = Path(__file__).parents[1]
+CLUSTER = '\n[cluster]\naddress = "ray://head:10001"\n'
+
+
+class BridgeProcess:
+    """``played_bridge.py``, with the fake recogniser behind it."""
+
+    def __init__(self, daemon: AttackedDaemon, *machines: str) -> None:
+        path = load_config(daemon.config_path).cluster_socket_path
+        programs = [os.fspath(HERE / name) for name in ("played_bridge.py", "fake_recogniser.py")]
+        self._process = subprocess.Popen(
+            [sys.executable, programs[0], os.fspath(path), programs[1], *machines],
+            stdin=subprocess.PIPE,
+            env={**os.environ, **daemon.environment},
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def tell(self, line: str) -> None:
+        """Say what befalls it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """End it, as the kernel does."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+
+def held(daemon: AttackedDaemon) -> dict[str, list[str]]:
+    """Return the files that each recogniser has in work."""
+    found: dict[str, list[str]] = {}
+    for work in daemon.live()["in_work"]:
+        found.setdefault(work["recogniser"], []).append(work["file"])
+    return found
+
+
+def test_machines_are_lost_and_the_bridge_is_killed_and_each_recording_has_one_transcript(
+    tmp_path: Path,
+) -> None:
+    """What was committed is not recognised again, no attempt is spent, and a new bridge is used at once."""
+    contents = {f"{number}.wav": recording(number, segments=50, ms=40) for number in range(6)}
+    with AttackedDaemon(tmp_path, extra=CLUSTER) as daemon:
+        daemon.start()
+        assert "no bridge is connected" in daemon.command("status").stdout
+        with BridgeProcess(daemon, "gpu1", "gpu2") as bridge:
+            eventually(lambda: daemon.events("cluster_offered"), what="an offer")
+            for name, content in contents.items():
+                drop(daemon.inbox / name, content)
+            everywhere = {"auto", "cluster#1", "cluster#2"}
+            eventually(lambda: set(held(daemon)) == everywhere, what="that all have a part")
+            told = {each["name"]: each for each in daemon.live()["recognisers"]}
+            assert {told[name]["machine"] for name in everywhere} == {"", "gpu1", "gpu2"}
+            eventually(lambda: daemon.recognised().total() > 10, what="some segments")
+            bridge.tell("lose gpu1")
+            (lost,) = eventually(lambda: daemon.events("machine_lost"), what="that it is lost")
+            assert (lost["machine"], lost["error"]) == ("gpu1", "machine_lost")
+            eventually(lambda: set(held(daemon)) == everywhere, what="that another one is hired")
+        eventually(lambda: daemon.events("bridge_lost"), what="that the bridge is gone")
+        eventually(lambda: set(held(daemon)) == {"auto"}, what="that this machine goes on alone")
+        told = {each["name"]: each for each in daemon.live()["recognisers"]}
+        assert {told[name]["state"] for name in ("cluster#1", "cluster#2")} <= {"blocked", "loading", "idle"}
+        assert daemon.live()["recogniser"]["state"] == "working"
+        with BridgeProcess(daemon, "gpu3"):
+            daemon.wait_until_done(len(contents))
+        daemon.check_exactly_once(contents)
+        attempts = daemon.query("SELECT DISTINCT attempts, strikes, is_suspect FROM jobs")
+        assert attempts == [(1, 0, 0)]
+        again = daemon.recognised().total() - 50 * len(contents)
+        assert again <= 2 * len(contents), "segments that were committed were recognised again"
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.log_text()
