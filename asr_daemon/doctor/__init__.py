@@ -2,14 +2,15 @@
 
 Enters: a configuration that could be read. Leaves: findings; nothing is changed but probe files that are
 removed again. Rights are those of the installed service's user where root asks, otherwise one's own.
-``folders``, ``engine``, ``host``, ``service``, ``gateway`` and ``notify`` look, ``running`` asks the
-daemon; ``rights`` tries as another user.
+``folders``, ``engine``, ``host``, ``service``, ``gateway``, ``cluster`` and ``notify`` look, ``running`` asks
+the daemon, ``ray_asked`` a cluster; ``rights`` tries as another user.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asr_daemon.doctor.cluster import look_at_cluster
 from asr_daemon.doctor.engine import look_at_engine
 from asr_daemon.doctor.finding import Finding, Machine
 from asr_daemon.doctor.folders import look_at_folders
@@ -43,6 +44,7 @@ def examine(config: Config, config_path: Path | None = None, machine: Machine | 
         *look_at_service(config_path, user, state, machine),
         *look_at_running(config, state, worse),
         *look_at_gateway(config, config_path, machine),
+        *look_at_cluster(config, config_path, user, machine),
         *look_at_notify(config, config_path, machine),
         *look_at_host(config, machine),
     ]

@@ -9,7 +9,8 @@ from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.doctor.finding import Finding
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import OperatorError
-from asr_daemon.install.gateway import WEB_UNIT, unit_user
+from asr_daemon.install.beside import unit_user
+from asr_daemon.install.gateway import WEB_UNIT
 from asr_daemon.install.grants import to_read
 from asr_daemon.install.running import is_by, service_state
 

@@ -21,7 +21,8 @@ from asr_daemon.gateway.notifications.errors import NotSentError
 from asr_daemon.history import open_history_read_only
 from asr_daemon.history.connection import HistoryError
 from asr_daemon.history.outbox import Standing, standings
-from asr_daemon.install.gateway import CLOSED, WEB_UNIT, unit_user
+from asr_daemon.install.beside import unit_user
+from asr_daemon.install.gateway import CLOSED, WEB_UNIT
 from asr_daemon.install.messages import credential_line
 from asr_daemon.install.running import is_by
 

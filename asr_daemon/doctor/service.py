@@ -12,6 +12,7 @@ from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.history import open_history_read_only
+from asr_daemon.install.cluster import BRIDGE
 from asr_daemon.install.gateway import LET_IN, WEB_UNIT
 from asr_daemon.install.running import UNIT, is_by, service_state
 from asr_daemon.install.service import (
@@ -37,6 +38,9 @@ _WHY_DIFFERENT = {
     SOCKET: "metrics.port changed",
     WEB_UNIT: "it was installed by another release or environment",
     LET_IN: "[gateway] changed",
+    BRIDGE.unit: "it was installed by another release or environment",
+    BRIDGE.let_in: "[cluster] changed",
+    BRIDGE.closed: "[cluster] or the inboxes changed, or the group asr-daemon-ray came or went",
 }
 
 

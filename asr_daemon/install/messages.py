@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from asr_daemon.config import Config
@@ -22,15 +22,20 @@ _PLAIN = re.compile(r"/[^\s:%\"'\\]*")
 
 def message_lines(config: Config, section: GatewaySection) -> Iterator[str]:
     """Yield lines of the drop-in's ``[Service]``."""
-    paths = [path for each in config.notify for path in each.secret_files if is_credential(path)]
-    if paths:
-        yield "# Addresses of messages, and their secrets: root's files, for this process alone."
-    for path in dict.fromkeys(paths):
-        yield credential_line(path)
+    paths = [path for each in config.notify for path in each.secret_files]
+    yield from credential_lines(paths, "Addresses of messages, and their secrets")
     if not config.notify and section.listens_here:
         yield "# It listens on this machine, and has no [[notify]]: it reaches nobody else."
         yield "IPAddressDeny=any"
         yield "IPAddressAllow=localhost"
+
+
+def credential_lines(paths: Sequence[Path], what: str) -> Iterator[str]:
+    """Yield the lines that hand files over which only root may read."""
+    given = [path for path in dict.fromkeys(paths) if is_credential(path)]
+    if given:
+        yield f"# {what}: root's files, for this process alone."
+    yield from map(credential_line, given)
 
 
 def credential_line(path: Path) -> str:

@@ -22,14 +22,14 @@ from asr_daemon.config_sections import MetricsSection, default_state_dir
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders
+from asr_daemon.install.cluster import BRIDGE, bridge_files, bridge_notes, bridge_user
 from asr_daemon.install.environment import Environment
 from asr_daemon.install.gateway import (
+    GATEWAY,
     WEB_STATE_DIR,
     gateway_files,
     gateway_notes,
     gateway_user,
-    install_gateway,
-    remove_gateway,
 )
 from asr_daemon.install.running import UNIT, service_state
 from asr_daemon.install.shipped import shipped_text
@@ -38,6 +38,8 @@ from asr_daemon.install.units import STAMP, unit_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from asr_daemon.install.beside import Beside
 
 DEFAULT_USER = "asr-daemon"
 DROP_INS = Path("/etc/systemd/system/asr-daemon.service.d")
@@ -87,7 +89,7 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
     steps.command("systemd-sysusers", str(SYSUSERS))
     steps.write(TMPFILES, _for_user(shipped_text("systemd/asr-daemon.tmpfiles.conf"), wanted.user))
     steps.command("systemd-tmpfiles", "--create", str(TMPFILES))
-    install_gateway(steps, config, wanted.user)
+    _make_users(steps, config, wanted.user)
     expected = expected_files(wanted)
     for path, text in expected.items():
         steps.write(path, text)
@@ -101,8 +103,8 @@ def install(wanted: Installation, *, now: datetime | None = None) -> list[StepRe
     steps.link(PROGRAM, wanted.environment.command[0])
     _reload_manager(steps)
     _say_restart(steps)
-    hints = (*advice(config, wanted.user), *missing_folders(config, wanted.user), *gateway_notes(config))
-    for sentence in hints:
+    hints = (*advice(config, wanted.user), *missing_folders(config, wanted.user))
+    for sentence in (*hints, *gateway_notes(config), *bridge_notes(config)):
         steps.note(sentence)
     if not config.inbox:
         steps.note(f"no inbox yet: add one to {wanted.config_path}, then run `asr-daemon install` again")
@@ -122,6 +124,7 @@ def expected_files(wanted: Installation) -> dict[Path, str]:
         UNIT: unit_text(UNIT.name, _COMMANDS, wanted.environment, wanted.config_path, wanted.user),
         DROP_INS / "inboxes.conf": drop_in(config, wanted.environment, wanted.config_path),
         **gateway_files(config, wanted.environment, wanted.config_path, wanted.user),
+        **bridge_files(config, wanted.environment, wanted.config_path, wanted.user),
     }
     if config.metrics.port:
         files[SOCKET] = _socket(config.metrics)
@@ -135,7 +138,8 @@ def uninstall(wanted: Installation) -> list[StepRecord]:
     if steps.place(UNIT).exists() and _is_booted(steps):
         steps.command("systemctl", "disable", "--now", UNIT.name)
     _remove_socket(steps)
-    remove_gateway(steps, is_booted=_is_booted(steps))
+    for beside in (GATEWAY, BRIDGE):
+        beside.remove(steps, is_booted=_is_booted(steps))
     for path in (DROP_INS / "inboxes.conf", DROP_INS / "gpu.conf", UNIT, TMPFILES, SYSUSERS):
         steps.remove(path)
     steps.unlink(PROGRAM, wanted.environment.command[0])
@@ -154,7 +158,7 @@ def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
         config_state = config.state_dir
         own = (config.state_dir, config.backup.dir, config.backup.second_dir, config.daemon.fallback_dir)
         folders += [path for path in own if path]
-        users += [gateway_user(config, wanted.user)] if config.gateway else []
+        users += [name for _, name in _beside(config, wanted.user) if name]
     there = [path for path in dict.fromkeys(folders) if steps.place(path).exists()]
     for path in there:
         what = " (history, backups, models)" if path == config_state else ""
@@ -165,6 +169,21 @@ def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
     program = Path(wanted.environment.command[0]).parent.parent
     yield f"kept: the program itself; to remove it: rm -rf {shlex.quote(str(program))}"
     yield "kept: every recording, transcript and failure file in the inboxes, and access lists set by setfacl"
+
+
+def _make_users(steps: Steps, config: Config, user: str) -> None:
+    """Make users and folders of what runs beside; take away what an earlier configuration had."""
+    for beside, name in _beside(config, user):
+        if name is None:
+            beside.remove(steps, is_booted=_is_booted(steps))
+        else:
+            beside.make_user(steps, name)
+
+
+def _beside(config: Config, user: str) -> Iterator[tuple[Beside, str | None]]:
+    """Yield what may run beside the service, and as whom; None: not with this configuration."""
+    yield GATEWAY, gateway_user(config, user)
+    yield BRIDGE, bridge_user(config, user)
 
 
 def unit_files(root: Path = Path("/")) -> list[Path]:

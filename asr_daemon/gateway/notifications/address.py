@@ -8,20 +8,20 @@ credential of the same name first; what was read is kept by nobody. Fails with
 from __future__ import annotations
 
 import enum
-import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from asr_daemon.files.credentials import handed_over
 from asr_daemon.gateway.notifications.errors import NotSentError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asr_daemon.config_notify import NotifySection
 
 MOST_BYTES = 16 << 10
-CREDENTIALS = "CREDENTIALS_DIRECTORY"
 LEAST_SECRET_CHARS = 4  # shorter pieces of an address are no secrets
 TOKEN = re.compile(r"[A-Za-z0-9_-]{4,256}")
 
@@ -82,10 +82,8 @@ def address_of(section: NotifySection) -> Address:
 def _read(key: str, path: Path | None) -> str:
     """Return the first line of a file that holds a secret."""
     assert path is not None  # noqa: S101 (the configuration's model says so)
-    folder = os.environ.get(CREDENTIALS, "")
-    credential = Path(folder) / path.name if folder else path
     try:
-        with (credential if credential.exists() else path).open("rb") as file:
+        with handed_over(path).open("rb") as file:
             text = file.read(MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
