@@ -61,7 +61,7 @@ class RayCluster:
     def __init__(self, nodes: int = 2, environment: dict[str, str] | None = None) -> None:
         from ray.cluster_utils import Cluster  # noqa: PLC0415 (where Ray is not installed, tests skip)
 
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # noqa: S108 (sockets' names are short)
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         self.client_port = free_port()
         self._environment = {
             "RAY_USAGE_STATS_ENABLED": "0",
