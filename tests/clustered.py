@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine, whose nodes have cards that nobody has seen, and one who plays the daemon."""
+"""A Ray cluster on this machine, whose nodes have cards that nobody has seen; one who plays the daemon."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RayCluster:
     def __init__(self, nodes: int = 2, environment: dict[str, str] | None = None) -> None:
         from ray.cluster_utils import Cluster  # noqa: PLC0415 (where Ray is not installed, tests skip)
 
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # noqa: S108 (sockets' names are short)
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets have short names
         self.client_port = free_port()
         self._environment = {
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -164,7 +164,7 @@ class Heard:
 
 
 class Remote:
-    """A recogniser that was hired, as the daemon has it; also one that is a child here (``RecogniserProcess``)."""
+    """A recogniser as the daemon has it: hired, or a child here."""
 
     def __init__(self, send: Callable[..., None], receive: Callable[[float], Any]) -> None:
         self._send, self._receive = send, receive
@@ -178,20 +178,27 @@ class Remote:
         self._orders = 0
 
     def begin(
-        self, path: Path, *, root: Path | None = None, done: tuple = (), profile: Profile = PLAIN, **source: Any
+        self,
+        file: Path,
+        /,
+        *,
+        root: Path | None = None,
+        done: tuple = (),
+        profile: Profile = PLAIN,
+        **source: Any,
     ) -> int:
         """Hand over a recording; ``source`` is what else shall be said of its file than what is true."""
         self._orders += 1
         self.heard[self._orders] = Heard()
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(file, os.O_RDONLY)
         try:
             found = fingerprint(fd)
             fields = {"size_bytes": found.size_bytes, "mtime_ns": found.mtime_ns, "sha256": found.sha256}
-            where = {} if root is None else {"path": str(path), "root": str(root)}
+            where = {} if root is None else {"path": str(file), "root": str(root)}
             order = protocol.Recognise(
                 self._orders,
                 100 + self._orders,
-                path.name,
+                file.name,
                 profile,
                 done,
                 source=protocol.Source(**{**fields, **where, **source}),
@@ -243,9 +250,9 @@ class Remote:
         self.listen(lambda: all(self.heard[order].end for order in orders), within_s)
         return [self.heard[order] for order in orders]
 
-    def transcribe(self, path: Path, **more: Any) -> Heard:
+    def transcribe(self, file: Path, /, **more: Any) -> Heard:
         """Recognise one recording."""
-        return self.finish(self.begin(path, **more))[0]
+        return self.finish(self.begin(file, **more))[0]
 
 
 class Hired(Remote):

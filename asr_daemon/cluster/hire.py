@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -34,10 +34,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PLACED_WITHIN_S = 30.0
-LOST_S = 15.0  # without an answer
 LOOK_S = 1.0  # how soon a thread that hears the daemon sees that all is over
 MOST_UNSAID = 500  # messages that the daemon has not taken: then the machine is asked for none
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a machine is waited for."""
+
+    placed_s: float = 30.0  # for a free card
+    lost_s: float = 15.0  # for any answer
+    lease_s: float = LEASE_S  # unasked for that long, a machine has ended itself
 
 
 class Cluster(Protocol):
@@ -71,6 +78,7 @@ class Hired:
         cluster: Cluster,
         *,
         insecure: bool,
+        patience: Patience = Patience(),
         on_over: Callable[[Hired], None] = lambda _hired: None,
     ) -> None:
         """``insecure``: a cluster that asks nobody who is there will do; ``on_over`` is called once."""
@@ -79,6 +87,7 @@ class Hired:
         self._channel = channel
         self._cluster = cluster
         self._insecure = insecure
+        self._patience = patience
         self._on_over = on_over
         self._machine: RemoteMachine | None = None
         self._sending: Sending | None = None
@@ -177,9 +186,9 @@ class Hired:
     def _placed(self, machine: RemoteMachine) -> About:
         """Return where the process is; raises :class:`LostError` where it may not work there."""
         try:
-            answer = machine.about().result(PLACED_WITHIN_S)
+            answer = machine.about().result(self._patience.placed_s)
         except concurrent.futures.TimeoutError:
-            message = f"No card of the cluster was free within {PLACED_WITHIN_S:.0f} s."
+            message = f"No card of the cluster was free within {self._patience.placed_s:.0f} s."
             raise LostError(protocol.Lost("cluster_away", message)) from None
         try:
             about = decode_about(answer)
@@ -218,10 +227,12 @@ class Hired:
         """Ask once; raises what the call raises."""
         asked_s = time.monotonic()
         try:
-            sealed = machine.hear(self.lease, wants_words=self._unsaid.qsize() < MOST_UNSAID).result(LOST_S)
+            has_room = self._unsaid.qsize() < MOST_UNSAID
+            sealed = machine.hear(self.lease, wants_words=has_room).result(self._patience.lost_s)
         except Exception as error:
-            if time.monotonic() - asked_s > LEASE_S - 1:  # it may have ended itself, as nobody had asked
-                message = f"{self.name} did not answer for {time.monotonic() - asked_s:.0f} s."
+            silent_s = time.monotonic() - asked_s
+            if silent_s > 0.9 * self._patience.lease_s:  # it may have ended itself, as nobody had asked
+                message = f"{self.name} has not answered for {silent_s:.0f} s."
                 raise LostError(
                     protocol.Lost("machine_lost", message, f"{type(error).__name__}: {error}")
                 ) from None
