@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine, whose nodes have cards that nobody has seen, and one who plays the daemon."""
+"""A Ray cluster on this machine, whose nodes have cards that nobody has seen; one who plays the daemon."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RayCluster:
     def __init__(self, nodes: int = 2, environment: dict[str, str] | None = None) -> None:
         from ray.cluster_utils import Cluster  # noqa: PLC0415 (where Ray is not installed, tests skip)
 
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets have short names
         self.client_port = free_port()
         self._environment = {
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -83,7 +83,9 @@ class RayCluster:
                 "ray_client_server_port": self.client_port,
             },
         )
-        self.nodes = [self.add_node(f"gpu{number}") for number in range(1, nodes + 1)]
+        self.nodes = {
+            name: self.add_node(name) for name in (f"gpu{number}" for number in range(1, nodes + 1))
+        }
 
     @contextlib.contextmanager
     def _surrounded(self) -> Iterator[None]:
@@ -113,13 +115,13 @@ class RayCluster:
         """The address for who is no part of it."""
         return f"ray://127.0.0.1:{self.client_port}"
 
-    def raylet(self, node: Any) -> int:
-        """Return the process number of a node's raylet."""
-        return int(node.all_processes["raylet"][0].process.pid)
+    def raylet(self, name: str) -> int:
+        """Return the process number of a machine's raylet."""
+        return int(self.nodes[name].all_processes["raylet"][0].process.pid)
 
-    def workers(self, node: Any) -> list[int]:
-        """Return those of the processes that a node has started, with theirs."""
-        return descendants(self.raylet(node))
+    def workers(self, name: str) -> list[int]:
+        """Return those of the processes that a machine has started, with theirs."""
+        return descendants(self.raylet(name))
 
     def close(self) -> None:
         """End all of it."""
@@ -164,7 +166,7 @@ class Heard:
 
 
 class Remote:
-    """A recogniser that was hired, as the daemon has it; also one that is a child here (``RecogniserProcess``)."""
+    """A recogniser as the daemon has it: hired, or a child here."""
 
     def __init__(self, send: Callable[..., None], receive: Callable[[float], Any]) -> None:
         self._send, self._receive = send, receive
@@ -178,20 +180,27 @@ class Remote:
         self._orders = 0
 
     def begin(
-        self, path: Path, *, root: Path | None = None, done: tuple = (), profile: Profile = PLAIN, **source: Any
+        self,
+        file: Path,
+        /,
+        *,
+        root: Path | None = None,
+        done: tuple = (),
+        profile: Profile = PLAIN,
+        **source: Any,
     ) -> int:
         """Hand over a recording; ``source`` is what else shall be said of its file than what is true."""
         self._orders += 1
         self.heard[self._orders] = Heard()
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(file, os.O_RDONLY)
         try:
             found = fingerprint(fd)
             fields = {"size_bytes": found.size_bytes, "mtime_ns": found.mtime_ns, "sha256": found.sha256}
-            where = {} if root is None else {"path": str(path), "root": str(root)}
+            where = {} if root is None else {"path": str(file), "root": str(root)}
             order = protocol.Recognise(
                 self._orders,
                 100 + self._orders,
-                path.name,
+                file.name,
                 profile,
                 done,
                 source=protocol.Source(**{**fields, **where, **source}),
@@ -215,10 +224,14 @@ class Remote:
                 received = self._receive(min(left_s, 1.0))
             except EOFError:
                 self.is_over = True
+                self.hang_up()
                 assert until(), f"it hung up; first: {self.first}, lost: {self.lost}"
                 return
             if received is not None:
                 self.take(received)
+
+    def hang_up(self) -> None:
+        """Close this end."""
 
     def take(self, message: protocol.Message) -> None:
         """Take in one message."""
@@ -243,9 +256,9 @@ class Remote:
         self.listen(lambda: all(self.heard[order].end for order in orders), within_s)
         return [self.heard[order] for order in orders]
 
-    def transcribe(self, path: Path, **more: Any) -> Heard:
+    def transcribe(self, file: Path, /, **more: Any) -> Heard:
         """Recognise one recording."""
-        return self.finish(self.begin(path, **more))[0]
+        return self.finish(self.begin(file, **more))[0]
 
 
 class Hired(Remote):
@@ -260,18 +273,30 @@ class Hired(Remote):
 
         super().__init__(self._channel.send, receive)
 
-    def load(self, said: protocol.Setup | None = None, within_s: float = PATIENCE_S) -> Hired:
-        """Set it up, and wait until it says how that went."""
+    def begin_loading(self, said: protocol.Setup | None = None) -> None:
+        """Set it up."""
         self._channel.send(said or setup())
-        self.listen(lambda: self.first, within_s)
+
+    def load(self, said: protocol.Setup | None = None) -> Hired:
+        """Set it up, and wait until it says how that went."""
+        self.begin_loading(said)
+        self.listen(lambda: self.first)
         return self
+
+    def await_loss(self, within_s: float) -> protocol.Lost:
+        """Wait until it is lost, and hung up."""
+        began_s = time.monotonic()
+        self.listen(lambda: self.is_over, within_s)
+        assert self.lost is not None
+        print(f"{self.lost.code} {self.lost_s - began_s:.1f} s later: {self.lost.message}")  # noqa: T201
+        return self.lost
 
     def stop(self) -> None:
         """Ask it to end."""
         self._channel.send(protocol.Stop())
 
-    def dismiss(self) -> None:
-        """Hang up."""
+    def hang_up(self) -> None:
+        """Close this end: that dismisses it."""
         self._channel.close()
 
 

@@ -60,7 +60,10 @@ class Arriving:
         Raises :class:`~asr_daemon.errors.JobError` where it is not there, or is another: then nothing of it
         was taken.
         """
-        fd = open_recording(Path(self._source.path), Path(self._source.root))
+        path, root = Path(self._source.path), Path(self._source.root)
+        if not path.is_relative_to(root):
+            raise RecordingGoneError(f"{path.name!r} is not below the folder that it is said to be below")
+        fd = open_recording(path, root)
         try:
             found = os.fstat(fd)
             if (found.st_size, mtime_of(found)) != (self._source.size_bytes, self._source.mtime_ns):

@@ -57,8 +57,11 @@ class Bridge:
         self._said = Offer(0)
         self._said_s = 0.0
 
-    def stop(self) -> None:
-        """End soon; any thread, or a signal, may ask."""
+    def _take_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, _number: int, _frame: object) -> None:
         self._is_stopping = True
         self.wake()
 
@@ -70,7 +73,8 @@ class Bridge:
             return  # it has not seen the last ones yet
 
     def run(self) -> int:
-        """Work until :meth:`stop`; return the exit status."""
+        """Work until SIGTERM or SIGINT; return the exit status."""
+        self._take_signals()
         self._standing.start(self.wake)
         self._notifier.ready()
         log.info("bridge_started", address=self._section.address, socket=str(self._path))
@@ -118,6 +122,7 @@ class Bridge:
     def _offer(self, line: DaemonLine) -> None:
         offer = self._standing.offer
         if offer != self._said or time.monotonic() - self._said_s >= OFFER_EVERY_S:
+            self._take_signals()  # Ray takes them for itself when it connects
             line.say(offer)
             self._said, self._said_s = offer, time.monotonic()
             self._notifier.status(offer.problem or f"{offer.cards} cards on {len(offer.machines)} machines")
@@ -134,14 +139,6 @@ class Bridge:
     # ------------------------------------------------------------------ hires
 
     def _take(self, hire: Hire, channel: Channel) -> None:
-        problem = self._standing.offer.problem
-        if problem:
-            try:
-                channel.send(protocol.Lost("cluster_away", problem))
-            except OSError as error:
-                log.warning("daemon_not_reached", problem=str(error))
-            channel.close()
-            return
         log.info("recogniser_hired", lease=hire.lease, recogniser=hire.recogniser)
         hired = Hired(
             hire,
@@ -153,6 +150,8 @@ class Bridge:
         with self._changing:
             self._hired[hire.lease] = hired
         hired.begin()
+        if problem := self._standing.offer.problem:
+            hired.lose(protocol.Lost("cluster_away", problem))
 
     def _forget(self, hired: Hired) -> None:
         with self._changing:
@@ -167,7 +166,4 @@ class Bridge:
 
 def run(section: ClusterSection, socket_path: Path) -> int:
     """Be the bridge until SIGTERM or SIGINT; return the exit status."""
-    bridge = Bridge(section, socket_path, Standing(Driver(section), section.address))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: bridge.stop())
-    return bridge.run()
+    return Bridge(section, socket_path, Standing(Driver(section), section.address)).run()

@@ -24,6 +24,8 @@ ANSWER_WITHIN_S = 5.0
 # Harmless questions, which a guarded cluster answers nobody without its token.
 _OF_CLIENT_SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
 _OF_HEAD = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"
+_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+_NOT_HEARD = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 OPEN = (
     "Ray on {address} runs programs for whoever reaches its ports: start it with RAY_AUTH_MODE=token on "
     "every machine and name the token's file as cluster.token_file, or say cluster.insecure = true where "
@@ -39,6 +41,8 @@ def set_environment(section: ClusterSection, environment: MutableMapping[str, st
     environment = os.environ if environment is None else environment
     environment["RAY_USAGE_STATS_ENABLED"] = "0"
     environment["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    environment["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a lost connection would end in a cluster on this machine
+    environment["RAY_CLIENT_RECONNECT_GRACE_PERIOD"] = "10"  # as long as a lease: calls wait until then
     if section.token_file is not None:
         _require_readable("token_file", section.token_file)
         environment["RAY_AUTH_MODE"] = "token"
@@ -57,29 +61,36 @@ def set_environment(section: ClusterSection, environment: MutableMapping[str, st
 
 
 def require_guard(section: ClusterSection) -> None:
-    """Raise :class:`~asr_daemon.errors.ClusterAwayError` where the cluster answers whoever asks."""
-    if section.insecure:
-        return
+    """Ask the cluster's port as anybody could, then with our token.
+
+    Raises :class:`~asr_daemon.errors.ClusterAwayError` where it answers anybody, or not us.
+    """
     address = section.address.removeprefix(CLIENT)
-    question = _OF_CLIENT_SERVER if section.address.startswith(CLIENT) else _OF_HEAD
-    if not section.is_guarded or _answers(address, question):
+    if not section.is_guarded and not section.insecure:
         raise ClusterAwayError(OPEN.format(address=address))
+    question = _OF_CLIENT_SERVER if section.address.startswith(CLIENT) else _OF_HEAD
+    answer = _ask(address, question, "")
+    if answer not in _REFUSED and answer not in _NOT_HEARD and not section.insecure:
+        raise ClusterAwayError(OPEN.format(address=address))
+    if answer in _REFUSED and _ask(address, question, _token(section)) in _REFUSED:
+        raise ClusterAwayError(
+            f"Ray at {address} refuses our token: cluster.token_file is to name the one it was started with."
+        )
 
 
-def _answers(address: str, question: str) -> bool:
-    """Whether it answers a plain question without a token: TLS or a wrong token end in an error."""
+def _token(section: ClusterSection) -> str:
+    return "" if section.token_file is None else section.token_file.read_text(encoding="utf-8").strip()
+
+
+def _ask(address: str, question: str, token: str) -> grpc.StatusCode:
+    """Return how it answers a plain question: where it speaks TLS, it is not heard."""
     with grpc.insecure_channel(address) as channel:
-        ask = channel.unary_unary(question)
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
         try:
-            ask(b"", timeout=ANSWER_WITHIN_S)
+            channel.unary_unary(question)(b"", timeout=ANSWER_WITHIN_S, metadata=metadata)
         except grpc.RpcError as error:
-            return error.code() not in (
-                grpc.StatusCode.UNAUTHENTICATED,
-                grpc.StatusCode.PERMISSION_DENIED,
-                grpc.StatusCode.UNAVAILABLE,
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-            )
-    return True
+            return error.code()
+    return grpc.StatusCode.OK
 
 
 def _require_readable(key: str, path: Path) -> None:

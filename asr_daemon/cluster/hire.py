@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -34,10 +34,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PLACED_WITHIN_S = 30.0
-LOST_S = 15.0  # without an answer
-LOOK_S = 1.0  # how soon a thread that hears the daemon sees that all is over
 MOST_UNSAID = 500  # messages that the daemon has not taken: then the machine is asked for none
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a machine is waited for."""
+
+    placed_s: float = 30.0  # for a free card
+    lost_s: float = 15.0  # for any answer
+    lease_s: float = LEASE_S  # unasked for that long, a machine has ended itself
 
 
 class Cluster(Protocol):
@@ -71,6 +77,7 @@ class Hired:
         cluster: Cluster,
         *,
         insecure: bool,
+        patience: Patience = Patience(),
         on_over: Callable[[Hired], None] = lambda _hired: None,
     ) -> None:
         """``insecure``: a cluster that asks nobody who is there will do; ``on_over`` is called once."""
@@ -79,6 +86,7 @@ class Hired:
         self._channel = channel
         self._cluster = cluster
         self._insecure = insecure
+        self._patience = patience
         self._on_over = on_over
         self._machine: RemoteMachine | None = None
         self._sending: Sending | None = None
@@ -100,6 +108,10 @@ class Hired:
         """End at once, without a word: the daemon wants no more, or the bridge ends."""
         self._end(None)
 
+    def lose(self, lost: protocol.Lost) -> None:
+        """End at once, and say how."""
+        self._end(lost)
+
     @property
     def is_over(self) -> bool:
         """Whether it has ended."""
@@ -111,17 +123,20 @@ class Hired:
     # ------------------------------------------------------------------ the daemon
 
     def _obey(self) -> None:
-        """Hear the daemon, until it hangs up."""
-        try:
-            while not self._is_over:
-                received = self._channel.receive(LOOK_S)
+        """Hear the daemon until it hangs up: it may speak before it has read of the end."""
+        with contextlib.suppress(EOFError, OSError, ValueError):
+            while True:
+                received = self._channel.receive()
                 if received is not None:
                     self._take(*received)
-        except (EOFError, OSError, ValueError):
-            self.dismiss()
+        self.dismiss()
+        self._channel.close()
 
     def _take(self, message: protocol.Message, fd: int | None) -> None:
         match message:
+            case _ if self._is_over:
+                if fd is not None:
+                    os.close(fd)
             case protocol.Setup() if self._machine is None:
                 self._thread("machine", lambda: self._work(message))
             case protocol.Recognise() if fd is not None and self._sending is not None:
@@ -147,11 +162,11 @@ class Hired:
             self._end(self._cluster.lost(self.name, self._node, error))
 
     def _speak(self) -> None:
-        """Say to the daemon what there is to be said, in its own time; hang up after the last word."""
+        """Say to the daemon what there is to be said, in its own time, up to the last word."""
         with contextlib.suppress(OSError):
             while (message := self._unsaid.get()) is not None:
                 self._channel.send(message)
-        self._channel.close()
+        self._channel.finish()
 
     def _say(self, message: protocol.Message) -> None:
         with self._ending:
@@ -177,9 +192,9 @@ class Hired:
     def _placed(self, machine: RemoteMachine) -> About:
         """Return where the process is; raises :class:`LostError` where it may not work there."""
         try:
-            answer = machine.about().result(PLACED_WITHIN_S)
+            answer = machine.about().result(self._patience.placed_s)
         except concurrent.futures.TimeoutError:
-            message = f"No card of the cluster was free within {PLACED_WITHIN_S:.0f} s."
+            message = f"No card of the cluster was free within {self._patience.placed_s:.0f} s."
             raise LostError(protocol.Lost("cluster_away", message)) from None
         try:
             about = decode_about(answer)
@@ -218,10 +233,12 @@ class Hired:
         """Ask once; raises what the call raises."""
         asked_s = time.monotonic()
         try:
-            sealed = machine.hear(self.lease, wants_words=self._unsaid.qsize() < MOST_UNSAID).result(LOST_S)
+            has_room = self._unsaid.qsize() < MOST_UNSAID
+            sealed = machine.hear(self.lease, wants_words=has_room).result(self._patience.lost_s)
         except Exception as error:
-            if time.monotonic() - asked_s > LEASE_S - 1:  # it may have ended itself, as nobody had asked
-                message = f"{self.name} did not answer for {time.monotonic() - asked_s:.0f} s."
+            silent_s = time.monotonic() - asked_s
+            if silent_s > 0.9 * self._patience.lease_s:  # it may have ended itself, as nobody had asked
+                message = f"{self.name} has not answered for {silent_s:.0f} s."
                 raise LostError(
                     protocol.Lost("machine_lost", message, f"{type(error).__name__}: {error}")
                 ) from None

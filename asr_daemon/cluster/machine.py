@@ -20,16 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from asr_daemon import __version__
-from asr_daemon.cluster.arriving import Arriving
 from asr_daemon.cluster.outbox import Outbox
+from asr_daemon.cluster.recordings import Recordings
 from asr_daemon.cluster.sealing import Seal, Stream
 from asr_daemon.dispatch import cluster_messages, protocol
 from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
 from asr_daemon.errors import (
     ConfigurationError,
-    JobError,
     RecogniserNotStartedError,
-    RecordingGoneError,
     WorkError,
 )
 from asr_daemon.ffmpeg import find_ffmpeg
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 LEASE_S = 10.0
 LOOK_S = 0.5
 HEAR_S = 2.0  # that a question waits for an answer
-TELL_EVERY_S = 1.0  # that a recording is still arriving
 MODELS_DIR = Path("/var/lib/asr-daemon/models")
 NOBODY_ASKED = 3  # exit status of a machine whose lease ran out
 P = ParamSpec("P")
@@ -88,20 +85,24 @@ def _saying_what_fails(
 class Machine:
     """One recogniser, from its hire to its end."""
 
-    program = PROGRAM
-
-    def __init__(self, end: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        lease_s: float = LEASE_S,
+        program: tuple[str, ...] = PROGRAM,
+        end: Callable[[], None] | None = None,
+    ) -> None:
+        """``end`` is what ends the process, ``program`` the child's."""
+        self._lease_s = lease_s
+        self._program = program
         self._end = end or self._end_process
         self._asked_s = now_s()
         self._seal: Seal | None = None
         self._lease = 0
         self._outbox = Outbox()
         self._child: RecogniserProcess | None = None
-        self._arriving: dict[int, tuple[protocol.Recognise, Arriving]] = {}
-        self._cancelled: set[int] = set()
-        self._orders = threading.Lock()  # of the two above
+        self._recordings = Recordings(self._give, self._say)
         self._heard, self._told = 0, 0  # messages, in the nonces
-        self._said_s = 0.0
         self._is_over = False
         threading.Thread(target=self._watch_lease, name="lease", daemon=True).start()
 
@@ -109,11 +110,11 @@ class Machine:
 
     def _watch_lease(self) -> None:
         while not self._has_lapsed():
-            time.sleep(LOOK_S)
+            time.sleep(min(LOOK_S, self._lease_s / 4))
         self._end()
 
     def _has_lapsed(self) -> bool:
-        return now_s() - self._asked_s > LEASE_S
+        return now_s() - self._asked_s > self._lease_s
 
     def _end_process(self) -> None:
         if self._child is not None:
@@ -167,7 +168,7 @@ class Machine:
             self._say(protocol.Broken(error.code, str(error), error.evidence))
             return
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray's: of an actor that asks for a card, not for cores
-        self._child = RecogniserProcess.spawn(ours, program=self.program)
+        self._child = RecogniserProcess.spawn(ours, program=self._program)
         threading.Thread(target=self._relay, args=(self._child,), name="relay", daemon=True).start()
 
     @_saying_what_fails
@@ -177,13 +178,8 @@ class Machine:
             return
         self._told += 1
         message = protocol.decode(self._seal.open(Stream.ORDERS, self._told, sealed))
-        if isinstance(message, protocol.Cancel):
-            with self._orders:
-                self._cancelled.add(message.order)
-                _, arriving = self._arriving.pop(message.order, (None, None))
-            if arriving is not None:
-                arriving.close()
-                return
+        if isinstance(message, protocol.Cancel) and self._recordings.cancel(message.order):
+            return
         if self._child is not None:
             self._child.send(message)
 
@@ -196,65 +192,17 @@ class Machine:
             return True
         order = protocol.decode(self._seal.open(Stream.TAKE, number, sealed))
         assert isinstance(order, protocol.Recognise)  # noqa: S101
-        assert order.source is not None  # noqa: S101
-        if order.source.path and self._copied(order, order.source):
-            return True
-        with self._orders:
-            if order.order in self._cancelled:
-                return True
-            self._arriving[order.order] = order, Arriving(order.source)
-        self._give_if_whole(order.order)  # an empty one is
-        return False
+        return self._recordings.expect(order)
 
     @_saying_what_fails
     def sound(self, lease: int, order: int, offset: int, sealed: bytes) -> None:
         """Take the next piece of a recording; the last one gives it to the child."""
-        if self._seal is None or lease != self._lease or order not in self._arriving:
-            return
-        piece = self._seal.open(Stream.SOUND, order, sealed, offset)
-        with self._orders:
-            _, arriving = self._arriving.get(order, (None, None))
-            if arriving is None:
-                return
-            arriving.add(offset, piece)
-        self._say_that_it_arrives(order)
-        self._give_if_whole(order)
+        if self._seal is not None and lease == self._lease:
+            self._recordings.add(order, offset, self._seal.open(Stream.SOUND, order, sealed, offset))
 
-    def _copied(self, order: protocol.Recognise, source: protocol.Source) -> bool:
-        """Whether the recording could be had here, by its path."""
-        arriving = Arriving(source)
-        try:
-            arriving.copy(lambda: self._say_that_it_arrives(order.order))
-        except JobError as error:
-            arriving.close()
-            fields = {"job": order.job, "problem": str(error)}
-            self._say(protocol.Note("warning", "shared_path_refused", fields))
-            return False
-        with self._orders:
-            self._arriving[order.order] = order, arriving
-        self._give_if_whole(order.order)
-        return True
-
-    def _give_if_whole(self, number: int) -> None:
-        """Give a recording that is here to the child."""
-        with self._orders:
-            order, arriving = self._arriving.get(number, (None, None))
-            if order is None or arriving is None or not arriving.is_whole:
-                return
-            try:
-                arriving.finish()
-                if self._child is not None:
-                    self._child.send(replace(order, source=None), arriving.fd)
-            except RecordingGoneError as error:
-                self._say(protocol.Failed(number, error.code, str(error)))
-            finally:
-                del self._arriving[number]
-                arriving.close()
-
-    def _say_that_it_arrives(self, order: int) -> None:
-        if now_s() - self._said_s > TELL_EVERY_S:
-            self._said_s = now_s()
-            self._say(protocol.Progress(order, 0, 0, 0))
+    def _give(self, order: protocol.Recognise, fd: int) -> None:
+        if self._child is not None:
+            self._child.send(order, fd)
 
     # ------------------------------------------------------------------ what is said
 
