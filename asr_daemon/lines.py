@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Lines(Generic[T]):
@@ -30,9 +32,13 @@ class Lines(Generic[T]):
     def decode(self, line: bytes) -> T:
         """Return the message of one line.
 
-        Raises ``ValueError`` (pydantic's ``ValidationError`` is one) where the line is none.
+        Raises ``ValueError`` (pydantic's ``ValidationError`` is one) where the line is none, or holds what is
+        no text: nobody could write that down, or hand it on.
         """
-        fields = json.loads(line)
+        text = line.decode()
+        fields = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(fields, ensure_ascii=False).encode()
         kind = fields.pop("type", None) if isinstance(fields, dict) else None
         if kind not in self._adapters:
             raise ValueError(f"no such {self._what}: {kind!r}")

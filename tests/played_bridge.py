@@ -23,7 +23,15 @@ from typing import TYPE_CHECKING
 from asr_daemon import __version__
 from asr_daemon.dispatch import protocol
 from asr_daemon.dispatch.channel import Channel
-from asr_daemon.dispatch.cluster_messages import Hello, Hire, Message, Offer, decode, encode
+from asr_daemon.dispatch.cluster_messages import (
+    OFFER_EVERY_S,
+    Hello,
+    Hire,
+    Message,
+    Offer,
+    decode,
+    encode,
+)
 from asr_daemon.dispatch.local_process import RecogniserProcess
 from asr_daemon.errors import RecogniserCrashedError
 from asr_daemon.files.passing import receive_some
@@ -122,12 +130,17 @@ class PlayedBridge:
 
     def connect(self) -> None:
         """Say Hello and what is offered."""
-        self.is_over.clear()
+        self.is_over = threading.Event()
         self.end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.end.connect(os.fspath(self.path))
         self.tell(Hello(self.release, "Python 3.12, Ray 2.60.0"))
         self.offer()
         threading.Thread(target=self._listen, args=(self.end,), daemon=True).start()
+        threading.Thread(target=self._go_on_offering, args=(self.is_over,), daemon=True).start()
+
+    def _go_on_offering(self, is_over: threading.Event) -> None:
+        while not is_over.wait(OFFER_EVERY_S):
+            self.offer(problem=self.problem)
 
     def tell(self, message: Message | bytes) -> None:
         """Say something on the line."""
@@ -136,7 +149,7 @@ class PlayedBridge:
 
     def offer(self, *machines: str, problem: str = "") -> None:
         """Offer these machines, or the same again."""
-        self.machines = machines or self.machines
+        self.machines, self.problem = machines or self.machines, problem
         self.tell(Offer(len(self.machines), self.machines, problem))
 
     def close(self) -> None:

@@ -166,7 +166,8 @@ class _Connection(socketserver.BaseRequestHandler):
             wire.close()
 
     def _refuse(self, wire: Wire, message: str, **told: object) -> None:
-        log.warning("bridge_refused", problem=message, **told)
+        say = log.warning if self.server.cluster.refuse(message) else log.debug
+        say("bridge_refused", problem=message, **told)
         wire.send(encode(Refused(message)))
         part(self.request)
 

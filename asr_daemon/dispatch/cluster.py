@@ -129,14 +129,25 @@ class Machines:
 class Cluster:
     """The bridge that is connected, if one is; any thread may ask."""
 
-    def __init__(self, settings: Settings, clock: Clock, on_change: Callable[[bool], None]) -> None:
-        """``on_change`` is told of every offer and end, and whether more may be hired than before."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        on_offer: Callable[[bool], None],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_offer`` is told of every offer and end, and whether more may be hired than before.
+
+        ``on_change`` is called where how it stands is another than before.
+        """
         self.machines = Machines()
+        self._on_offer = on_offer
         self._settings = settings
         self._clock = clock
         self._on_change = on_change
         self._bridge: Bridge | None = None
         self._cards = 0  # offered last, also by a bridge that has gone since
+        self._refused = ""  # why the last one was not let in, if none was since
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ the bridge
@@ -145,11 +156,16 @@ class Cluster:
         """Take a bridge in the place of whichever there was."""
         bridge = Bridge(hello, self._clock.stamp(), line, self.machines)
         with self._lock:
-            before, self._bridge = self._bridge, bridge
+            before, self._bridge, self._refused = self._bridge, bridge, ""
         log.info("bridge_connected", release=hello.release, versions=hello.versions)
         if before is not None:
             self._end(before, "another bridge took its place")
         return bridge
+
+    def refuse(self, why: str) -> bool:
+        """A bridge was not let in, though it may come again and again; return whether that is news."""
+        before, self._refused = self._refused, why
+        return why != before
 
     def take(self, bridge: Bridge, offer: Offer) -> None:
         """Hear what is offered now."""
@@ -161,18 +177,22 @@ class Cluster:
             if not offer.problem:
                 self._cards = offer.cards
                 self.machines.keep(offer.machines)
-        if offer != before:
+        if before is None or _kind(offer) != _kind(before):
+            told = {"problem": offer.problem} if offer.problem else {}
             say = log.warning if offer.problem else log.info
-            say("cluster_offered", cards=offer.cards, machines=offer.machines, problem=offer.problem or None)
-        self._on_change(_is_more(before, offer))
+            say("cluster_offered", cards=offer.cards, machines=offer.machines, **told)
+        self._on_offer(_is_more(before, offer))
+        if offer != before:
+            self._on_change()
 
     def disconnect(self, bridge: Bridge, why: str) -> None:
         """Let a bridge go that has ended, or must."""
         with self._lock:
             if bridge is self._bridge:
-                self._bridge = None
+                self._bridge, self._refused = None, ""
         self._end(bridge, why)
-        self._on_change(False)
+        self._on_offer(False)
+        self._on_change()
 
     def _end(self, bridge: Bridge, why: str) -> None:
         if bridge.is_over.is_set():
@@ -211,7 +231,7 @@ class Cluster:
         with self._lock:
             bridge = self._bridge
             if bridge is None:
-                raise ClusterAwayError(NOT_CONNECTED)
+                raise ClusterAwayError(self._refused or NOT_CONNECTED)
             if bridge.offer is None:
                 raise ClusterAwayError(NOT_SAID)
             if bridge.offer.problem or not bridge.offer.cards:
@@ -230,6 +250,14 @@ class Cluster:
         """How large a recording may be for the machine that takes the largest; None: any, or not known."""
         known = list(self.machines.most_bytes.values())
         return max(known) if known and all(known) else None
+
+    @property
+    def may_take_bytes(self) -> int | None:
+        """The same, for one that is to be hired: any, while some machine's bound is not known."""
+        with self._lock:
+            offer = None if self._bridge is None else self._bridge.offer
+        is_known = offer is None or set(offer.machines) <= set(self.machines.most_bytes)
+        return self.most_bytes if is_known else None
 
     @property
     def standing(self) -> Standing:
@@ -253,6 +281,11 @@ def _within_bounds(offer: Offer) -> Offer:
         machines=tuple(name[:MOST_NAME] for name in offer.machines[:MOST_MACHINES]),
         problem=offer.problem[:MOST_PROBLEM],
     )
+
+
+def _kind(offer: Offer) -> tuple[int, tuple[str, ...], bool]:
+    """Return what makes an offer news to the journal: a problem's words may tell how long it lasts."""
+    return offer.cards, offer.machines, bool(offer.problem)
 
 
 def _is_more(before: Offer | None, now: Offer) -> bool:

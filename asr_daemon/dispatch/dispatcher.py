@@ -55,7 +55,7 @@ class Dispatcher:
         self.local: dict[str, Session] = {}
         self.remote: dict[str, Session] = {}
         self.live = LiveTable(self.local)
-        self.cluster = Cluster(around.settings, around.clock, self._on_offer)
+        self.cluster = Cluster(around.settings, around.clock, self._on_offer, around.on_progress)
         self._arrange(config)
 
     @property
@@ -164,7 +164,6 @@ class Dispatcher:
             sessions = list(self.remote.values())
         for session in sessions if is_more else ():
             session.unblock()
-        self._around.on_progress()
 
     def _arrange_remote(self) -> None:
         """Begin as many sessions as there are to be, or let go who has nothing in work."""
@@ -192,9 +191,10 @@ class Dispatcher:
 
     def _is_needed(self, state: SessionState) -> bool:
         """Whether one more is to be loaded: a hundred machines need not load for one recording."""
+        waiting = self._around.jobs.turns.count_open()
         with self._arranging:
             loading = sum(other.phase is Phase.LOADING for other in self.states if other is not state)
-            if loading >= self._around.jobs.turns.count_open():
+            if loading >= waiting:
                 return False
             state.phase = Phase.LOADING
             return True

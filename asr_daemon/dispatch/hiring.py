@@ -105,7 +105,7 @@ class LocalHiring:
         return self.around.cards.taken_by(self.device)
 
     def sizes(self, _ready: Ready | None) -> Sizes | None:
-        """Any; where it is there for live captions, only what no machine can take."""
+        """Any; where it is there for live captions, only what no machine that is known can take."""
         if self.serves_queue or self.cluster is None:
             return Sizes()
         most_bytes = self.cluster.most_bytes
@@ -151,7 +151,7 @@ class RemoteHiring:
 
     def sizes(self, ready: Ready | None) -> Sizes:
         """As its machine said, or, before one is hired, as the one that takes the largest."""
-        return Sizes(most_bytes=self.cluster.most_bytes if ready is None else ready.most_bytes or None)
+        return Sizes(most_bytes=self.cluster.may_take_bytes if ready is None else ready.most_bytes or None)
 
     def source(self, opened: Opened, job: Job) -> Source:
         """What the file must be there, too; and where it lies, if the machines see it."""

@@ -37,6 +37,7 @@ log = structlog.get_logger()
 LOAD_TIMEOUT_S = 600.0
 POLL_S = 0.5
 END_WITHIN_S = 5.0
+_OURS = ("event", "recogniser", "level", "timestamp", "exc_info", "traceback")  # fields that no note may set
 BROKEN_AGAIN_S = 300.0  # how soon a model that is as it was is tried again all the same
 
 
@@ -253,4 +254,5 @@ class RecogniserKeeper:
 def write_note(note: protocol.Note, recogniser: str) -> None:
     """Write a log line of the child into ours."""
     write = {"debug": log.debug, "warning": log.warning, "error": log.error}.get(note.level, log.info)
-    write(note.event, recogniser=recogniser, **note.fields)
+    told = {key: value for key, value in note.fields.items() if key not in _OURS}
+    write(note.event, recogniser=recogniser, **told)

@@ -22,10 +22,10 @@ def wanted(section: ClusterSection | None, cards: int) -> int:
 
 
 def free_names(taken: Iterable[str], count: int) -> list[str]:
-    """Return so many names that nobody has."""
+    """Return so many names that nobody has; none where the count is none, or below."""
     numbered = (f"{NAME}{number}" for number in itertools.count(1))
     there = set(taken)
-    return list(itertools.islice((name for name in numbered if name not in there), count))
+    return list(itertools.islice((name for name in numbered if name not in there), max(0, count)))
 
 
 def too_many(sessions: Mapping[str, Session], count: int) -> list[Session]:

@@ -117,7 +117,7 @@ class Session:
 
     def run(self) -> None:
         """Work until :meth:`stop`, or until it is superfluous and has nothing in work."""
-        while not self._must_stop() and not self._may_leave():
+        while not self._must_stop() and (self.state.in_work or self._endings or not self.is_superfluous):
             began_s, is_busy = self._clock.monotonic_s(), bool(self.state.in_work)
             self.step()
             if is_busy:
@@ -138,9 +138,6 @@ class Session:
     def is_stopping(self) -> bool:
         """Whether :meth:`stop` was called."""
         return self._stopping.is_set()
-
-    def _may_leave(self) -> bool:
-        return self.is_superfluous and not self.state.in_work and not self._endings
 
     @property
     def hiring(self) -> Hiring:
@@ -243,7 +240,10 @@ class Session:
             self.state.phase = Phase.WORKING if self.state.in_work else Phase.PAUSED
             return
         while not self._stopping.is_set() and not self._endings and not self.is_superfluous:
-            if self._blocking.is_on or not self._claims.has_place():
+            if self._blocking.is_on:
+                return
+            if not self._claims.has_place():
+                self.state.wait("")
                 return
             if not self._is_prepared():
                 return

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from attack import AttackedDaemon, drop, recording
 
 from asr_daemon.config import load_config
@@ -63,13 +64,26 @@ def held(daemon: AttackedDaemon) -> dict[str, list[str]]:
     return found
 
 
+def reload(daemon: AttackedDaemon, extra: str) -> None:
+    """Let it take up another configuration."""
+    before = len(daemon.events("configuration_reloaded"))
+    daemon.configure(inboxes={"inbox": 'formats = ["txt"]'}, extra=extra)
+    daemon.signal(signal.SIGHUP)
+    eventually(lambda: len(daemon.events("configuration_reloaded")) > before, what="the reload")
+
+
+@pytest.mark.slow
 def test_machines_are_lost_and_the_bridge_is_killed_and_each_recording_has_one_transcript(
     tmp_path: Path,
 ) -> None:
-    """What was committed is not recognised again, no attempt is spent, and a new bridge is used at once."""
+    """What was committed is not recognised again, no attempt is spent, and a new bridge is used at once.
+
+    The cluster comes and goes with a reload.
+    """
     contents = {f"{number}.wav": recording(number, segments=50, ms=40) for number in range(6)}
-    with AttackedDaemon(tmp_path, extra=CLUSTER) as daemon:
+    with AttackedDaemon(tmp_path) as daemon:
         daemon.start()
+        reload(daemon, CLUSTER)
         assert "no bridge is connected" in daemon.command("status").stdout
         with BridgeProcess(daemon, "gpu1", "gpu2") as bridge:
             eventually(lambda: daemon.events("cluster_offered"), what="an offer")
@@ -91,10 +105,14 @@ def test_machines_are_lost_and_the_bridge_is_killed_and_each_recording_has_one_t
         assert daemon.live()["recogniser"]["state"] == "working"
         with BridgeProcess(daemon, "gpu3"):
             daemon.wait_until_done(len(contents))
-        daemon.check_exactly_once(contents)
-        attempts = daemon.query("SELECT DISTINCT attempts, strikes, is_suspect FROM jobs")
-        assert attempts == [(1, 0, 0)]
-        again = daemon.recognised().total() - 50 * len(contents)
-        assert again <= 2 * len(contents), "segments that were committed were recognised again"
+            daemon.check_exactly_once(contents)
+            attempts = daemon.query("SELECT DISTINCT attempts, strikes, is_suspect FROM jobs")
+            assert attempts == [(1, 0, 0)]
+            again = daemon.recognised().total() - 50 * len(contents)
+            assert again <= 2 * len(contents), "segments that were committed were recognised again"
+            reload(daemon, "")
+            eventually(lambda: len(daemon.events("bridge_lost")) == 2, what="that the bridge is let go")
+        assert daemon.live()["cluster"] is None
+        assert not (daemon.folder / "state" / "cluster.sock").exists()
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.log_text()

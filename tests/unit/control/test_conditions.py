@@ -11,8 +11,9 @@ import way
 from way import OpenDaemon
 
 from asr_daemon.config import Config
+from asr_daemon.config_cluster import ClusterSection
 from asr_daemon.control.conditions import HOLD_S, Conditions
-from asr_daemon.dispatch.in_work import Phase
+from asr_daemon.dispatch.in_work import InWork, Phase
 from asr_daemon.history.outbox import Row, listed
 from asr_daemon.sentence import Sentence
 
@@ -78,6 +79,27 @@ def test_a_queue_that_waits_and_goes_on_is_told_once_each(watched: Watched) -> N
     assert len(watched.look(600)) == 1
     watched.phase(Phase.WORKING)
     assert watched.held() == ["blocked", "unblocked"]
+
+
+def test_a_queue_of_other_machines_waits_though_this_one_is_idle(watched: Watched) -> None:
+    """Where this one is there for live captions only; what it recognises all the same counts."""
+    cluster = ClusterSection(address="head:6379", local=False)
+    watched.parts.dispatcher.reload(watched.config.model_copy(update={"cluster": cluster}))
+    local, remote = watched.parts.dispatcher.states
+    remote.phase, remote.reason = Phase.BLOCKED, NO_MODEL
+    assert local.phase is Phase.IDLE
+    assert watched.held() == ["blocked"]
+    watched.put("large.wav", b"large")
+    local.in_work[1] = InWork(watched.claim(), "large.wav", "inbox", 0.0)
+    local.phase = Phase.WORKING
+    assert watched.held() == ["blocked", "unblocked"]
+    local.in_work.clear()
+    watched.parts.dispatcher.reload(
+        watched.config.model_copy(update={"cluster": ClusterSection(address="head:6379")})
+    )
+    local.phase = Phase.IDLE
+    assert remote.phase is Phase.BLOCKED
+    assert not watched.parts.dispatcher.is_blocked
 
 
 def test_what_passes_within_seconds_is_not_told(watched: Watched) -> None:
