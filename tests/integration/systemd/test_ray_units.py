@@ -172,7 +172,7 @@ def test_bridge_with_the_token_reaches_both_machines_and_nobody_without(configur
 
 
 def see_that_no_disk_holds_it(system: Sandbox) -> None:
-    """See that Ray's store, and what it had no room for, is in memory: files, and deleted ones that it maps."""
+    """See that Ray's store, and what it had no room for, is in memory: files, and mapped deleted ones."""
     assert PIECES * PIECE_BYTES > STORE_BYTES
     assert system.run("find", "/", "-xdev", "-user", "asr-daemon-ray") == ""  # /run and the like are others
     maps = system.run("sh", "-c", "cat /proc/$(pgrep -of raylet_socket_name=/run/asr-daemon-ray/)/maps")
