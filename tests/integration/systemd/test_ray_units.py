@@ -90,7 +90,7 @@ def cluster(sandbox: Sandbox) -> Iterator[Sandbox]:
             WORKER,
             "127.0.0.2",
             f"{folders} {ports}",
-            ("RuntimeDirectory=asr-daemon-ray-2/ray asr-daemon-ray-2/spilled",),
+            ("RuntimeDirectory=", "RuntimeDirectory=asr-daemon-ray-2/ray asr-daemon-ray-2/spilled"),
         ),
     ):
         text = (UNITS / f"{unit}.service").read_text(encoding="utf-8")
