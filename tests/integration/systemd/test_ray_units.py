@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sandbox import CHECKOUT, CONFIG, PROGRAM, Sandbox
+from sandbox import CHECKOUT, CONFIG, INBOX, PROGRAM, Sandbox, exists
 
 from asr_daemon.install.access import is_hidden
-from support import eventually
+from support import SAMPLES, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,16 @@ def open_to_this_environment(system: Sandbox, unit: str, *lines: str) -> None:
     """Write a drop-in that shows a unit this environment, which may lie in a home; with further lines."""
     shown = sorted({Path(sys.prefix), Path(sys.base_prefix), CHECKOUT})
     binds = [f"BindReadOnlyPaths={path}" for path in shown if is_hidden(path)]
-    text = "\n".join(("[Service]", "PrivateDevices=no", "ProtectHome=tmpfs", *binds, *lines))
+    text = "\n".join(
+        (
+            "[Service]",
+            "PrivateDevices=no",
+            f"Environment=PYTHONPATH={CHECKOUT}",
+            "ProtectHome=tmpfs",
+            *binds,
+            *lines,
+        )
+    )
     system.write(f"/etc/systemd/system/{unit}.service.d/50-sandbox.conf", f"{text}\n")
 
 
@@ -115,10 +124,10 @@ def configured(cluster: Sandbox) -> Sandbox:
     return cluster
 
 
-def install_bridge(system: Sandbox, address: str) -> None:
+def install_bridge(system: Sandbox, address: str, more: str = "") -> None:
     """Install for that cluster."""
     section = f'\n[cluster]\naddress = "{address}"\ntoken_file = "{TOKEN}"\n'
-    system.write(CONFIG, system.run("cat", "/srv/plain.toml") + section)
+    system.write(CONFIG, system.run("cat", "/srv/plain.toml") + section + more)
     system.run(PROGRAM, "install")
 
 
@@ -195,3 +204,21 @@ def test_check_asks_the_cluster(configured: Sandbox) -> None:
     configured.run("cp", "/srv/token", TOKEN)
     install_bridge(configured, GCS)
     assert f"Ray answers at {GCS}" in checked()
+
+
+def test_recording_is_recognised_by_a_machine_of_the_cluster(configured: Sandbox) -> None:
+    """Daemon without a network, bridge without shares, machines without disks: its transcript comes."""
+    pytest.importorskip("asr_daemon.cluster.bridge")
+    configured.run("mkdir", "-p", "-m", "777", INBOX)
+    install_bridge(
+        configured, CLIENT_SERVER, f'local = false\n[[inbox]]\nname = "a"\npath = "{INBOX}"\nsettle_s = 1\n'
+    )
+    for unit in ("asr-daemon", BRIDGE):
+        open_to_this_environment(configured, unit)
+    configured.run("systemctl", "daemon-reload")
+    configured.run("systemctl", "enable", "--now", "asr-daemon", BRIDGE)
+    configured.put(SAMPLES / "support.mp3", f"{INBOX}/a.mp3")
+    eventually(lambda: exists(configured, f"{INBOX}/a.txt"), what="its transcript", within_s=120)
+    finished = configured.journal("ASR_EVENT=recognition_finished")
+    assert [record["ASR_RECOGNISER"] for record in finished] == ["cluster#1"]
+    assert "2 cards on other machines" in configured.run(PROGRAM, "check", check=False)
