@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from asr_daemon.config_sections import Section
+from asr_daemon.files.credentials import handed_over
 
 MOST_RECOGNISERS = 1000
 
@@ -36,6 +37,15 @@ class ClusterSection(Section):
                 "(both ends of Ray's TLS show a certificate)"
             )
         return self
+
+    def as_handed_over(self) -> ClusterSection:
+        """Return the section with token and certificates where systemd handed them to this process."""
+        given = {
+            key: handed_over(path)
+            for key in ("token_file", "tls_ca", "tls_certificate", "tls_key")
+            if (path := getattr(self, key)) is not None
+        }
+        return self.model_copy(update=given)
 
     @property
     def is_guarded(self) -> bool:

@@ -210,9 +210,11 @@ def _running(config: Config, machine: Machine, *, is_installed: bool) -> Iterato
     told = live.get("cluster") or {}
     if state is not None and state.problem:
         text, _, fix = state.problem.partition(": ")
-        is_meant = state.active == "inactive" and not state.is_started_at_boot
+        is_meant = state.runs or (state.active == "inactive" and not state.is_started_at_boot)
         yield Finding("warning" if is_meant else "error", KEY, text.replace("service", "bridge"), fix)
-    elif live and not told.get("bridge"):
+        if not state.runs:
+            return
+    if live and not told.get("bridge"):
         fix = "journalctl -u asr-daemon-cluster -e" if is_installed else "asr-daemon bridge"
         text = "no bridge speaks to the running daemon"
         yield Finding("error" if is_installed else "warning", KEY, text, fix)

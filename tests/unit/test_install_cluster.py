@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.config_cluster import ClusterSection
 from asr_daemon.install import Installation, Outcome, install, uninstall
 from asr_daemon.install.cluster import BRIDGE
 from asr_daemon.install.environment import Environment
@@ -86,6 +87,22 @@ def test_token_and_certificates_are_handed_over_by_systemd(tmp_path: Path) -> No
     closed = read(tmp_path, BRIDGE.closed)
     handed = [line for line in closed.splitlines() if line.startswith("LoadCredential=")]
     assert handed == [f"LoadCredential={name}:{tmp_path / name}" for name in list(files.values())[:3]]
+
+
+def test_bridge_reads_what_systemd_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name in the folder of credentials; what was not handed over is read where it lies."""
+    section = ClusterSection(
+        address="head:6379",
+        token_file=Path("/etc/ray/token"),
+        tls_ca=Path("/etc/ca"),
+        tls_certificate=Path("/etc/c"),
+        tls_key=Path("/etc/k"),
+    )
+    assert section.as_handed_over() == section
+    (tmp_path / "token").touch()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    handed = section.as_handed_over()
+    assert (handed.token_file, handed.tls_key) == (tmp_path / "token", Path("/etc/k"))
 
 
 def test_driver_that_joins_a_ray_of_this_machine_sees_its_processes(
