@@ -39,6 +39,7 @@ FINEST_ON_PROCESSOR_MS = 750
 ALIKE = 0.5  # cosine of two windows between which nobody else is looked for
 _BATCH_ON_CARD = 128
 _BATCH_ON_PROCESSOR = 8  # activations of so many windows stay near the core
+_BATCH_IN_INT8 = 16
 MOST_WORKERS = 4  # as recognition's own
 
 
@@ -67,7 +68,8 @@ class Embedder:
         if not step_ms and is_processor:
             step_ms, finest_ms = STEP_ON_PROCESSOR_MS, FINEST_ON_PROCESSOR_MS
         self.step_ms, self.finest_ms = step_ms or STEP_ON_CARD_MS, finest_ms
-        self._batch = _BATCH_ON_PROCESSOR if is_processor else _BATCH_ON_CARD
+        on_processor = _BATCH_IN_INT8 if network.in_int8 else _BATCH_ON_PROCESSOR
+        self._batch = on_processor if is_processor else _BATCH_ON_CARD
         workers = min(threads, MOST_WORKERS) if is_processor else 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="voices") if workers > 1 else None
 
