@@ -18,6 +18,7 @@ from asr_daemon.recogniser.speakers.products import ByteConvolution, Given
 CHANNELS, _BANDS = 32, 10  # that leave
 _USUAL_FRAMES, _MEL_BINS = 148, 80
 _USUAL_WINDOWS = 8
+_FEATURE_STEP = 0.08  # of a filter bank without its mean: a byte reaches from -10 to 10
 _SHORTCUT_STEPS, _SHORTCUT_ZERO = 2.0, 128.0  # a byte there is both signs of what leaves
 
 
@@ -36,20 +37,18 @@ class FloatFront:
 
 
 class ByteFront:
-    """The same in bytes. The first layer, which reads what speech is like, stays float32."""
+    """The same in bytes."""
 
     def __init__(self, head: Any) -> None:
         """``head`` with its normalisations, which say how far numbers reach."""
         said = said_by(head.bn1)
-        first = fuse_conv_bn_eval(head.conv1, head.bn1)
         given = _given(said, rectified_bytes(said))
-        step = given.grid.step
-        self._first_weight = (first.weight.detach().transpose(2, 3) / step[:, None, None, None]).contiguous(
-            memory_format=torch.channels_last
-        )
-        self._first_bias = (
-            first.bias.detach() / step + 0.5
-        )  # the half makes cutting off the fraction a rounding
+        first = fuse_conv_bn_eval(head.conv1, head.bn1)
+        first.padding = (0, 0)  # what lies around a window is 0, which is no byte 0
+        one = torch.ones(1)
+        heard = Given(Grid(_FEATURE_STEP * one, HIGHEST / 2 * one), 0 * one)
+        shape = [_USUAL_WINDOWS, 1, _USUAL_FRAMES + 2, _MEL_BINS + 2]
+        self._first = ByteConvolution(first, heard, given.grid, usual_shape=shape)
         self._blocks = []
         bins = _MEL_BINS
         for layer in (head.layer1, head.layer2):
@@ -64,8 +63,10 @@ class ByteFront:
 
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
         """Return bytes, on the grid of ``left``."""
-        x = torch.nn.functional.conv2d(features[:, None], self._first_weight, self._first_bias, padding=1)
-        x = x.clamp_(0, HIGHEST).to(torch.uint8)
+        padded = torch.nn.functional.pad(features, (1, 1, 1, 1))
+        # the half makes cutting off the fraction a rounding
+        whole = padded.mul_(1 / _FEATURE_STEP).add_(HIGHEST / 2 + 0.5).clamp_(0, HIGHEST).to(torch.uint8)
+        x = self._first(whole[:, None].contiguous(memory_format=torch.channels_last))
         for block in self._blocks:
             out = block.second.onto(block.shortcut(x), block.first(x), _SHORTCUT_STEPS, int(_SHORTCUT_ZERO))
             x = block.fourth.onto(out, block.third(out))

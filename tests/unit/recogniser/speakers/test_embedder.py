@@ -153,13 +153,22 @@ def test_windows_follow_where_voices_differ(network: SpeakerNetwork) -> None:
     mine = voice("lecture.wav", seconds=12.0, begin=1.0)
     higher = np.interp(np.arange(0, 96_000, 1.45), np.arange(len(mine)), mine).astype(np.float32)
     both = np.concatenate([mine[:96_000], higher])[: len(mine)]
-    alone, together = Embedder(network).embed([Spoken(0, 0, mine), Spoken(1, 0, both)])
+    alone, together = Embedder(network).embed([Spoken(0, 600_000, mine), Spoken(1, 600_000, both)])
     assert len(alone) <= 5
     assert len(together) > len(alone)
-    starts = [one.start_ms for one in together]
+    starts = [one.start_ms - 600_000 for one in together]
     assert starts == sorted(set(starts))
     gaps = [(after - before, before) for before, after in itertools.pairwise(starts)]
     assert 3_000 <= min(gaps)[1] <= 7_000, "the change is at 6 s"
+
+
+def test_a_recordings_beginning_is_heard_densely(network: SpeakerNetwork, speech: np.ndarray) -> None:
+    """It may be all there is: by its place alone, so that it does not matter in which order segments come."""
+    late, early = Embedder(network).embed(
+        [Spoken(1, 31_000, speech[:72_000]), Spoken(0, 29_000, speech[:72_000])]
+    )
+    assert [one.start_ms for one in early] == [29_000, 29_750, 30_500, 31_250, 32_000]
+    assert len(late) < len(early)
 
 
 def test_sound_without_a_voice_harms_nothing(network: SpeakerNetwork) -> None:
