@@ -71,7 +71,7 @@ def _speakers(windows: Heard, question: Question) -> Integers:
 
 def _absorb(clusters: Clusters, least_s: float) -> None:
     """Take out clusters with less speech than that; the largest stays."""
-    largest = int(np.where(clusters.is_there, clusters.seconds, -1).argmax())
+    largest = int(np.where(clusters.is_there, clusters.seconds, -np.inf).argmax())
     for k in np.flatnonzero(clusters.is_there & (clusters.seconds < least_s)):
         if k != largest:
             clusters.drop(int(k))

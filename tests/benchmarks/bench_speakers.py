@@ -4,7 +4,8 @@
 
 MEETINGS_FOLDER holds NAME.flac with NAME.rttm, AUDIO_FOLDER the calls with their .ref.json, MODELS_FOLDER
 fsmn-vad. DER and its parts come from pyannote.metrics (`pip install pyannote.metrics`). "Confusion" is of the
-reference's speech, overlapped speech included. Parts: meetings, stability, calls, long, enrolment, cost.
+reference's speech, overlapped speech included. --int8: as where recognition
+is in int8. Parts: meetings, stability, calls, long, enrolment, cost.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ from meetings import Meeting, errors, fsmn, own_speech, read, read_meeting
 
 from asr_daemon.recogniser.families import on_demand
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
-from asr_daemon.recogniser.speakers.embedder import STEP_ON_CARD_MS, Embedder, Spoken
+from asr_daemon.recogniser.speakers.embedder import (
+    FINEST_ON_PROCESSOR_MS,
+    STEP_ON_CARD_MS,
+    STEP_ON_PROCESSOR_MS,
+    Embedder,
+    Spoken,
+)
 from asr_daemon.recogniser.speakers.network import BUILTIN_FOLDER, SpeakerNetwork
 from asr_daemon.speakers.child import ask
 from asr_daemon.speakers.enrolment import SAME_PERSON
@@ -53,7 +60,7 @@ def windows_of(
     meeting: Meeting, places: Sequence[Place], embedder: Embedder, *, is_timed: bool = False
 ) -> tuple[Window, ...]:
     """Return the windows of some stretches of a recording; computed once, but where that is to be timed."""
-    key = (meeting.name, tuple(places), embedder.step_ms, embedder.finest_ms)
+    key = (meeting.name, tuple(places), embedder.step_ms, embedder.finest_ms, embedder.dense_until_ms)
     if is_timed or key not in _known:
         _known[key] = _windows_of(meeting, places, embedder)
     return _known[key]
@@ -93,7 +100,14 @@ def baseline(question: Question) -> Grouped:
 def spacing(embedder: Embedder) -> str:
     """Return how far apart its windows are."""
     finest = f", {embedder.finest_ms} ms where voices differ" if embedder.finest_ms else ""
-    return f"a window every {embedder.step_ms} ms{finest}"
+    start = f", every {STEP_ON_CARD_MS} ms at first" if embedder.dense_until_ms else ""
+    return f"a window every {embedder.step_ms} ms{finest}{start}"
+
+
+def spacings(network: SpeakerNetwork) -> tuple[Embedder, ...]:
+    """Return a card's, a processor's at a recording's beginning, and a processor's later on."""
+    later_on = Embedder(network, STEP_ON_PROCESSOR_MS, finest_ms=FINEST_ON_PROCESSOR_MS)
+    return Embedder(network, STEP_ON_CARD_MS), Embedder(network), later_on
 
 
 def show_meetings(
@@ -120,9 +134,9 @@ def show_meetings(
 
 
 def meetings_part(meetings: Sequence[Meeting], network: SpeakerNetwork, models: Path) -> None:
-    """Errors with the reference's speech and our own, at both spacings of windows, and the baseline's."""
+    """Errors with the reference's speech and our own, at each spacing of windows, and the baseline's."""
     vad = fsmn(models)
-    for embedder in (Embedder(network, STEP_ON_CARD_MS), Embedder(network)):
+    for embedder in spacings(network):
         step = spacing(embedder)
         for title, speech in (
             ("the reference's speech", lambda one: one.speech),
@@ -212,7 +226,7 @@ def later(windows: Sequence[Window], by_ms: int) -> list[Window]:
 def calls_part(audio: Path, network: SpeakerNetwork, models: Path) -> None:
     """Each character of the calls with its voice; its time is its share of its sentence's."""
     vad = fsmn(models)
-    for embedder in (Embedder(network, STEP_ON_CARD_MS), Embedder(network)):
+    for embedder in spacings(network):
         for name in ("call_invoice.ogg", "call_refund.mp3"):
             call = Meeting(name, read(audio / name), ())
             reference = json.loads((audio / f"{Path(name).stem}.ref.json").read_text(encoding="utf-8"))
@@ -307,7 +321,7 @@ def enrolment_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None
 def cost_part(meetings: Sequence[Meeting], network: SpeakerNetwork) -> None:
     """Processor time for each second of speech (compare with bench_large.py's cpu time of a whole run)."""
     speech_s = sum(end - start for one in meetings for start, end in one.speech)
-    for embedder in (Embedder(network, STEP_ON_CARD_MS), Embedder(network, 2250), Embedder(network)):
+    for embedder in spacings(network):
         began = time.process_time()
         count = sum(len(windows_of(one, one.speech, embedder, is_timed=True)) for one in meetings)
         spent = time.process_time() - began
@@ -323,11 +337,12 @@ def main() -> None:
     for name in ("models", "meetings", "audio"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
+    parser.add_argument("--int8", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     on_demand.install()
     torch.set_num_threads(1)
-    network = SpeakerNetwork(BUILTIN_FOLDER, "cpu")
+    network = SpeakerNetwork(BUILTIN_FOLDER, "cpu", in_int8=options.int8)
     meetings = [read_meeting(path) for path in sorted(options.meetings.glob("*.flac"))]
     parts: dict[str, Callable[[], None]] = {
         "meetings": lambda: meetings_part(meetings, network, options.models),

@@ -29,16 +29,18 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.speakers.windows import Place
 
 STEP_ON_CARD_MS = 750
-# A window costs a core as much as recognising a fifth of a second (paraformer-zh's size, float32). So windows
-# lie far apart at first; between two that are not alike, and only there, more follow. On meetings in which
-# people talk across each other these are 0.59 windows for a second of speech in place of 1.26, and 4.6% of
-# the words have the wrong speaker in place of 3.0% (bench_speakers.py). A whole run of that size, half of it
-# such meetings, costs 9% more of a processor in float32 and 22% more in int8 (bench_large.py, +speakers).
+# A window costs a core as much as recognising a fifth of a second (paraformer-zh's size, either in the same
+# precision). So windows lie far apart at first; between two that are not alike, and only there, more follow:
+# on meetings in which people talk across each other, 0.6 for a second of speech in place of 1.3. But a short
+# recording has too few then to tell who is somebody, so that what begins in the first half minute is heard
+# as on a card: of excerpts so short the wrong speaker has 3.0% of the speech, not 4.6% (bench_speakers.py).
 STEP_ON_PROCESSOR_MS = 4500
 FINEST_ON_PROCESSOR_MS = 750
+DENSE_UNTIL_MS = 30_000
 ALIKE = 0.5  # cosine of two windows between which nobody else is looked for
 _BATCH_ON_CARD = 128
 _BATCH_ON_PROCESSOR = 8  # activations of so many windows stay near the core
+_BATCH_IN_INT8 = 32
 MOST_WORKERS = 4  # as recognition's own
 
 
@@ -61,22 +63,29 @@ class Embedder:
     def __init__(
         self, network: SpeakerNetwork, step_ms: int = 0, threads: int = 1, finest_ms: int = 0
     ) -> None:
-        """Windows are ``step_ms`` apart, and down to ``finest_ms`` (0: no further) where voices differ."""
+        """Windows are ``step_ms`` apart, and down to ``finest_ms`` (0: no further) where voices differ.
+
+        Without ``step_ms`` on a processor, those of a recording's beginning are as far apart as on a card.
+        """
         self._network = network
         is_processor = network.device.type == "cpu"
+        self.dense_until_ms = 0
         if not step_ms and is_processor:
             step_ms, finest_ms = STEP_ON_PROCESSOR_MS, FINEST_ON_PROCESSOR_MS
+            self.dense_until_ms = DENSE_UNTIL_MS
         self.step_ms, self.finest_ms = step_ms or STEP_ON_CARD_MS, finest_ms
-        self._batch = _BATCH_ON_PROCESSOR if is_processor else _BATCH_ON_CARD
+        on_processor = _BATCH_IN_INT8 if network.in_int8 else _BATCH_ON_PROCESSOR
+        self._batch = on_processor if is_processor else _BATCH_ON_CARD
         workers = min(threads, MOST_WORKERS) if is_processor else 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="voices") if workers > 1 else None
 
     def embed(self, segments: Sequence[Spoken], windows_at_once: int = 0) -> list[tuple[Window, ...]]:
         """Return each segment's windows, in order of time; none where it is too short to be a voice."""
         found: list[dict[Place, NDArray[np.float32]]] = [{} for _ in segments]
-        step = self.step_ms * SAMPLE_RATE_HZ // 1000
         todo = [
-            (number, place) for number, one in enumerate(segments) for place in places(len(one.samples), step)
+            (number, place)
+            for number, one in enumerate(segments)
+            for place in places(len(one.samples), self._step_ms(one) * SAMPLE_RATE_HZ // 1000)
         ]
         while todo:
             sounds = (sound(segments[number].samples, place) for number, place in todo)
@@ -94,6 +103,9 @@ class Embedder:
             )
             for one, mine in zip(segments, found, strict=True)
         ]
+
+    def _step_ms(self, one: Spoken) -> int:
+        return STEP_ON_CARD_MS if one.start_ms < self.dense_until_ms else self.step_ms
 
     def _between(self, found: dict[Place, NDArray[np.float32]]) -> list[Place]:
         """Return where more windows are wanted: between neighbours that are not alike."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_daemon.models.processor import read_processor
 from asr_daemon.models.soundness import require_sound
 from asr_daemon.recogniser import memory
 from asr_daemon.recogniser.speakers.embedder import Embedder, Spoken
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 class VoiceStage:
     """The stage behind recognition; used by the device's thread."""
 
-    def __init__(self, folder: str, device: str, threads: int, note: Note) -> None:
+    def __init__(
+        self, folder: str, device: str, threads: int, note: Note, precision: str = "float32"
+    ) -> None:
+        """``precision``: what recognition computes in; voices take int8 where it is below float32."""
         self._folder = folder
         self._device = device
+        self._in_int8 = precision != "float32" and "int8" in read_processor().native
         self._threads = threads
         self._note = note
         self._embedder: Embedder | None = None
@@ -58,7 +63,8 @@ class VoiceStage:
         """Return the windows of each; raises whatever prevents that."""
         if self._embedder is None:
             require_sound(Path(self._folder))
-            self._embedder = Embedder(SpeakerNetwork(Path(self._folder), self._device), threads=self._threads)
+            network = SpeakerNetwork(Path(self._folder), self._device, in_int8=self._in_int8)
+            self._embedder = Embedder(network, threads=self._threads)
         try:
             return self._embedder.embed(spoken)
         except Exception as error:

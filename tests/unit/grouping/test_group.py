@@ -94,6 +94,17 @@ def test_a_short_word_founds_no_speaker() -> None:
     assert len(speakers(asked(windows))) == 2
 
 
+def test_windows_that_share_most_of_their_sound_have_speakers() -> None:
+    """They are little speech, less than nothing by how it is counted; still somebody says it."""
+    room = Room()
+    windows = [one for _ in range(6) for voice in (0, 1) for one in room.segment((voice, 6000))]
+    close = [
+        dataclasses.replace(one, start_ms=number * 250, end_ms=number * 250 + 1500)
+        for number, one in enumerate(windows)
+    ]
+    assert speakers(asked(close))
+
+
 def test_short_words_alone_are_told_apart_all_the_same() -> None:
     """Where there is nothing longer, short windows found the speakers."""
     room = Room()

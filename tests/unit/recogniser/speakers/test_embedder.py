@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from voices import voice
 
 from asr_daemon.errors import ModelMissingError
 from asr_daemon.models.manifest import read_manifest
+from asr_daemon.models.processor import read_processor
 from asr_daemon.models.soundness import faults
 from asr_daemon.recogniser.families import on_demand
 from asr_daemon.recogniser.speakers.embedder import Embedder, Spoken
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from asr_daemon.speakers.window import Window
 
 
+needs_int8 = pytest.mark.skipif(
+    "int8" not in read_processor().native, reason="int8 saturates on this processor"
+)
+
+
 @pytest.fixture(scope="module")
 def network() -> SpeakerNetwork:
     on_demand.install()
@@ -35,6 +41,16 @@ def network() -> SpeakerNetwork:
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
     return voice("lecture.wav", seconds=6.0, begin=1.0)
+
+
+def _stock() -> Any:
+    """Return FunASR's own network."""
+    stock = importlib.import_module("funasr.models.campplus.model").CAMPPlus(feat_dim=80, embedding_size=192)
+    weights = torch.load(BUILTIN_FOLDER / "model.pt", weights_only=True)
+    stock.load_state_dict(
+        {name: one.float() if one.is_floating_point() else one for name, one in weights.items()}
+    )
+    return stock.eval()
 
 
 def likeness(one: Window, other: Window) -> float:
@@ -55,17 +71,44 @@ def test_features_are_those_that_cam_was_trained_with(speech: np.ndarray) -> Non
 
 def test_embeddings_are_funasrs_own(network: SpeakerNetwork, speech: np.ndarray) -> None:
     """What is fused and laid out for speed, and half-precision results, change nothing that counts."""
-    kind = importlib.import_module("funasr.models.campplus.model").CAMPPlus
-    stock = kind(feat_dim=80, embedding_size=192)
-    weights = torch.load(BUILTIN_FOLDER / "model.pt", weights_only=True)
-    stock.load_state_dict(
-        {name: one.float() if one.is_floating_point() else one for name, one in weights.items()}
-    )
     features = voice_features(torch.from_numpy(speech[None, :24_000].copy()))
     with torch.inference_mode():
-        wanted = stock.eval()(features)[0].tolist()
+        wanted = _stock()(features)[0].tolist()
     [[window]] = Embedder(network).embed([Spoken(0, 0, speech[:24_000])])
     assert cosine(decoded(window.embedding), wanted) > 0.9999
+
+
+def test_what_is_folded_for_speed_says_the_same(network: SpeakerNetwork, speech: np.ndarray) -> None:
+    """Normalisations within products, comparisons in their place: FunASR's numbers to the fourth digit."""
+    features = voice_features(torch.from_numpy(speech[:72_000].reshape(3, -1).copy()))
+    with torch.inference_mode():
+        wanted = torch.nn.functional.normalize(_stock()(features), dim=1)
+    np.testing.assert_allclose(network.embed(features).numpy(), wanted.numpy(), atol=1e-4)
+
+
+@needs_int8
+def test_int8_hears_the_same_voice(network: SpeakerNetwork, speech: np.ndarray) -> None:
+    """Loud, quiet, in noise, music: as near to float32 as no two windows of one voice are."""
+    at = np.arange(24_000) / 16_000
+    chord = sum(np.sin(2 * np.pi * hz * at) for hz in (220, 277, 330)) / 4
+    noise = np.random.default_rng(1).normal(0, 0.05, 24_000)
+    first = speech[:24_000]
+    sounds = np.stack([first, 0.001 * first, first + noise, chord, noise, *speech[:72_000].reshape(3, -1)])
+    features = voice_features(torch.from_numpy(sounds.astype(np.float32)))
+    found = SpeakerNetwork(BUILTIN_FOLDER, "cpu", in_int8=True).embed(features)
+    cosines = (found * network.embed(features)).sum(dim=1)
+    assert float(cosines.min()) > 0.98
+    assert float(cosines.mean()) > 0.99
+
+
+@needs_int8
+def test_int8_hears_a_window_the_same_in_any_company(speech: np.ndarray) -> None:
+    """Nothing is scaled by what shares the batch; a byte that is rounded the other way is all."""
+    in_int8 = SpeakerNetwork(BUILTIN_FOLDER, "cpu", in_int8=True)
+    features = voice_features(torch.from_numpy(speech[:72_000].reshape(3, -1).copy()))
+    together = in_int8.embed(features)
+    for alone, row in zip(features, together, strict=True):
+        assert float(in_int8.embed(alone[None])[0] @ row) > 0.999
 
 
 def test_windows_lie_in_the_recording(network: SpeakerNetwork, speech: np.ndarray) -> None:
@@ -110,13 +153,22 @@ def test_windows_follow_where_voices_differ(network: SpeakerNetwork) -> None:
     mine = voice("lecture.wav", seconds=12.0, begin=1.0)
     higher = np.interp(np.arange(0, 96_000, 1.45), np.arange(len(mine)), mine).astype(np.float32)
     both = np.concatenate([mine[:96_000], higher])[: len(mine)]
-    alone, together = Embedder(network).embed([Spoken(0, 0, mine), Spoken(1, 0, both)])
+    alone, together = Embedder(network).embed([Spoken(0, 600_000, mine), Spoken(1, 600_000, both)])
     assert len(alone) <= 5
     assert len(together) > len(alone)
-    starts = [one.start_ms for one in together]
+    starts = [one.start_ms - 600_000 for one in together]
     assert starts == sorted(set(starts))
     gaps = [(after - before, before) for before, after in itertools.pairwise(starts)]
     assert 3_000 <= min(gaps)[1] <= 7_000, "the change is at 6 s"
+
+
+def test_a_recordings_beginning_is_heard_densely(network: SpeakerNetwork, speech: np.ndarray) -> None:
+    """It may be all there is: by its place alone, so that it does not matter in which order segments come."""
+    late, early = Embedder(network).embed(
+        [Spoken(1, 31_000, speech[:72_000]), Spoken(0, 29_000, speech[:72_000])]
+    )
+    assert [one.start_ms for one in early] == [29_000, 29_750, 30_500, 31_250, 32_000]
+    assert len(late) < len(early)
 
 
 def test_sound_without_a_voice_harms_nothing(network: SpeakerNetwork) -> None:
