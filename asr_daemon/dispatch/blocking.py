@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,6 +32,7 @@ class Blocking:
         self._until_s = 0.0
         self._block_s = WHEN_CLEARED_S
         self._ends = self._ends_seen = 0  # how often it was told that things are different
+        self._lock = threading.Lock()  # of both, and of what they change
 
     @property
     def is_on(self) -> bool:
@@ -44,12 +46,13 @@ class Blocking:
         Not at all where things have become different since it was tried.
         """
         self.say(error)
-        if self._ends != self._ends_seen:
-            return
-        self._until_s = self._clock.monotonic_s() + self._block_s
-        is_dear = isinstance(error, RecogniserNotStartedError)
-        if is_dear or (self._is_elsewhere and isinstance(error, ModelMissingError)):
-            self._block_s = min(LONGEST_BLOCK_S, 2 * self._block_s)
+        with self._lock:
+            if self._ends != self._ends_seen:
+                return
+            self._until_s = self._clock.monotonic_s() + self._block_s
+            is_dear = isinstance(error, RecogniserNotStartedError)
+            if is_dear or (self._is_elsewhere and isinstance(error, ModelMissingError)):
+                self._block_s = min(LONGEST_BLOCK_S, 2 * self._block_s)
 
     def say(self, error: WorkError) -> None:
         """Say why nothing is begun."""
@@ -63,5 +66,6 @@ class Blocking:
 
     def end(self) -> None:
         """Things are different now: try again at once. From any thread."""
-        self._ends += 1
-        self._until_s, self._block_s = 0.0, WHEN_CLEARED_S
+        with self._lock:
+            self._ends += 1
+            self._until_s, self._block_s = 0.0, WHEN_CLEARED_S

@@ -102,11 +102,11 @@ class Bridge:
 
     def ready(self, message: Ready) -> None:
         """Take down what a machine may be given."""
-        self._machines.most_bytes[message.machine[:MOST_NAME]] = max(0, message.most_bytes)
+        self._machines.ready(message.machine[:MOST_NAME], max(0, message.most_bytes))
 
     def lost(self, machine: str) -> None:
         """Count a machine that was lost."""
-        self._machines.lost[machine] += 1
+        self._machines.count_loss(machine)
 
     def let_go(self, recogniser: RemoteProcess) -> None:
         """Forget one that has ended."""
@@ -115,15 +115,28 @@ class Bridge:
 
 
 class Machines:
-    """What is known of the machines, by name."""
+    """What is known of the machines, by name; from any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.most_bytes: dict[str, int] = {}  # that a recording may have there; 0: any size
         self.lost: Counter[str] = Counter()  # how often, since the start; "": before it had said its name
 
+    def ready(self, name: str, most_bytes: int) -> None:
+        """Take down what one may be given."""
+        with self._lock:
+            self.most_bytes = {**self.most_bytes, name: most_bytes}
+
     def keep(self, names: tuple[str, ...]) -> None:
         """Forget what the others may be given: they are not there any more."""
-        self.most_bytes = {name: most for name, most in list(self.most_bytes.items()) if name in names}
+        with self._lock:
+            self.most_bytes = {name: most for name, most in self.most_bytes.items() if name in names}
+
+    def count_loss(self, name: str) -> None:
+        """Count that one was lost; those of more names than there may be machines together."""
+        with self._lock:
+            is_one_more = name not in self.lost and len(self.lost) >= MOST_MACHINES
+            self.lost["" if is_one_more else name] += 1
 
 
 class Cluster:

@@ -206,10 +206,12 @@ def _gateway(gateway: dict[str, Any], *, is_running: bool) -> Text:
 def _cluster(cluster: dict[str, Any], recognisers: list[dict[str, Any]]) -> Text:
     text = Text(f"cluster at {cluster['address']}: ")
     loaded = sum(bool(each["machine"]) for each in recognisers)
-    offered = f"{cluster['cards']} offered on {', '.join(cluster['machines']) or 'no machine'}"
-    text.append(f"{loaded} recognisers at work, {offered}" if cluster["bridge"] else "no bridge is connected")
+    offered = (
+        f"{cluster['cards']} offered on {', '.join(cluster['machines']) or 'no machine'}, {loaded} loaded"
+    )
+    text.append(f"recognisers: {offered}" if cluster["bridge"] else "no bridge is connected")
     if cluster["lost"]:
-        text.append(f"; machines were lost {cluster['lost']} times", style="yellow")
+        text.append(f"; machines lost since the start: {cluster['lost']}", style="yellow")
     if cluster["problem"]:
         text.append(f"\n{cluster['problem']}", style="red")
     return text

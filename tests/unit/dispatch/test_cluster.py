@@ -213,16 +213,15 @@ def test_bridge_that_dies_takes_its_recognisers_along_and_one_that_comes_is_used
 
 
 def test_words_under_an_old_lease_are_dropped(make: Callable[..., Clustered]) -> None:
-    """A bridge whose place another took may still speak: what its machines say is not taken."""
+    """Whatever a bridge's machines said that is not taken yet when another bridge takes its place."""
     room = make(recognisers=1, local=False)
     first = room.bridge("gpu1", script=lambda _order, _content: [])
     room.put("a")
     (remote,) = room.remote
     room.run_all(lambda: remote.state.in_work and first.orders, only="cluster")
-    (order,) = remote.state.in_work
+    first.hired[0].say(*well(first.orders[0], b"of the old lease "))
     second = room.bridge("gpu2", script=lambda _order, _content: [])
     eventually(first.is_over.is_set, what="the end of the first one's line")
-    first.hired[0].say(*well(protocol.Recognise(order, 1, "a", PROFILE), b"of the old lease "))
     room.run_all(lambda: second.orders, only="cluster")
     assert room.segments() == 0
     second.hired[0].say(*well(second.orders[0], b"a"))
@@ -448,6 +447,26 @@ def test_machine_with_other_weights_is_named_and_the_others_go_on(make: Callable
     assert refused
     assert "识别模型尚未就绪" in refused[0].reason.chinese  # type: ignore[attr-defined]
     assert sum(hired.machine == "gpu1" for hired in bridge.hired) <= 2  # each session may find out for itself
+
+
+def test_other_machine_that_comes_is_tried_at_once(make: Callable[..., Clustered]) -> None:
+    """No back-off holds up a session whose last machine refused."""
+    room = make(recognisers=1, local=False)
+    bridge = room.bridge("gpu1")
+    usual = bridge.first
+
+    def first(hired: Hired) -> list[object]:
+        refused = protocol.Broken("model_missing", "model.pt differs")
+        return [refused] if hired.machine == "gpu1" else usual(hired)
+
+    bridge.first = first  # type: ignore[method-assign]
+    room.put("a")
+    (remote,) = room.remote
+    room.run_all(lambda: remote.state.phase is Phase.BLOCKED)
+    room.offer(bridge, "gpu2")
+    for _ in range(20):  # no time passes
+        remote.step()
+    assert room.all_done()
 
 
 def test_shared_paths_say_where_the_file_lies(make: Callable[..., Clustered]) -> None:

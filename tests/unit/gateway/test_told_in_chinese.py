@@ -164,7 +164,7 @@ def test_troubles_reach_the_overview_in_chinese(site: EditedDaemon) -> None:
     (site.folder / "hr").rmdir()
     site.parts.intake.watch()
     site.parts.intake.step(0.0)
-    site.session._say_blocked(ModelMissingError("there is no model"))
+    site.session._blocking.say(ModelMissingError("there is no model"))
     site.parts.settings.set("backup_error", "2026-03-15T07:30:00.000Z the disk is full")
     board = site.client.ask(console_answers.Dashboard, cm.GetDashboard(), site.token("王敏", "inbox", "hr"))
     told = [
