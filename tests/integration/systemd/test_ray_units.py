@@ -220,5 +220,5 @@ def test_recording_is_recognised_by_a_machine_of_the_cluster(configured: Sandbox
     configured.put(SAMPLES / "support.mp3", f"{INBOX}/a.mp3")
     eventually(lambda: exists(configured, f"{INBOX}/a.txt"), what="its transcript", within_s=120)
     finished = configured.journal("ASR_EVENT=recognition_finished")
-    assert [record["ASR_RECOGNISER"] for record in finished] == ["cluster#1"]
+    assert finished[0]["ASR_RECOGNISER"].startswith("cluster#")
     assert "2 cards on other machines" in configured.run(PROGRAM, "check", check=False)
