@@ -191,7 +191,7 @@ def see_that_no_disk_holds_it(system: Sandbox) -> None:
 
 
 def test_check_asks_the_cluster(configured: Sandbox) -> None:
-    """At either address; it takes the token, and no other."""
+    """At either address; it takes the token, and no other; and nobody but root reads that."""
 
     def checked() -> str:
         printed = configured.run(PROGRAM, "check", check=False)
@@ -202,6 +202,11 @@ def test_check_asks_the_cluster(configured: Sandbox) -> None:
     configured.write(TOKEN, "another" * 6)
     assert "does not take this token" in checked()
     configured.run("cp", "/srv/token", TOKEN)
+    configured.run("chown", f":{BRIDGE}", TOKEN)  # the daemon is in that group: it gives its socket to it
+    configured.run("chmod", "640", TOKEN)
+    assert f"{TOKEN} can be read by asr-daemon, " in checked()
+    configured.run("chmod", "600", TOKEN)
+    assert "ERROR" not in checked()
     install_bridge(configured, GCS)
     assert f"Ray answers at {GCS}" in checked()
 
