@@ -8,11 +8,14 @@ speaker, 0.1 to 0.70 for two. Pairs of windows that share sound count nowhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from asr_daemon.grouping.heard import Floats, Heard, Integers
 
 SAME_VOICE = 0.72  # of clusters with much speech: halfway between the ranges above
@@ -31,24 +34,18 @@ class Clusters:
         self.labels = labels.copy()
         count = int(labels.max(initial=-1)) + 1
         inside = labels >= 0
-        self.sums = np.zeros((count, heard.voices.shape[1]), np.float64)
-        np.add.at(self.sums, labels[inside], heard.voices[inside])
+        self.sums = summed(heard.voices[inside], labels[inside], count)
         self.counts = np.bincount(labels[inside], minlength=count).astype(np.float64)
         seconds = np.bincount(labels[inside], heard.seconds[inside], minlength=count)
-        self._shared_sums = np.zeros((count, count))
-        self._shared_counts = np.zeros((count, count))
-        shared_seconds = np.zeros((count, count))
         first, second, shared_s = heard.overlapping()
         both = inside[first] & inside[second]
         first, second, shared_s = first[both], second[both], shared_s[both]
         cosines = np.einsum("nd,nd->n", heard.voices[first], heard.voices[second])
-        for one, other in ((first, second), (second, first)):
-            place = (labels[one], labels[other])
-            np.add.at(self._shared_sums, place, cosines)
-            np.add.at(self._shared_counts, place, 1.0)
-            np.add.at(shared_seconds, place, shared_s)
-        self._shared_seconds = shared_seconds
-        self.seconds = seconds - np.diag(shared_seconds) / 2
+        pairs = labels[first] * count + labels[second]
+        self._shared_sums = _both_ways(pairs, cosines, count)
+        self._shared_counts = _both_ways(pairs, np.ones(len(pairs)), count)
+        self._shared_seconds = _both_ways(pairs, shared_s, count)
+        self.seconds = seconds - np.diag(self._shared_seconds) / 2
         self.is_there = self.counts > 0
         self._margins = np.full((count, count), -np.inf)
         for k in range(count):
@@ -112,6 +109,19 @@ class Clusters:
         certainty = 1 - np.minimum(1, ONE_WINDOW_S / np.maximum(less, 0.1))
         wanted = SAME_VOICE_ONE_WINDOW + (SAME_VOICE - SAME_VOICE_ONE_WINDOW) * certainty
         return np.where(self.is_there, alike - wanted, -np.inf).astype(np.float32)
+
+
+def summed(voices: Floats, labels: Integers, count: int) -> NDArray[np.float64]:
+    """Return the sum of each cluster's voices, ``[count, d]``; ``labels`` are 0 .. count-1."""
+    members = csr_array((np.ones(len(labels)), labels, np.arange(len(labels) + 1)), (len(labels), count))
+    sums: NDArray[np.float64] = members.T @ voices.astype(np.float64)
+    return sums
+
+
+def _both_ways(pairs: Integers, values: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Return the sums of pairs' values, ``[count, count]``, symmetric; a pair is first * count + second."""
+    table = np.bincount(pairs, values, minlength=count * count).reshape(count, count).astype(np.float64)
+    return np.add(table, table.T)
 
 
 def merged(clusters: Clusters, at_most: int = 0, least_margin: float = 0.0) -> Clusters:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr_daemon.grouping.agglomerate import agglomerate, numbered
-from asr_daemon.grouping.clusters import Clusters, merged
+from asr_daemon.grouping.clusters import Clusters, merged, summed
 from asr_daemon.grouping.heard import heard
 from asr_daemon.grouping.turns import turns
 from asr_daemon.speakers.grouped import Grouped, Voice
@@ -96,8 +96,8 @@ def _stopped_earlier(windows: Heard, labels: Integers, wanted: int, least_s: flo
 
 def _means(windows: Heard, labels: Integers) -> Floats:
     """Return each speaker's voice, ``float32 [K, 192]``, rows of length 1."""
-    sums = np.zeros((int(labels.max()) + 1, windows.voices.shape[1]), np.float32)
-    np.add.at(sums, labels[labels >= 0], windows.voices[labels >= 0])
+    inside = labels >= 0
+    sums = summed(windows.voices[inside], labels[inside], int(labels.max()) + 1).astype(np.float32)
     lengths: Floats = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
     return sums / lengths
 

@@ -24,7 +24,7 @@ _WINDOWS_IN_CACHE = 2  # of a core; a card takes all at once
 def voice_features(windows: torch.Tensor) -> torch.Tensor:
     """Return ``float32 [n_windows, n_frames, 80]``, of mean 0, of ``float32 [n_windows, n_samples]``."""
     at_once = _WINDOWS_IN_CACHE if windows.device.type == "cpu" else len(windows)
-    return torch.cat([_features(part) for part in windows.split(max(1, at_once))])
+    return torch.cat([_features(part) for part in torch.split(windows, max(1, at_once))])
 
 
 def _features(windows: torch.Tensor) -> torch.Tensor:

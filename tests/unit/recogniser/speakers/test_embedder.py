@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,13 +152,13 @@ def test_windows_follow_where_voices_differ(network: SpeakerNetwork) -> None:
     mine = voice("lecture.wav", seconds=12.0, begin=1.0)
     higher = np.interp(np.arange(0, 96_000, 1.45), np.arange(len(mine)), mine).astype(np.float32)
     both = np.concatenate([mine[:96_000], higher])[: len(mine)]
+    mine = mine[: len(both)]
     alone, together = Embedder(network).embed([Spoken(0, 600_000, mine), Spoken(1, 600_000, both)])
     assert len(alone) <= 5
     assert len(together) > len(alone)
     starts = [one.start_ms - 600_000 for one in together]
     assert starts == sorted(set(starts))
-    gaps = [(after - before, before) for before, after in itertools.pairwise(starts)]
-    assert 3_000 <= min(gaps)[1] <= 7_000, "the change is at 6 s"
+    assert any(4_000 <= start <= 6_000 and start % 3_000 for start in starts), "the change is at 6 s"
 
 
 def test_a_recordings_beginning_is_heard_densely(network: SpeakerNetwork, speech: np.ndarray) -> None:
