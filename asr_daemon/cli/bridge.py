@@ -31,7 +31,7 @@ def bridge(context: Context) -> int:
     log.configure(config.daemon.log, config.daemon.log_level)
     from asr_daemon.cluster.bridge import run  # noqa: PLC0415 (Ray's)
 
-    status = run(config.cluster, config.cluster_socket_path)
+    status = run(config.cluster.as_handed_over(), config.cluster_socket_path)
     os._exit(status)  # a thread of Ray's that waits for its head would keep the process
 
 
