@@ -83,7 +83,7 @@ class RayCluster:
                 "ray_client_server_port": self.client_port,
             },
         )
-        self.nodes = [self.add_node(f"gpu{number}") for number in range(1, nodes + 1)]
+        self.nodes = {name: self.add_node(name) for name in (f"gpu{number}" for number in range(1, nodes + 1))}
 
     @contextlib.contextmanager
     def _surrounded(self) -> Iterator[None]:

@@ -58,7 +58,7 @@ def at_work(daemon: PlayedDaemon, recording: Path) -> Hired:
 def node_of(cluster: RayCluster, hired: Hired) -> object:
     """Return the node that works."""
     assert isinstance(hired.first, protocol.Ready)
-    return next(node for node in cluster.nodes if node.node_name == hired.first.machine)
+    return cluster.nodes[hired.first.machine]
 
 
 def actor_of(cluster: RayCluster, node: object) -> int:
@@ -107,14 +107,13 @@ def test_whatever_is_lost_is_named_and_the_others_go_on(
     time.sleep(1)
 
     hired = at_work(daemon, long_recording)
-    node = node_of(cluster, hired)
-    os.kill(cluster.raylet(node), signal.SIGKILL)
+    lost_node = node_of(cluster, hired)
+    os.kill(cluster.raylet(lost_node), signal.SIGKILL)
     lost = await_loss(hired, within_s=18)
     assert lost.code == "machine_lost"
 
     hired = daemon.hire().load()  # elsewhere
-    assert isinstance(hired.first, protocol.Ready)
-    assert hired.first.machine != node.node_name  # type: ignore[attr-defined]
+    assert node_of(cluster, hired) is not lost_node
     assert hired.transcribe(SAMPLES / "lecture.wav").text
     eventually(lambda: daemon.offers[-1].cards < 3, what="the offer without the lost machine")
 

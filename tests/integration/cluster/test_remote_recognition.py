@@ -82,7 +82,7 @@ def test_by_rays_client_it_is_the_same(
     assert isinstance(hired.transcribe(large).end, protocol.Finished | protocol.Failed)
 
     daemon.hang_up()
-    worker = [pid for node in cluster.nodes for pid in cluster.workers(node) if is_recogniser(pid)]
+    worker = [pid for node in cluster.nodes.values() for pid in cluster.workers(node) if is_recogniser(pid)]
     eventually(lambda: not any(map(is_recogniser, worker)), within_s=10, what="the recogniser's end")
     daemon.hello = None
     daemon.listen()
@@ -107,7 +107,7 @@ def test_sigterm_ends_the_bridge_within_seconds_and_the_machine_with_it(
     """With exit status 0; the card is free again."""
     daemon = make_daemon()
     daemon.hire().load()
-    recognisers = [pid for node in cluster.nodes for pid in cluster.workers(node) if is_recogniser(pid)]
+    recognisers = [pid for node in cluster.nodes.values() for pid in cluster.workers(node) if is_recogniser(pid)]
     assert recognisers
     assert daemon.bridge is not None
     os.kill(daemon.bridge.pid, signal.SIGTERM)
