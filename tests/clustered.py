@@ -83,7 +83,9 @@ class RayCluster:
                 "ray_client_server_port": self.client_port,
             },
         )
-        self.nodes = {name: self.add_node(name) for name in (f"gpu{number}" for number in range(1, nodes + 1))}
+        self.nodes = {
+            name: self.add_node(name) for name in (f"gpu{number}" for number in range(1, nodes + 1))
+        }
 
     @contextlib.contextmanager
     def _surrounded(self) -> Iterator[None]:
@@ -113,13 +115,13 @@ class RayCluster:
         """The address for who is no part of it."""
         return f"ray://127.0.0.1:{self.client_port}"
 
-    def raylet(self, node: Any) -> int:
-        """Return the process number of a node's raylet."""
-        return int(node.all_processes["raylet"][0].process.pid)
+    def raylet(self, name: str) -> int:
+        """Return the process number of a machine's raylet."""
+        return int(self.nodes[name].all_processes["raylet"][0].process.pid)
 
-    def workers(self, node: Any) -> list[int]:
-        """Return those of the processes that a node has started, with theirs."""
-        return descendants(self.raylet(node))
+    def workers(self, name: str) -> list[int]:
+        """Return those of the processes that a machine has started, with theirs."""
+        return descendants(self.raylet(name))
 
     def close(self) -> None:
         """End all of it."""
@@ -222,10 +224,14 @@ class Remote:
                 received = self._receive(min(left_s, 1.0))
             except EOFError:
                 self.is_over = True
+                self.hang_up()
                 assert until(), f"it hung up; first: {self.first}, lost: {self.lost}"
                 return
             if received is not None:
                 self.take(received)
+
+    def hang_up(self) -> None:
+        """Close this end."""
 
     def take(self, message: protocol.Message) -> None:
         """Take in one message."""
@@ -267,18 +273,30 @@ class Hired(Remote):
 
         super().__init__(self._channel.send, receive)
 
-    def load(self, said: protocol.Setup | None = None, within_s: float = PATIENCE_S) -> Hired:
-        """Set it up, and wait until it says how that went."""
+    def begin_loading(self, said: protocol.Setup | None = None) -> None:
+        """Set it up."""
         self._channel.send(said or setup())
-        self.listen(lambda: self.first, within_s)
+
+    def load(self, said: protocol.Setup | None = None) -> Hired:
+        """Set it up, and wait until it says how that went."""
+        self.begin_loading(said)
+        self.listen(lambda: self.first)
         return self
+
+    def await_loss(self, within_s: float) -> protocol.Lost:
+        """Wait until it is lost, and hung up."""
+        began_s = time.monotonic()
+        self.listen(lambda: self.is_over, within_s)
+        assert self.lost is not None
+        print(f"{self.lost.code} {self.lost_s - began_s:.1f} s later: {self.lost.message}")  # noqa: T201
+        return self.lost
 
     def stop(self) -> None:
         """Ask it to end."""
         self._channel.send(protocol.Stop())
 
-    def dismiss(self) -> None:
-        """Hang up."""
+    def hang_up(self) -> None:
+        """Close this end: that dismisses it."""
         self._channel.close()
 
 

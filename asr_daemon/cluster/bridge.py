@@ -139,14 +139,6 @@ class Bridge:
     # ------------------------------------------------------------------ hires
 
     def _take(self, hire: Hire, channel: Channel) -> None:
-        problem = self._standing.offer.problem
-        if problem:
-            try:
-                channel.send(protocol.Lost("cluster_away", problem))
-            except OSError as error:
-                log.warning("daemon_not_reached", problem=str(error))
-            channel.close()
-            return
         log.info("recogniser_hired", lease=hire.lease, recogniser=hire.recogniser)
         hired = Hired(
             hire,
@@ -158,6 +150,8 @@ class Bridge:
         with self._changing:
             self._hired[hire.lease] = hired
         hired.begin()
+        if problem := self._standing.offer.problem:
+            hired.lose(protocol.Lost("cluster_away", problem))
 
     def _forget(self, hired: Hired) -> None:
         with self._changing:

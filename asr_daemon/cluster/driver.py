@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import re
 import socket
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,10 @@ class RemoteMachine:
         return _future(self._handle.sound.remote(lease, order, offset, [held]))
 
     def kill(self) -> None:
-        """End it at once, wherever it is."""
+        """End it at once, wherever it is; returns before that, as Ray may not answer."""
+        threading.Thread(target=self._kill, name="kill", daemon=True).start()
+
+    def _kill(self) -> None:
         with contextlib.suppress(Exception):  # it is gone, or Ray is
             self._ray.kill(self._handle)
 
@@ -105,6 +109,14 @@ class Driver:
                 ray.shutdown()
             raise ClusterAwayError(_why_not_connected(self._section.address, error)) from error
         self._ray = ray
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether Ray thinks so."""
+        try:
+            return self._ray is not None and bool(self._ray.is_initialized())
+        except Exception:  # noqa: BLE001 (its client raises over a closed channel)
+            return False
 
     def look(self) -> Offer:
         """Return what the cluster offers now; may take as long as it likes where the head is gone."""
@@ -146,7 +158,8 @@ class Driver:
     def disconnect(self) -> None:
         """Let go; every process that was hired ends."""
         if self._ray is not None:
-            self._ray.shutdown()
+            with contextlib.suppress(Exception):  # it is gone already
+                self._ray.shutdown()
 
     def _require_reached(self) -> None:
         """Ask the port before Ray does, which takes a minute and may end this process."""
@@ -177,5 +190,6 @@ def _why_not_connected(address: str, error: Exception) -> str:
         return (
             f"The cluster at {address} refuses our token: is cluster.token_file the one it was started with?"
         )
-    first = next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)
-    return f"Ray at {address} cannot be used: {first[:300]}"
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
+    ends = lines if len(lines) == 1 else [lines[0], lines[-1]]  # of a traceback, the last one tells
+    return f"Ray at {address} cannot be used: {' '.join(ends)[:300]}"

@@ -41,6 +41,8 @@ def set_environment(section: ClusterSection, environment: MutableMapping[str, st
     environment = os.environ if environment is None else environment
     environment["RAY_USAGE_STATS_ENABLED"] = "0"
     environment["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    environment["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a lost connection would end in a cluster on this machine
+    environment["RAY_CLIENT_RECONNECT_GRACE_PERIOD"] = "10"  # as long as a lease: calls wait until then
     if section.token_file is not None:
         _require_readable("token_file", section.token_file)
         environment["RAY_AUTH_MODE"] = "token"

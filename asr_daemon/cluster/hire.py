@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0  # how soon a thread that hears the daemon sees that all is over
 MOST_UNSAID = 500  # messages that the daemon has not taken: then the machine is asked for none
 
 
@@ -109,6 +108,10 @@ class Hired:
         """End at once, without a word: the daemon wants no more, or the bridge ends."""
         self._end(None)
 
+    def lose(self, lost: protocol.Lost) -> None:
+        """End at once, and say how."""
+        self._end(lost)
+
     @property
     def is_over(self) -> bool:
         """Whether it has ended."""
@@ -120,17 +123,20 @@ class Hired:
     # ------------------------------------------------------------------ the daemon
 
     def _obey(self) -> None:
-        """Hear the daemon, until it hangs up."""
-        try:
-            while not self._is_over:
-                received = self._channel.receive(LOOK_S)
+        """Hear the daemon until it hangs up: it may speak before it has read of the end."""
+        with contextlib.suppress(EOFError, OSError, ValueError):
+            while True:
+                received = self._channel.receive()
                 if received is not None:
                     self._take(*received)
-        except (EOFError, OSError, ValueError):
-            self.dismiss()
+        self.dismiss()
+        self._channel.close()
 
     def _take(self, message: protocol.Message, fd: int | None) -> None:
         match message:
+            case _ if self._is_over:
+                if fd is not None:
+                    os.close(fd)
             case protocol.Setup() if self._machine is None:
                 self._thread("machine", lambda: self._work(message))
             case protocol.Recognise() if fd is not None and self._sending is not None:
@@ -156,11 +162,11 @@ class Hired:
             self._end(self._cluster.lost(self.name, self._node, error))
 
     def _speak(self) -> None:
-        """Say to the daemon what there is to be said, in its own time; hang up after the last word."""
+        """Say to the daemon what there is to be said, in its own time, up to the last word."""
         with contextlib.suppress(OSError):
             while (message := self._unsaid.get()) is not None:
                 self._channel.send(message)
-        self._channel.close()
+        self._channel.finish()
 
     def _say(self, message: protocol.Message) -> None:
         with self._ending:

@@ -38,6 +38,8 @@ def lost(name: str, error: BaseException, node_lives: Callable[[], bool]) -> Los
         code, message = "cluster_away", _why_not_created(name, said)
     elif isinstance(error, ray_errors.OutOfMemoryError) or any(each in said for each in _OUT_OF_MEMORY):
         code, message = "killed_for_memory", f"On {name} Ray ended the recogniser for want of memory."
+    elif "owner has died" in said:  # by its client, Ray's driver is on the head
+        code, message = "cluster_away", "The head of the cluster is gone."
     elif _is_gone(error, said, node_lives):
         code, message = "machine_lost", f"{name} is gone, as Ray found."
     elif isinstance(error, ray_errors.ActorDiedError):

@@ -27,9 +27,7 @@ from asr_daemon.dispatch import cluster_messages, protocol
 from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
 from asr_daemon.errors import (
     ConfigurationError,
-    JobError,
     RecogniserNotStartedError,
-    RecordingGoneError,
     WorkError,
 )
 from asr_daemon.ffmpeg import find_ffmpeg

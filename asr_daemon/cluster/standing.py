@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S = 5.0
-AGAIN_EVERY_S = 5.0  # that a cluster which is away is looked for
+LOOK_EVERY_S = 5.0  # also for one that is away
 SILENT_S = 15.0  # then it counts as away
 GIVEN_UP_S = 60.0  # then the process starts anew: Ray does not connect twice in all cases
 CONNECTING = "The bridge is connecting to the cluster."
@@ -84,7 +83,10 @@ class Standing:
             except Exception as error:  # noqa: BLE001 (Ray raises whatever it likes)
                 first = next(iter(str(error).splitlines()), "")
                 self._show(Offer(0, (), f"The cluster at {self._address} cannot be asked: {first[:300]}"))
-            self._stopping.wait(LOOK_EVERY_S if self._is_connected else AGAIN_EVERY_S)
+                if not self.driver.is_connected:  # and what was hired is lost
+                    self.driver.disconnect()
+                    self._is_connected = False
+            self._stopping.wait(LOOK_EVERY_S)
         self.driver.disconnect()
 
     def _show(self, offer: Offer) -> None:

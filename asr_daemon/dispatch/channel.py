@@ -7,8 +7,10 @@ so descriptors and the lines that bring one arrive in the same order, however th
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import select
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,6 @@ from asr_daemon.dispatch.protocol import Listen, Recognise, decode, encode
 from asr_daemon.files.passing import receive_some, send_line
 
 if TYPE_CHECKING:
-    import socket
-
     from asr_daemon.dispatch.protocol import Message
 
 _MOST_DESCRIPTORS = 16
@@ -62,6 +62,11 @@ class Channel:
         brings_one = isinstance(message, (Recognise, Listen))
         fd = self._descriptors.popleft() if brings_one and self._descriptors else None
         return message, fd
+
+    def finish(self) -> None:
+        """Send nothing more: the other end reads what there is, then the end, and may still speak."""
+        with contextlib.suppress(OSError):  # it is gone already
+            self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close this end and every descriptor that was not taken."""

@@ -1,4 +1,4 @@
-"""A recogniser on another machine, without Ray: daemon, hire and machine in one process, with a fake child."""
+"""A recogniser on another machine, without Ray: all in one process but a fake child."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ import pytest
 pytest.importorskip("cryptography")
 pytest.importorskip("grpc")
 
-from clustered import BUILTIN, Hired, setup, sha256
-from support import eventually
+from clustered import BUILTIN, Hired, sha256
 
 from asr_daemon import __version__
 from asr_daemon.cluster import hire as bridge_side
@@ -28,6 +27,7 @@ from asr_daemon.dispatch import protocol
 from asr_daemon.dispatch.channel import Channel
 from asr_daemon.dispatch.cluster_messages import Hire
 from asr_daemon.models.weights import describe
+from support import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ MIB = 1 << 20
 
 
 class NearMachine:
-    """A machine in this process, called as over Ray: each group in a thread of its own, answers as futures."""
+    """A machine in this process, called as over Ray: a thread for each group, answers as futures."""
 
     def __init__(self, crossed: list[Any], **about: Any) -> None:
         self.ended = threading.Event()
@@ -58,28 +58,35 @@ class NearMachine:
         return answer
 
     def about(self) -> Future[bytes]:
+        """What it is."""
         answer: Future[bytes] = Future()
         answer.set_result(encode_about(replace(decode_about(self.machine.about("n1")), **self._about)))
         return answer
 
     def start(self, hire_line: bytes, setup_line: bytes, key: bytes) -> None:
+        """Begin."""
         self._call("orders", self.machine.start, hire_line, setup_line, key)
 
     def hear(self, lease: int, *, wants_words: bool) -> Future[bytes]:
+        """Ask."""
         self.wanted.append(wants_words)
         return self._call("words", self.machine.hear, lease, wants_words=wants_words)
 
     def tell(self, lease: int, sealed: bytes) -> None:
+        """Order."""
         self._call("orders", self.machine.tell, lease, sealed)
 
     def take(self, lease: int, number: int, sealed: bytes) -> Future[bool]:
+        """Announce."""
         return self._call("sound", self.machine.take, lease, number, sealed)
 
     def sound(self, lease: int, order: int, offset: int, sealed: bytes) -> Future[None]:
+        """Send."""
         self.sent_bytes += len(sealed)
         return self._call("sound", self.machine.sound, lease, order, offset, sealed)
 
     def kill(self) -> None:
+        """End it."""
         self.ended.set()
         if self.machine._child is not None:
             self.machine._child.kill()
@@ -92,12 +99,15 @@ class NearCluster:
         self.machine = machine
 
     def hire(self) -> NearMachine:
+        """The one."""
         return self.machine
 
     def name_of(self, node_id: str, otherwise: str) -> str:
+        """Its name."""
         return "gpu2" if node_id == "n1" else otherwise
 
     def lost(self, name: str, node_id: str, error: BaseException) -> protocol.Lost:
+        """Whatever it was."""
         return protocol.Lost("cluster_away", f"{name}: {type(error).__name__}")
 
 
@@ -260,7 +270,7 @@ def test_recordings_share_the_memory_and_the_small_one_goes_first(
     small = office.hired.begin(recording(tmp_path, "3.wav", b"x", segments=1))
     office.hired.finish(first, large, small)
     ends = {order: office.hired.heard[order].ended_s for order in (first, large, small)}
-    assert sorted(ends, key=lambda order: ends[order])[-1] == large
+    assert max(ends, key=lambda order: ends[order]) == large
 
 
 def test_a_machine_that_sees_the_file_reads_it_itself(office: Office, tmp_path: Path) -> None:
@@ -379,7 +389,7 @@ def test_a_machine_that_does_not_answer_is_lost_for_no_recordings_fault(
 def test_dismissed_it_ends_at_once(own_office: Office) -> None:
     """The daemon hangs up; no word is wanted."""
     pid = child_of(own_office)
-    own_office.hired.dismiss()
+    own_office.hired.hang_up()
     eventually(lambda: not Path(f"/proc/{pid}").exists(), within_s=10)
     assert own_office.hire.is_over
 
