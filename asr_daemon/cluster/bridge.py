@@ -131,7 +131,7 @@ class Bridge:
         """Wait for the daemon, a change, or that long; return whether the daemon said something."""
         self._notifier.watchdog()
         watched = [self._wakes] if line is None else [self._wakes, line.fileno()]
-        readable, _, _ = select.select(watched, [], [], max(0.0, seconds))
+        readable, _, _ = select.select(watched, [], [], 0.0 if self._is_stopping else max(0.0, seconds))
         if self._wakes in readable:
             os.read(self._wakes, 4096)
         return line is not None and line.fileno() in readable

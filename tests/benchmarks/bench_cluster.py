@@ -128,8 +128,9 @@ def measure(cluster: RayCluster, daemon: PlayedDaemon, machines: list[int], fold
         first = first or done
         print(
             f"{count} machines: {RECORDINGS} recordings in {done.took_s:.1f} s, "
-            f"{first.took_s / done.took_s:.2f} times {first.machines}; {done.sent_bytes / RECORDINGS:,.0f} bytes sent a recording "
-            f"of {RECORDING_BYTES:,}; bridge {done.bridge_cpu_s / RECORDINGS * 1000:.0f} ms of a core for each"
+            f"{first.took_s / done.took_s:.2f} times {first.machines}; "
+            f"{done.sent_bytes / RECORDINGS:,.0f} bytes sent a recording of {RECORDING_BYTES:,}; "
+            f"bridge {done.bridge_cpu_s / RECORDINGS * 1000:.0f} ms of a core for each"
         )
     large = write(folder, "large.wav", LARGE_BYTES, 1, 0)
     done = run(daemon, hired[:1], [large])
