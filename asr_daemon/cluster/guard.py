@@ -70,8 +70,20 @@ def require_guard(section: ClusterSection) -> None:
         raise ClusterAwayError(OPEN.format(address=address))
     question = _OF_CLIENT_SERVER if section.address.startswith(CLIENT) else _OF_HEAD
     answer = _ask(address, question, "")
-    if answer not in _REFUSED and answer not in _NOT_HEARD and not section.insecure:
+    if answer in _NOT_HEARD:
+        if section.tls_ca is None:
+            raise ClusterAwayError(
+                f"What answers at {address} speaks TLS, or is no Ray: name its certificates as "
+                "cluster.tls_ca, tls_certificate and tls_key."
+            )
+        return
+    if answer not in _REFUSED and not section.insecure:
         raise ClusterAwayError(OPEN.format(address=address))
+    if section.tls_ca is not None:
+        raise ClusterAwayError(
+            f"Ray at {address} does not speak TLS: start it with RAY_USE_TLS=1 on every machine, or leave "
+            "cluster.tls_ca, tls_certificate and tls_key empty."
+        )
     if answer in _REFUSED and _ask(address, question, _token(section)) in _REFUSED:
         raise ClusterAwayError(
             f"Ray at {address} refuses our token: cluster.token_file is to name the one it was started with."

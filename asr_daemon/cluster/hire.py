@@ -93,7 +93,6 @@ class Hired:
         self._seal: Seal | None = None
         self._node = ""
         self._told, self._heard = 0, 0
-        self._heard_s = time.monotonic()
         self._unsaid: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
         self._ending = threading.Lock()
         self._is_stopping = False  # the daemon said so: then its end is no loss
@@ -144,7 +143,7 @@ class Hired:
             case protocol.Saved() | protocol.Cancel() | protocol.Stop() if self._machine is not None:
                 if isinstance(message, protocol.Cancel) and self._sending is not None:
                     self._sending.forget(message.order)
-                self._is_stopping = isinstance(message, protocol.Stop)
+                self._is_stopping = self._is_stopping or isinstance(message, protocol.Stop)
                 self._tell(self._machine, message)
             case _:
                 if fd is not None:

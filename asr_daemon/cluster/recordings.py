@@ -50,10 +50,14 @@ class Recordings:
         return is_here
 
     def add(self, number: int, offset: int, piece: bytes) -> None:
-        """Take the next piece of that order's recording."""
+        """Take the next piece of that order's recording; an empty one says that no more will come."""
         with self._changing:
             _, arriving = self._arriving.get(number, (None, None))
             if arriving is None:
+                return
+            if not piece:
+                del self._arriving[number]
+                arriving.close()
                 return
             arriving.add(offset, piece)
         self._say_that_it_arrives(number)

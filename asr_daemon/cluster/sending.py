@@ -83,6 +83,9 @@ class Sending:
             self._say(protocol.Failed(order.order, "out_of_memory", message))
         else:
             with self._changed:
+                if self._is_over:
+                    os.close(fd)
+                    return
                 self._waiting.append(Waiting(order, source, fd))
                 self._changed.notify_all()
 
@@ -155,10 +158,11 @@ class Sending:
             if not self._is_wanted(number):
                 return False
             piece = self._read(waiting, offset)
-            if not piece:
-                return False
             sealed = self._seal.close(Stream.SOUND, number, piece, offset)
             under_way.append(self._machine.sound(self._lease, number, offset, sealed))
+            if not piece:  # which lets the machine forget the rest
+                self.forget(number)
+                return False
             offset += len(piece)
         while under_way:
             self._wait(number, under_way.popleft(), PIECE_WITHIN_S)

@@ -100,6 +100,21 @@ def test_a_cluster_that_asks_for_the_token_is_taken_with_the_right_one(tmp_path:
             require_guard(ClusterSection(address=address, insecure=True))
 
 
+def test_tls_at_one_end_alone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself would wait for ever."""
+    monkeypatch.setattr("asr_daemon.cluster.guard.ANSWER_WITHIN_S", 0.5)
+    for name in ("ca", "crt", "key"):
+        (tmp_path / name).write_text(name)
+    tls = {"tls_ca": tmp_path / "ca", "tls_certificate": tmp_path / "crt", "tls_key": tmp_path / "key"}
+    with head("secret") as address, pytest.raises(ClusterAwayError, match="does not speak TLS"):
+        require_guard(ClusterSection(address=address, **tls))
+    with socket.create_server(("127.0.0.1", 0)) as other:  # which answers no plain question
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        require_guard(ClusterSection(address=address, **tls))
+        with pytest.raises(ClusterAwayError, match="speaks TLS, or is no Ray"):
+            require_guard(ClusterSection(address=address, insecure=True))
+
+
 def test_without_token_and_tls_nothing_is_asked_at_all() -> None:
     """Unless the administrator says so."""
     with pytest.raises(ClusterAwayError, match=r"cluster\.token_file"):

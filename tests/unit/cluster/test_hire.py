@@ -244,6 +244,8 @@ def test_a_recording_that_was_changed_is_not_recognised(office: Office, tmp_path
         assert heard.end.code == "recording_gone"
         assert heard.end.message == "The recording was changed after it had been queued."
         assert not heard.segments
+    recordings = office.machine.machine._recordings
+    eventually(lambda: not recordings._arriving, within_s=5, what="the end of the memory held for them")
     assert office.hired.transcribe(path).segments  # and the recogniser goes on
 
 

@@ -31,19 +31,15 @@ def test_who_is_not_asked_ends() -> None:
 
 def test_who_is_asked_goes_on_until_that_ends() -> None:
     """Every question renews the lease."""
-    ended, key = threading.Event(), make_key()
-    machine = Machine(lease_s=1.0, program=FAKE, end=ended.set)
-    machine.start(HIRE, SETUP, key)
-    ready = Seal(key, 7).open(Stream.WORDS, 1, machine.hear(7, wants_words=True))
-    assert b'"Ready"' in ready
+    ended = threading.Event()
+    machine = Machine(lease_s=0.5, end=ended.set)
     until_s = time.monotonic() + 1.5
     while time.monotonic() < until_s:
-        machine._outbox.put(b"x\n")
-        assert machine.hear(7, wants_words=True)
+        machine._outbox.put(b"x")
+        machine.hear(0, wants_words=True)
+        time.sleep(0.02)
     assert not ended.is_set()
     assert ended.wait(5)
-    assert machine._child is not None
-    machine._child.kill()
 
 
 def test_who_was_frozen_ends_instead_of_speaking() -> None:
