@@ -15,6 +15,7 @@ from clustered import BUILTIN, setup
 from asr_daemon.cluster.machine import Machine
 from asr_daemon.cluster.sealing import Seal, Stream, UnsealableError, make_key
 from asr_daemon.dispatch import cluster_messages, protocol
+from asr_daemon.dispatch.local_process import _child_environment
 from asr_daemon.models.weights import describe
 
 FAKE = (str(Path(__file__).parents[2] / "fake_recogniser.py"),)
@@ -81,3 +82,10 @@ def test_a_seal_opens_nothing_that_was_moved_changed_or_said_under_another_lease
             other.open(Stream.SOUND, 3, piece, 8)
     with pytest.raises(UnsealableError):
         seal.open(Stream.SOUND, 3, piece[:-1] + bytes([piece[-1] ^ 1]), 8)
+
+
+def test_who_reads_recordings_is_not_given_rays_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording may have been made to break into its reader: it would own every machine."""
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/etc/ray/token")
+    assert not [name for name in _child_environment() if name.startswith("RAY_")]
