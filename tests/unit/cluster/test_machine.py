@@ -53,6 +53,17 @@ def test_who_was_frozen_ends_instead_of_speaking() -> None:
     assert ended.is_set()
 
 
+def test_the_process_ends_also_where_its_child_has_ended_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would keep the card for ever."""
+    ended = threading.Event()
+    monkeypatch.setattr("os._exit", lambda _status: ended.set())
+    machine = Machine(lease_s=3.0, program=FAKE)
+    machine.start(HIRE, SETUP, make_key())
+    assert machine._child is not None
+    machine._child.kill()
+    assert ended.wait(8)
+
+
 def test_what_comes_under_another_lease_is_dropped() -> None:
     """An order of an old hire, or of a bridge that was declared dead."""
     ended, key = threading.Event(), make_key()
