@@ -8,6 +8,7 @@ what is said of it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -25,11 +26,7 @@ from asr_daemon.cluster.recordings import Recordings
 from asr_daemon.cluster.sealing import Seal, Stream
 from asr_daemon.dispatch import cluster_messages, protocol
 from asr_daemon.dispatch.local_process import PROGRAM, RecogniserProcess
-from asr_daemon.errors import (
-    ConfigurationError,
-    RecogniserNotStartedError,
-    WorkError,
-)
+from asr_daemon.errors import ConfigurationError, RecogniserNotStartedError, WorkError
 from asr_daemon.ffmpeg import find_ffmpeg
 from asr_daemon.files.control_group import available_bytes
 from asr_daemon.lines import Lines
@@ -118,7 +115,8 @@ class Machine:
 
     def _end_process(self) -> None:
         if self._child is not None:
-            os.kill(self._child.pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):  # it has ended already
+                os.kill(self._child.pid, signal.SIGKILL)
         os._exit(NOBODY_ASKED)
 
     # ------------------------------------------------------------------ group "words"

@@ -15,6 +15,7 @@ from clustered import BUILTIN, setup
 from asr_daemon.cluster.machine import Machine
 from asr_daemon.cluster.sealing import Seal, Stream, UnsealableError, make_key
 from asr_daemon.dispatch import cluster_messages, protocol
+from asr_daemon.dispatch.local_process import _child_environment
 from asr_daemon.models.weights import describe
 
 FAKE = (str(Path(__file__).parents[2] / "fake_recogniser.py"),)
@@ -52,6 +53,17 @@ def test_who_was_frozen_ends_instead_of_speaking() -> None:
     assert ended.is_set()
 
 
+def test_the_process_ends_also_where_its_child_has_ended_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would keep the card for ever."""
+    ended = threading.Event()
+    monkeypatch.setattr("os._exit", lambda _status: ended.set())
+    machine = Machine(lease_s=3.0, program=FAKE)
+    machine.start(HIRE, SETUP, make_key())
+    assert machine._child is not None
+    machine._child.kill()
+    assert ended.wait(8)
+
+
 def test_what_comes_under_another_lease_is_dropped() -> None:
     """An order of an old hire, or of a bridge that was declared dead."""
     ended, key = threading.Event(), make_key()
@@ -81,3 +93,10 @@ def test_a_seal_opens_nothing_that_was_moved_changed_or_said_under_another_lease
             other.open(Stream.SOUND, 3, piece, 8)
     with pytest.raises(UnsealableError):
         seal.open(Stream.SOUND, 3, piece[:-1] + bytes([piece[-1] ^ 1]), 8)
+
+
+def test_who_reads_recordings_is_not_given_rays_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording may have been made to break into its reader: it would own every machine."""
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/etc/ray/token")
+    assert not [name for name in _child_environment() if name.startswith("RAY_")]
