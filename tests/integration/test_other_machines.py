@@ -80,7 +80,7 @@ def test_machines_are_lost_and_the_bridge_is_killed_and_each_recording_has_one_t
 
     The cluster comes and goes with a reload.
     """
-    contents = {f"{number}.wav": recording(number, segments=50, ms=40) for number in range(6)}
+    contents = {f"{number}.wav": recording(number, segments=90, ms=40) for number in range(6)}
     with AttackedDaemon(tmp_path) as daemon:
         daemon.start()
         reload(daemon, CLUSTER)
@@ -108,7 +108,7 @@ def test_machines_are_lost_and_the_bridge_is_killed_and_each_recording_has_one_t
             daemon.check_exactly_once(contents)
             attempts = daemon.query("SELECT DISTINCT attempts, strikes, is_suspect FROM jobs")
             assert attempts == [(1, 0, 0)]
-            again = daemon.recognised().total() - 50 * len(contents)
+            again = daemon.recognised().total() - 90 * len(contents)
             assert again <= 2 * len(contents), "segments that were committed were recognised again"
             reload(daemon, "")
             eventually(lambda: len(daemon.events("bridge_lost")) == 2, what="that the bridge is let go")
