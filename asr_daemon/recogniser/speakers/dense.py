@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 100  # behind the stride of 2: of so many the context is one mean (``CAMLayer.seg_pooling``)
 _STRIDE, _WIDTH = 2, 5  # of the first layer
+_MOST_DILATION = 2
 
 
 class DenseLayers:
@@ -135,9 +136,6 @@ class _Room:
     def mean(self, x: torch.Tensor) -> torch.Tensor:
         """Return the means over frames, ``float32 [n_windows, 1, width]``, of as many frames."""
         return torch.bmm(self._ones, x.view(self.count, self.frames, -1).float())
-
-
-_MOST_DILATION = 2
 
 
 class _Layer:
