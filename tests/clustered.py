@@ -68,6 +68,7 @@ class RayCluster:
             "RAY_TMPDIR": str(self.folder),
             **(environment or {}),
         }
+        self.nodes: dict[str, Any] = {}
         (self.folder / "ray").mkdir()
         with self._surrounded():
             self._start(Cluster, nodes)
@@ -83,9 +84,8 @@ class RayCluster:
                 "ray_client_server_port": self.client_port,
             },
         )
-        self.nodes = {
-            name: self.add_node(name) for name in (f"gpu{number}" for number in range(1, nodes + 1))
-        }
+        for number in range(1, nodes + 1):
+            self.add_node(f"gpu{number}")
 
     @contextlib.contextmanager
     def _surrounded(self) -> Iterator[None]:
@@ -98,10 +98,10 @@ class RayCluster:
             for name, value in kept.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
 
-    def add_node(self, name: str, cards: int = 1) -> Any:
+    def add_node(self, name: str, cards: int = 1) -> None:
         """Add a machine."""
         with self._surrounded():
-            return self._cluster.add_node(
+            self.nodes[name] = self._cluster.add_node(
                 num_cpus=1, num_gpus=cards, object_store_memory=STORE_BYTES, node_name=name
             )
 

@@ -103,8 +103,8 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.cluster = RayCluster(nodes=2)
-        self._nodes = list(self.cluster.nodes)
-        self._made = len(self._nodes)
+        self._machines = list(self.cluster.nodes)
+        self._made = len(self._machines)
         self.daemon = DaemonUnderTest(
             folder,
             inboxes=INBOXES,
@@ -152,23 +152,24 @@ class Office:
 
     def strike_actor(self, dice: random.Random) -> None:
         """A process of Ray's that recognises dies, and leaves its machine alive."""
-        actors = [pid for node in self._nodes for pid in self.cluster.workers(node) if is_actor(pid)]
+        actors = [pid for name in self._machines for pid in self.cluster.workers(name) if is_actor(pid)]
         if actors:
             os.kill(dice.choice(actors), signal.SIGKILL)
 
     def strike_machine(self, dice: random.Random) -> None:
         """A machine loses its power; another takes its place."""
-        node = self._nodes.pop(dice.randrange(len(self._nodes)))
-        for pid in (self.cluster.raylet(node), *self.cluster.workers(node)):
+        name = self._machines.pop(dice.randrange(len(self._machines)))
+        for pid in (self.cluster.raylet(name), *self.cluster.workers(name)):
             kill_quietly(pid, signal.SIGKILL)
         self._made += 1
-        self._nodes.append(self.cluster.add_node(f"gpu{self._made}"))
+        self._machines.append(f"gpu{self._made}")
+        self.cluster.add_node(self._machines[-1])
 
     @contextlib.contextmanager
     def frozen(self, dice: random.Random) -> Iterator[None]:
         """A machine stands still for a while, and goes on as if nothing had been."""
-        node = dice.choice(self._nodes)
-        held = [self.cluster.raylet(node), *self.cluster.workers(node)]
+        name = dice.choice(self._machines)
+        held = [self.cluster.raylet(name), *self.cluster.workers(name)]
         for pid in held:
             kill_quietly(pid, signal.SIGSTOP)
         try:
