@@ -52,9 +52,7 @@ class Loop:
         self._jobs: dict[int, Job] = {}
         self._receipts = Receipts()
         self._teller = Teller(engine, self._pool, self._receipts, setup.speaker_model)
-        self._voices = VoiceStage(
-            setup.speaker_folder, engine.device, engine.threads, self.note, engine.precision
-        )
+        self._voices = VoiceStage(setup.speaker_folder, engine.device, engine.threads, self.note)
         self._captions = Captions(
             engine, self._gate, self._voices, channel.send, self.note, self._somebody_speaks
         )

@@ -4,8 +4,8 @@
 
 MEETINGS_FOLDER holds NAME.flac with NAME.rttm, AUDIO_FOLDER the calls with their .ref.json, MODELS_FOLDER
 fsmn-vad. DER and its parts come from pyannote.metrics (`pip install pyannote.metrics`). "Confusion" is of the
-reference's speech, overlapped speech included. --int8: as where recognition
-is in int8. Parts: meetings, stability, calls, long, enrolment, cost.
+reference's speech, overlapped speech included. --int8: as on a processor
+with VNNI. Parts: meetings, stability, calls, long, enrolment, cost.
 """
 
 from __future__ import annotations

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from asr_daemon.recogniser.speakers.windows import Place
 
 STEP_ON_CARD_MS = 750
-# A window costs a core as much as recognising a fifth of a second (paraformer-zh's size, either in the same
-# precision). So windows lie apart at first; between two that are not alike, and only there, another follows.
-# That is one more round, not several: a small batch costs nearly as much as a large one. On meetings in which
-# people talk across each other these are 0.7 windows for a second of speech in place of 1.3. But a short
-# recording has too few then to tell who is somebody, so that what begins in the first half minute is heard
-# as on a card: of excerpts so short the wrong speaker has 3.0% of the speech, not 4.6% (bench_speakers.py).
+# A window in int8 costs a core as much as recognising a seventh of a second in int8, and one in float32 as
+# a quarter of a second in float32 (paraformer-zh's size). So windows lie apart at first; between two that
+# are not alike, and only there, another follows. That is one more round, not several: a small batch costs
+# nearly as much as a large one. On meetings in which people talk across each other these are 0.7 windows
+# for a second of speech in place of 1.3. But a short recording has too few then to tell who is somebody, so
+# that what begins in the first half minute is heard as on a card: of excerpts so short the wrong speaker
+# has 3.0% of the speech in float32 and 3.4% in int8, in place of more than 4% (bench_speakers.py).
 STEP_ON_PROCESSOR_MS = 3000
 FINEST_ON_PROCESSOR_MS = 1500
 DENSE_UNTIL_MS = 30_000

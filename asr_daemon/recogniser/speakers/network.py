@@ -1,8 +1,8 @@
 """CAM++ as a network: the packaged weights into FunASR's class, on the device that is asked for.
 
-Weights lie in half precision and are computed in float32, or in int8 on a processor that recognises in less
-than float32, too. Either's embeddings are compared with the other's: on windows of real meetings their cosine
-is 0.995 on average and 0.98 at worst, where two windows of one speaker have 0.57. Fails with
+Weights lie in half precision and are computed in float32, or in int8 on a processor that multiplies that
+natively. Either's embeddings are compared with the other's: on windows of real meetings their cosine is 0.995
+on average and 0.98 at worst, where two windows of one speaker have 0.57. Fails with
 :class:`~asr_daemon.errors.ModelMissingError` where the folder does not hold exactly this network.
 """
 

@@ -27,13 +27,9 @@ if TYPE_CHECKING:
 class VoiceStage:
     """The stage behind recognition; used by the device's thread."""
 
-    def __init__(
-        self, folder: str, device: str, threads: int, note: Note, precision: str = "float32"
-    ) -> None:
-        """``precision``: what recognition computes in; voices take int8 where it is below float32."""
+    def __init__(self, folder: str, device: str, threads: int, note: Note) -> None:
         self._folder = folder
         self._device = device
-        self._in_int8 = precision != "float32" and "int8" in read_processor().native
         self._threads = threads
         self._note = note
         self._embedder: Embedder | None = None
@@ -63,7 +59,8 @@ class VoiceStage:
         """Return the windows of each; raises whatever prevents that."""
         if self._embedder is None:
             require_sound(Path(self._folder))
-            network = SpeakerNetwork(Path(self._folder), self._device, in_int8=self._in_int8)
+            in_int8 = "int8" in read_processor().native
+            network = SpeakerNetwork(Path(self._folder), self._device, in_int8=in_int8)
             self._embedder = Embedder(network, threads=self._threads)
         try:
             return self._embedder.embed(spoken)

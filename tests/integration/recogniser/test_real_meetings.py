@@ -16,6 +16,7 @@ from asr_daemon.models.processor import read_processor
 from asr_daemon.recogniser.families import on_demand
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ, Decoding
 from asr_daemon.recogniser.speakers.embedder import Embedder, Spoken
+from asr_daemon.recogniser.speakers.features import voice_features
 from asr_daemon.recogniser.speakers.network import BUILTIN_FOLDER, SpeakerNetwork
 from asr_daemon.speakers.grouped import Question
 
@@ -29,6 +30,7 @@ MEETINGS = SHARED / "audio" / "speakers"
 CELL_MS = 10
 Said = list[tuple[int, int, str]]  # start_ms, end_ms, who
 
+needs_int8 = pytest.mark.skipif("int8" not in read_processor().native, reason="int8 saturates there")
 needs_meetings = pytest.mark.skipif(not MEETINGS.is_dir(), reason="the shared recordings are not here")
 
 
@@ -61,6 +63,21 @@ def test_who_spoke_when(embedder: Embedder, name: str, speakers: tuple[int, ...]
     turns = group(Question(windows)).turns
     assert len({turn.speaker for turn in turns}) in speakers
     assert wrong_share(said, turns) <= most_wrong
+
+
+@needs_meetings
+@needs_int8
+def test_int8_hears_real_rooms_as_float32_does() -> None:
+    """Rooms have numbers that no clean voice has; what is off there would be another speaker."""
+    on_demand.install()
+    with (MEETINGS / "trn05.flac").open("rb") as file:
+        samples = np.concatenate(list(Decoding(file.fileno(), FFMPEG, 3600)))
+    windows = torch.from_numpy(samples[: 24_000 * (len(samples) // 24_000)].reshape(-1, 24_000))
+    features = voice_features(windows)
+    exact, quick = (
+        SpeakerNetwork(BUILTIN_FOLDER, "cpu", in_int8=each).embed(features) for each in (False, True)
+    )
+    assert float((exact * quick).sum(dim=1).min()) > 0.97
 
 
 def read_said(path: Path) -> Said:
