@@ -30,9 +30,9 @@ from meetings import Meeting, errors, fsmn, own_speech, read, read_meeting
 from asr_daemon.recogniser.families import on_demand
 from asr_daemon.recogniser.sound.decoding import SAMPLE_RATE_HZ
 from asr_daemon.recogniser.speakers.embedder import (
-    FINEST_ON_PROCESSOR_MS,
+    FINEST_IN_INT8_MS,
+    STEP_IN_INT8_MS,
     STEP_ON_CARD_MS,
-    STEP_ON_PROCESSOR_MS,
     Embedder,
     Spoken,
 )
@@ -105,8 +105,8 @@ def spacing(embedder: Embedder) -> str:
 
 
 def spacings(network: SpeakerNetwork) -> tuple[Embedder, ...]:
-    """Return a card's, a processor's at a recording's beginning, and a processor's later on."""
-    later_on = Embedder(network, STEP_ON_PROCESSOR_MS, finest_ms=FINEST_ON_PROCESSOR_MS)
+    """Return a card's, this network's on a processor, and those of int8 past a recording's beginning."""
+    later_on = Embedder(network, STEP_IN_INT8_MS, finest_ms=FINEST_IN_INT8_MS)
     return Embedder(network, STEP_ON_CARD_MS), Embedder(network), later_on
 
 

@@ -30,14 +30,13 @@ if TYPE_CHECKING:
 
 STEP_ON_CARD_MS = 750
 # A window in int8 costs a core as much as recognising a seventh of a second in int8, and one in float32 as
-# a quarter of a second in float32 (paraformer-zh's size). So windows lie apart at first; between two that
-# are not alike, and only there, another follows. That is one more round, not several: a small batch costs
-# nearly as much as a large one. On meetings in which people talk across each other these are 0.7 windows
-# for a second of speech in place of 1.3. But a short recording has too few then to tell who is somebody, so
-# that what begins in the first half minute is heard as on a card: of excerpts so short the wrong speaker
-# has 3.0% of the speech in float32 and 3.4% in int8, in place of more than 4% (bench_speakers.py).
-STEP_ON_PROCESSOR_MS = 3000
-FINEST_ON_PROCESSOR_MS = 1500
+# a quarter of a second in float32 (paraformer-zh's size). So windows lie apart on a processor at first;
+# between two that are not alike, and only there, others follow. In int8 that is one more round, not several:
+# a small batch costs nearly as much as a large one. But a short recording has too few then to tell who is
+# somebody, so that in int8 what begins in the first half minute is heard as on a card: of excerpts so short
+# the wrong speaker has 3.4% of the speech, in place of more than 4% (bench_speakers.py; in float32 4.6%).
+STEP_IN_INT8_MS, FINEST_IN_INT8_MS = 3000, 1500
+STEP_IN_FLOAT32_MS, FINEST_IN_FLOAT32_MS = 4500, 750
 DENSE_UNTIL_MS = 30_000
 ALIKE = 0.5  # cosine of two windows between which nobody else is looked for
 _BATCH_ON_CARD = 128
@@ -67,14 +66,16 @@ class Embedder:
     ) -> None:
         """Windows are ``step_ms`` apart, and down to ``finest_ms`` (0: no further) where voices differ.
 
-        Without ``step_ms`` on a processor, those of a recording's beginning are as far apart as on a card.
+        Without ``step_ms``, those of a recording's beginning are as far apart in int8 as on a card.
         """
         self._network = network
         is_processor = network.device.type == "cpu"
         self.dense_until_ms = 0
         if not step_ms and is_processor:
-            step_ms, finest_ms = STEP_ON_PROCESSOR_MS, FINEST_ON_PROCESSOR_MS
-            self.dense_until_ms = DENSE_UNTIL_MS
+            step_ms, finest_ms = STEP_IN_FLOAT32_MS, FINEST_IN_FLOAT32_MS
+            if network.in_int8:
+                step_ms, finest_ms = STEP_IN_INT8_MS, FINEST_IN_INT8_MS
+                self.dense_until_ms = DENSE_UNTIL_MS
         self.step_ms, self.finest_ms = step_ms or STEP_ON_CARD_MS, finest_ms
         on_processor = _BATCH_IN_INT8 if network.in_int8 else _BATCH_ON_PROCESSOR
         self._batch = on_processor if is_processor else _BATCH_ON_CARD
