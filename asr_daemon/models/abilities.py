@@ -53,7 +53,7 @@ ABILITIES: dict[Family, Abilities] = {
         punctuates="never",
         halves=("bfloat16", "float16"),
         on_processor=("float32", "bfloat16", "int8"),
-        most_in_batch=(8, 128),
+        most_in_batch=(16, 128),
     ),
     "paraformer": Abilities(
         classes=("Paraformer", "BiCifParaformer"),
@@ -63,7 +63,7 @@ ABILITIES: dict[Family, Abilities] = {
         punctuates="never",
         halves=("bfloat16", "float16"),
         on_processor=("float32", "bfloat16", "int8"),
-        most_in_batch=(8, 128),
+        most_in_batch=(16, 128),
     ),
     "sense_voice": Abilities(
         classes=("SenseVoiceSmall",),
@@ -73,7 +73,7 @@ ABILITIES: dict[Family, Abilities] = {
         punctuates="with_numbers",
         halves=("bfloat16", "float16"),
         on_processor=("float32", "bfloat16", "int8"),
-        most_in_batch=(8, 128),
+        most_in_batch=(16, 128),
     ),
     "fun_asr_nano": Abilities(
         classes=("FunASRNano",),

@@ -35,8 +35,8 @@ def test_bound_fits_into_half_of_what_is_free_and_grows_with_it(device: str, fam
 
 
 def test_known_machines_get_what_is_good_for_them() -> None:
-    """A laptop's CPU gets the 80 s that are best there, a small card what it holds, a large one 600 s."""
-    assert choose_bound_s("cpu", "seaco_paraformer", 8 * GIB) == 80.0
+    """A laptop's CPU gets the 120 s that are best there, a small card what it holds, a large one 600 s."""
+    assert choose_bound_s("cpu", "seaco_paraformer", 8 * GIB) == 120.0
     assert choose_bound_s("cpu", "seaco_paraformer", GIB // 2) == 22.0
     assert choose_bound_s("cuda:0", "seaco_paraformer", 2 * GIB) == 178.0
     assert choose_bound_s("cuda:0", "seaco_paraformer", 24 * GIB) == 600.0
