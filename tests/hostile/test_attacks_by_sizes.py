@@ -10,7 +10,8 @@ import pytest
 import structlog
 from way import OpenDaemon, Way
 
-from asr_daemon.control.status import live_status, status_line
+from asr_daemon.control.status import live_status
+from asr_daemon.control.status_line import status_line
 from asr_daemon.delivery.deliver import Deliverer
 from asr_daemon.inboxes import fingerprint as fingerprint_module
 from support import eventually

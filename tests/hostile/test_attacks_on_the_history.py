@@ -13,7 +13,8 @@ from attack import AttackedDaemon, drop, recording
 from prometheus_client import CollectorRegistry
 from way import OpenDaemon
 
-from asr_daemon.control.status import collect, live_status, status_line
+from asr_daemon.control.status import collect, live_status
+from asr_daemon.control.status_line import status_line
 from asr_daemon.doctor.finding import Machine
 from asr_daemon.doctor.folders import look_at_folders
 from asr_daemon.doctor.rights import ServiceUser

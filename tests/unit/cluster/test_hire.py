@@ -366,7 +366,7 @@ def test_a_child_that_crashes_is_a_loss_with_its_last_words(own_office: Office, 
     assert lost.message == "On gpu2: The recogniser process was ended by SIGSEGV."
     assert "about to crash" in lost.evidence
     assert own_office.hired.after_lost == 0
-    assert own_office.machine.ended.is_set()
+    assert own_office.machine.ended.wait(10)
 
 
 def test_a_child_killed_from_outside_is_a_loss(own_office: Office) -> None:
