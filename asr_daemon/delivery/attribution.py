@@ -134,7 +134,11 @@ class Attributor:
                 self._name(job, inbox, ())
 
     def _name(self, job: int, inbox: str, by_hand: Sequence[HandName]) -> None:
-        """Look for an inbox's people; what a person called a speaker goes to the one voice most like it."""
+        """Look for an inbox's people; what a person called a speaker goes to the one voice most like it.
+
+        Where nobody is like it now, it waits under a number that no speaker has: told apart otherwise, that
+        one may be there again.
+        """
         known = [one for one in speakers_of(self._history, job, inbox) if one.voice and not one.is_by_hand]
         people = self._people_of(inbox)
         names: dict[int, Name] = {}
@@ -142,8 +146,10 @@ class Attributor:
             assert one.voice is not None  # noqa: S101 (see above)
             if match := best_match(one.voice, of_model(people, one.model)):
                 names[one.speaker] = Name(one.speaker, match.name)
-        for each in by_hand:
-            if each.inbox == inbox and (speaker := _most_alike(known, each)) is not None:
+        for absent, each in enumerate(by_hand, 1):
+            if each.inbox == inbox:
+                found = _most_alike(known, each)
+                speaker = -absent if found is None else found
                 names[speaker] = Name(speaker, each.name, each)
         self._voices.save_names(job, inbox, names.values())
 
