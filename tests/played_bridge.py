@@ -163,6 +163,11 @@ class PlayedBridge:
         most_bytes = self.most_bytes.get(hired.machine, 0)
         return [protocol.Ready("cuda", "model", 1, machine=hired.machine, most_bytes=most_bytes)]
 
+    def has_one_at_work(self) -> bool:
+        """Whether the one that was hired last has an order, and has not been dismissed."""
+        last = self.hired[-1] if self.hired else None
+        return last is not None and bool(last.orders) and not last.is_dismissed.is_set()
+
     def make(self, hire: Hire, machine: str, end: socket.socket) -> Hired:
         """Return who is hired."""
         return Hired(self, hire, machine, end)
