@@ -11,6 +11,7 @@ from asr_daemon.config_sections import Section
 from asr_daemon.files.credentials import handed_over
 
 MOST_RECOGNISERS = 1000
+_CLIENT = "ray://"
 
 
 class ClusterSection(Section):
@@ -46,6 +47,16 @@ class ClusterSection(Section):
             if (path := getattr(self, key)) is not None
         }
         return self.model_copy(update=given)
+
+    @property
+    def asks_client_server(self) -> bool:
+        """Whether Ray's client server is asked; else the bridge joins the Ray of its own machine."""
+        return self.address.startswith(_CLIENT)
+
+    @property
+    def endpoint(self) -> str:
+        """Where Ray listens: "host:port"."""
+        return self.address.removeprefix(_CLIENT)
 
     @property
     def is_guarded(self) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
-import socket
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asr_daemon.cluster.guard import CLIENT, require_guard, set_environment
+from asr_daemon.cluster.asking import why_not_reached
+from asr_daemon.cluster.guard import require_guard, set_environment
 from asr_daemon.dispatch.cluster_messages import Offer
 from asr_daemon.errors import ClusterAwayError
 
@@ -163,12 +163,9 @@ class Driver:
 
     def _require_reached(self) -> None:
         """Ask the port before Ray does, which takes a minute and may end this process."""
-        host, _, port = self._section.address.removeprefix(CLIENT).rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN_S).close()
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise ClusterAwayError(f"Nothing answers at {host}:{port} ({why}): is Ray's head up?") from None
+        endpoint = self._section.endpoint
+        if why := why_not_reached(endpoint, REACHED_WITHIN_S):
+            raise ClusterAwayError(f"Nothing answers at {endpoint} ({why}): is Ray's head up?")
 
 
 def _name(node: dict[str, Any]) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import grpc
-
+from asr_daemon.cluster.asking import hear, question_of
 from asr_daemon.errors import ClusterAwayError
 
 if TYPE_CHECKING:
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
 
     from asr_daemon.config_cluster import ClusterSection
 
-CLIENT = "ray://"
-ANSWER_WITHIN_S = 5.0
-# Harmless questions, which a guarded cluster answers nobody without its token.
-_OF_CLIENT_SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
-_OF_HEAD = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"
-_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-_NOT_HEARD = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 OPEN = (
     "Ray on {address} runs programs for whoever reaches its ports: start it with RAY_AUTH_MODE=token on "
     "every machine and name the token's file as cluster.token_file, or say cluster.insecure = true where "
@@ -65,44 +57,28 @@ def require_guard(section: ClusterSection) -> None:
 
     Raises :class:`~asr_daemon.errors.ClusterAwayError` where it answers anybody, or not us.
     """
-    address = section.address.removeprefix(CLIENT)
+    address, question = section.endpoint, question_of(section)
     if not section.is_guarded and not section.insecure:
         raise ClusterAwayError(OPEN.format(address=address))
-    question = _OF_CLIENT_SERVER if section.address.startswith(CLIENT) else _OF_HEAD
-    answer = _ask(address, question, "")
-    if answer in _NOT_HEARD:
+    heard, _ = hear(question, as_anybody=True)
+    if heard == "silent":
         if section.tls_ca is None:
             raise ClusterAwayError(
                 f"What answers at {address} speaks TLS, or is no Ray: name its certificates as "
                 "cluster.tls_ca, tls_certificate and tls_key."
             )
         return
-    if answer not in _REFUSED and not section.insecure:
+    if heard != "refused" and not section.insecure:
         raise ClusterAwayError(OPEN.format(address=address))
     if section.tls_ca is not None:
         raise ClusterAwayError(
             f"Ray at {address} does not speak TLS: start it with RAY_USE_TLS=1 on every machine, or leave "
             "cluster.tls_ca, tls_certificate and tls_key empty."
         )
-    if answer in _REFUSED and _ask(address, question, _token(section)) in _REFUSED:
+    if heard == "refused" and hear(question)[0] == "refused":
         raise ClusterAwayError(
             f"Ray at {address} refuses our token: cluster.token_file is to name the one it was started with."
         )
-
-
-def _token(section: ClusterSection) -> str:
-    return "" if section.token_file is None else section.token_file.read_text(encoding="utf-8").strip()
-
-
-def _ask(address: str, question: str, token: str) -> grpc.StatusCode:
-    """Return how it answers a plain question: where it speaks TLS, it is not heard."""
-    with grpc.insecure_channel(address) as channel:
-        metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        try:
-            channel.unary_unary(question)(b"", timeout=ANSWER_WITHIN_S, metadata=metadata)
-        except grpc.RpcError as error:
-            return error.code()
-    return grpc.StatusCode.OK
 
 
 def _require_readable(key: str, path: Path) -> None:

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import socket
-import socketserver
-import threading
 from typing import TYPE_CHECKING
 
 import structlog
 
 from asr_daemon import __version__
-from asr_daemon.control.listening import BACKLOG, Listener, part, user_of
+from asr_daemon.control.peers import PeerConnection, PeerServer, PeerSocket, peer
 from asr_daemon.control.wire import Wire
 from asr_daemon.dispatch.cluster_messages import (
     SILENT_FOR_S,
@@ -65,7 +62,7 @@ class ClusterDoor:
         if where is None:
             return
         path, name = where
-        users, group = _user(name)
+        users, group = peer(name, "cluster.user")
         try:
             self._socket = ClusterSocket(path, self._cluster, users, group)
         except OSError as error:
@@ -79,47 +76,18 @@ class ClusterDoor:
             door.close()
 
 
-def _user(name: str) -> tuple[tuple[int, ...], int]:
-    """Return the users that may connect beside our own, and the socket's group."""
-    if not name:
-        return (), -1
-    try:
-        user = pwd.getpwnam(name)
-    except KeyError:
-        told = f"cluster.user: there is no user {name!r}; `asr-daemon install` makes it"
-        raise OperatorError(told) from None
-    return (user.pw_uid,), user.pw_gid
-
-
-class ClusterSocket(Listener):
+class ClusterSocket(PeerSocket):
     """Hears bridges in threads of its own until closed."""
 
     def __init__(self, path: Path, cluster: Cluster, users: Collection[int], group: int = -1) -> None:
         """Listen at ``path``; ``users`` may connect, beside root and this process's own user."""
-        self._connections: set[socket.socket] = set()
-        allowed = frozenset({0, os.geteuid(), *users})
-        super().__init__(
-            path, lambda name: _Server(name, cluster, allowed, self._connections), "cluster", group
-        )
-
-    def close(self) -> None:
-        """Stop listening, end every connection, and remove the socket."""
-        super().close()
-        for end in list(self._connections):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        super().__init__(path, lambda name: _Server(name, cluster, users), "cluster", group)
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-    request_queue_size = BACKLOG
-
-    def __init__(
-        self, path: str, cluster: Cluster, users: Collection[int], connections: set[socket.socket]
-    ) -> None:
-        self.cluster, self.users, self.open = cluster, users, connections
-        self.free = threading.Semaphore(MOST_CONNECTIONS)
-        super().__init__(path, _Connection)
+class _Server(PeerServer):
+    def __init__(self, path: str, cluster: Cluster, users: Collection[int]) -> None:
+        self.cluster = cluster
+        super().__init__(path, _Connection, users, MOST_CONNECTIONS)
 
 
 class _BridgeLine:
@@ -141,35 +109,27 @@ class _BridgeLine:
         self._out.close()
 
 
-class _Connection(socketserver.BaseRequestHandler):
+class _Connection(PeerConnection):
+    first_within_s = HELLO_WITHIN_S
+    most_line_bytes = MOST_LINE_BYTES
     server: _Server
 
-    def handle(self) -> None:
-        end: socket.socket = self.request
-        end.settimeout(HELLO_WITHIN_S)
-        self.server.open.add(end)
-        wire = Wire(end, MOST_LINE_BYTES)
+    def refuse_user(self, wire: Wire, user: int) -> None:
+        self._refuse(wire, "Only the bridge's user may connect here.", user=user)
+
+    def refuse_one_more(self, wire: Wire) -> None:
+        self._refuse(wire, "Too many bridges are connected.")
+
+    def serve(self, wire: Wire) -> None:
         try:
-            if user_of(end) not in self.server.users:
-                self._refuse(wire, "Only the bridge's user may connect here.", user=user_of(end))
-            elif not self.server.free.acquire(blocking=False):
-                self._refuse(wire, "Too many bridges are connected.")
-            else:
-                try:
-                    self._hear(wire)
-                finally:
-                    self.server.free.release()
+            self._hear(wire)
         except (OSError, ValueError) as error:  # it has gone, or says nothing, or what is no message
             log.debug("bridge_not_heard", problem=str(error))
-        finally:
-            self.server.open.discard(end)
-            wire.close()
 
     def _refuse(self, wire: Wire, message: str, **told: object) -> None:
         say = log.warning if self.server.cluster.refuse(message) else log.debug
         say("bridge_refused", problem=message, **told)
-        wire.send(encode(Refused(message)))
-        part(self.request)
+        self.say_at_last(wire, encode(Refused(message)))
 
     def _hear(self, wire: Wire) -> None:
         line = wire.receive()

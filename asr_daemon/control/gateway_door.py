@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pwd
 from typing import TYPE_CHECKING
 
 from asr_daemon.access import Accesses
@@ -12,6 +11,7 @@ from asr_daemon.control.desk import Desk
 from asr_daemon.control.gateway_socket import GatewaySocket
 from asr_daemon.control.notice_desk import NoticeDesk
 from asr_daemon.control.notice_messages import SettleNotices, TakeNotices
+from asr_daemon.control.peers import peer
 from asr_daemon.control.playbacks import Playbacks
 from asr_daemon.control.transcribing import Transcribing
 from asr_daemon.control.trial_messages import TryHotwords
@@ -32,16 +32,7 @@ def open_door(parts: Parts, section: GatewaySection) -> contextlib.ExitStack:
 
     Raises :class:`~asr_daemon.errors.OperatorError` where its user does not exist, or the socket cannot be.
     """
-    users: tuple[int, ...] = ()
-    group = -1
-    name = parts.config.gateway_user or section.user
-    if name:
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            told = f"gateway.user: there is no user {name!r}; `asr-daemon install` makes it"
-            raise OperatorError(told) from None
-        users, group = (user.pw_uid,), user.pw_gid
+    users, group = peer(parts.config.gateway_user or section.user, "gateway.user")
     with contextlib.ExitStack() as stack:
         readers = Readers(parts.config.history_path)
         stack.callback(readers.close)

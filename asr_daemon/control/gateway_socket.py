@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
-import socketserver
-import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,10 +16,10 @@ import structlog
 
 from asr_daemon.control import messages as m
 from asr_daemon.control.listeners import Listeners
-from asr_daemon.control.listening import BACKLOG, Listener, part, user_of
 from asr_daemon.control.notice_messages import SettleNotices, TakeNotices
+from asr_daemon.control.peers import PeerConnection, PeerServer, PeerSocket
 from asr_daemon.control.refused import RefusedError
-from asr_daemon.control.wire import MOST_ASK_BYTES, Wire
+from asr_daemon.control.wire import MOST_ASK_BYTES
 from asr_daemon.errors import HistoryUnavailableError, OperatorError
 
 if TYPE_CHECKING:
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
 
     from asr_daemon.control.changes import Changes
     from asr_daemon.control.desk import Desk
+    from asr_daemon.control.wire import Wire
 
     Stream = Callable[[m.Ask, int | None], Generator[m.Told, None, None]]
 
@@ -50,7 +48,7 @@ NOT_NOW = m.Refusal(
 )
 
 
-class GatewaySocket(Listener):
+class GatewaySocket(PeerSocket):
     """Answers the gateway in threads of its own until closed."""
 
     def __init__(
@@ -68,72 +66,42 @@ class GatewaySocket(Listener):
         ``streams`` serves requests that are answered again and again: the connection is theirs, then closed.
         """
         self._changes = changes
-        self._connections: set[socket.socket] = set()
-        allowed = frozenset({0, os.geteuid(), *users})
-        super().__init__(
-            path,
-            lambda name: _Server(name, desk, changes, allowed, self._connections, streams),
-            "gateway",
-            group,
-        )
+        super().__init__(path, lambda name: _Server(name, desk, changes, users, streams), "gateway", group)
 
     def close(self) -> None:
         """Stop listening, let watchers go, end every connection, and remove the socket."""
         self._changes.end()
         super().close()
-        for end in list(self._connections):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-    request_queue_size = BACKLOG
-
+class _Server(PeerServer):
     def __init__(
         self,
         path: str,
         desk: Desk,
         changes: Changes,
         users: Collection[int],
-        connections: set[socket.socket],
         streams: Mapping[type, Stream],
     ) -> None:
-        self.desk, self.changes, self.users, self.open = desk, changes, users, connections
+        self.desk, self.changes = desk, changes
         self.streams = streams
-        self.free = threading.Semaphore(MOST_CONNECTIONS)
         self.listeners = Listeners()
-        super().__init__(path, _Connection)
+        super().__init__(path, _Connection, users, MOST_CONNECTIONS)
 
 
-class _Connection(socketserver.BaseRequestHandler):
+class _Connection(PeerConnection):
+    first_within_s = IDLE_S
+    most_line_bytes = MOST_ASK_BYTES
     server: _Server
 
-    def handle(self) -> None:
-        end: socket.socket = self.request
-        end.settimeout(IDLE_S)
-        self.server.open.add(end)
-        wire = Wire(end, MOST_ASK_BYTES)
-        try:
-            if user_of(end) not in self.server.users:
-                refusal = m.Refusal("forbidden", "only the gateway's user may ask here", "没有权限。")
-                wire.send(m.encode_told(refusal))
-                part(end)
-            elif not self.server.free.acquire(blocking=False):
-                wire.send(m.encode_told(BUSY))
-                part(end)
-            else:
-                try:
-                    self._converse(wire)
-                finally:
-                    self.server.free.release()
-        except OSError:  # the gateway has gone, or says nothing any more
-            pass
-        finally:
-            self.server.open.discard(end)
-            wire.close()
+    def refuse_user(self, wire: Wire, user: int) -> None:  # noqa: ARG002
+        refusal = m.Refusal("forbidden", "only the gateway's user may ask here", "没有权限。")
+        self.say_at_last(wire, m.encode_told(refusal))
 
-    def _converse(self, wire: Wire) -> None:
+    def refuse_one_more(self, wire: Wire) -> None:
+        self.say_at_last(wire, m.encode_told(BUSY))
+
+    def serve(self, wire: Wire) -> None:
         while (line := wire.receive()) is not None:
             given, gives = wire.take_descriptor(), None
             try:

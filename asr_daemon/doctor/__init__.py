@@ -3,7 +3,7 @@
 Enters: a configuration that could be read. Leaves: findings; nothing is changed but probe files that are
 removed again. Rights are those of the installed service's user where root asks, otherwise one's own.
 ``folders``, ``engine``, ``host``, ``service``, ``gateway``, ``cluster`` and ``notify`` look, ``running`` asks
-the daemon, ``ray_asked`` a cluster; ``rights`` tries as another user.
+the daemon; ``rights`` tries as another user.
 """
 
 from __future__ import annotations

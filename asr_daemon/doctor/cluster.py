@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import socket
 import ssl
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from asr_daemon.cluster.asking import ask_ray, question_of, why_not_reached
 from asr_daemon.control.socket import NotRunningError, ask
 from asr_daemon.doctor.finding import Finding
-from asr_daemon.doctor.ray_asked import Question, ask_ray
 from asr_daemon.doctor.rights import ServiceUser, Wanted, probe
 from asr_daemon.errors import OperatorError
 from asr_daemon.install.beside import unit_user
-from asr_daemon.install.cluster import BRIDGE, CLIENT
+from asr_daemon.install.cluster import BRIDGE
 from asr_daemon.install.messages import credential_line
 from asr_daemon.install.running import is_by, service_state
 
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from asr_daemon.cluster.asking import Answer, Question
     from asr_daemon.config import Config
     from asr_daemon.config_cluster import ClusterSection
     from asr_daemon.doctor.finding import Machine
-    from asr_daemon.doctor.ray_asked import Answer
 
 KEY = "cluster"
 REACHED_WITHIN_S = 3.0
@@ -70,11 +69,11 @@ def look_at_cluster(
     if own is None:
         text = "Ray is not installed here, which the bridge needs"
         yield Finding("error", KEY, text, "pip install 'asr-daemon[cluster]', in the service's environment")
-    if problem := _unreached(section):
+    if problem := why_not_reached(section.endpoint, REACHED_WITHIN_S):
         fix = "is its head running, and this machine let in there? `ray status` on the head"
         yield Finding("error", f"{KEY}.address", f"{section.address} is not reached: {problem}", fix)
     elif own is not None:
-        question = _question(section)
+        question = question_of(section)
         yield from _heard(section, question, asked(question), own)
     yield from _running(config, machine, is_installed=is_installed)
 
@@ -146,29 +145,6 @@ def _certificates(section: ClusterSection) -> Iterator[Finding]:
         )
     except OSError:
         return  # said above, or only root may read them
-
-
-def _unreached(section: ClusterSection) -> str:
-    """Return why nobody listens at its address; "" where somebody does."""
-    host, _, port = section.address.removeprefix(CLIENT).rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN_S).close()
-    except (OSError, OverflowError) as error:
-        return str(getattr(error, "strerror", "") or error)
-    return ""
-
-
-def _question(section: ClusterSection) -> Question:
-    token = ""
-    if section.token_file is not None:
-        try:
-            token = section.token_file.read_text(encoding="ascii", errors="replace").strip()
-        except OSError:  # said above, or only root may read it
-            token = ""
-    paths = (section.tls_ca, section.tls_certificate, section.tls_key)
-    tls = tuple(str(path) for path in paths) if all(path and path.is_file() for path in paths) else None
-    address, is_client = section.address.removeprefix(CLIENT), section.address.startswith(CLIENT)
-    return Question(address, is_client, token, tls)  # type: ignore[arg-type]
 
 
 def _heard(section: ClusterSection, question: Question, answer: Answer | None, own: str) -> Iterator[Finding]:

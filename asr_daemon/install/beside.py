@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from asr_daemon.config import Config
+    from asr_daemon.config_cluster import ClusterSection
+    from asr_daemon.config_sections import GatewaySection
     from asr_daemon.install.environment import Environment
     from asr_daemon.install.steps import Steps
 
@@ -37,7 +39,7 @@ class Beside:
     called: str  # in sentences
     suffix: str  # of the unit, and of the user's name
     command: str  # of `asr-daemon`
-    door: str  # the name of the daemon's socket for it, and of the daemon's drop-in
+    section: str  # of the configuration; also the name of the daemon's socket for it, and of its drop-in
     variable: str  # of the environment, by which both know its user
 
     @property
@@ -58,7 +60,7 @@ class Beside:
     @property
     def let_in(self) -> Path:
         """The daemon's drop-in: whom its socket is for."""
-        return _DAEMONS_DROP_INS / f"{self.door}.conf"
+        return _DAEMONS_DROP_INS / f"{self.section}.conf"
 
     @property
     def sysusers(self) -> Path:
@@ -70,9 +72,15 @@ class Beside:
         """What makes its folders, and lets it read the configuration."""
         return Path(f"/etc/tmpfiles.d/{self.name}.conf")
 
-    def user(self, configured: str, user: str) -> str:
-        """Return its user: as configured, else the service's (``user``) with the suffix."""
-        return configured or f"{user[: _MOST_USER_CHARS - len(self.suffix)]}{self.suffix}"
+    def user(self, config: Config, user: str) -> str | None:
+        """Return its user: as configured, else the service's (``user``) with the suffix.
+
+        None where the configuration has no section for it.
+        """
+        section: GatewaySection | ClusterSection | None = getattr(config, self.section)
+        if section is None:
+            return None
+        return section.user or f"{user[: _MOST_USER_CHARS - len(self.suffix)]}{self.suffix}"
 
     def files(
         self, name: str, environment: Environment, config_path: Path, closed: Iterable[str]
@@ -83,7 +91,7 @@ class Beside:
             self.unit: unit_text(self.unit.name, commands, environment, config_path, name),
             self.closed: HEAD + "\n".join((f"Environment={self.variable}={name}", *closed)) + "\n",
             self.let_in: (
-                f"{HEAD}# The {self.called}'s user may ask through /run/asr-daemon/{self.door}.sock.\n"
+                f"{HEAD}# The {self.called}'s user may ask through /run/asr-daemon/{self.section}.sock.\n"
                 f"Environment={self.variable}={name}\n"
                 "RuntimeDirectory=asr-daemon\nRuntimeDirectoryMode=0711\n"
                 f"# To give the socket to the {self.called}'s group.\n"

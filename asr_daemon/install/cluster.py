@@ -20,17 +20,11 @@ if TYPE_CHECKING:
 BRIDGE = Beside("bridge", "-cluster", "bridge", "cluster", "ASR_DAEMON_CLUSTER_USER")
 RAY_GROUP = "asr-daemon-ray"  # of the units in systemd/cluster
 RAY_FOLDER = Path("/run/asr-daemon-ray")
-CLIENT = "ray://"
-
-
-def bridge_user(config: Config, user: str) -> str | None:
-    """Return the bridge's user; None where there is no cluster. ``user``: the service's."""
-    return BRIDGE.user(config.cluster.user, user) if config.cluster else None
 
 
 def bridge_files(config: Config, environment: Environment, config_path: Path, user: str) -> dict[Path, str]:
     """Return unit and drop-ins as they should be; none where there is no cluster. ``user``: the service's."""
-    name = bridge_user(config, user)
+    name = BRIDGE.user(config, user)
     if config.cluster is None or name is None:
         return {}
     closed = _closed(config, config.cluster, environment, config_path)
@@ -55,7 +49,7 @@ def _closed(
     """Yield lines of the bridge's drop-in: what it does not see, and what it needs of what is hidden."""
     yield from hiding(config, [*environment.folders, config_path.parent])
     yield from credential_lines(secret_files(section), "Ray's token and certificates")
-    if not section.address.startswith(CLIENT):
+    if not section.asks_client_server:
         yield from _as_a_part_of_it()
 
 

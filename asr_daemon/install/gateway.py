@@ -21,14 +21,9 @@ WEB_SYSUSERS, WEB_TMPFILES = GATEWAY.sysusers, GATEWAY.tmpfiles
 WEB_STATE_DIR = Path("/var/lib/asr-daemon-web")
 
 
-def gateway_user(config: Config, user: str) -> str | None:
-    """Return the gateway's user; None where there is no gateway. ``user``: the service's."""
-    return GATEWAY.user(config.gateway.user, user) if config.gateway else None
-
-
 def gateway_files(config: Config, environment: Environment, config_path: Path, user: str) -> dict[Path, str]:
     """Return unit and drop-ins as they should be; none where there is no gateway. ``user``: the service's."""
-    name = gateway_user(config, user)
+    name = GATEWAY.user(config, user)
     if config.gateway is None or name is None:
         return {}
     closed = _closed(config, config.gateway, environment, config_path)

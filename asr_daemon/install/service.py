@@ -22,14 +22,13 @@ from asr_daemon.config_sections import MetricsSection, default_state_dir
 from asr_daemon.errors import ConfigurationError, UsageError
 from asr_daemon.files.owner import as_owner_of
 from asr_daemon.install.access import STATE_DIR, advice, drop_in, missing_folders
-from asr_daemon.install.cluster import BRIDGE, bridge_files, bridge_notes, bridge_user
+from asr_daemon.install.cluster import BRIDGE, bridge_files, bridge_notes
 from asr_daemon.install.environment import Environment
 from asr_daemon.install.gateway import (
     GATEWAY,
     WEB_STATE_DIR,
     gateway_files,
     gateway_notes,
-    gateway_user,
 )
 from asr_daemon.install.running import UNIT, service_state
 from asr_daemon.install.shipped import shipped_text
@@ -39,8 +38,6 @@ from asr_daemon.install.units import STAMP, unit_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from asr_daemon.install.beside import Beside
-
 DEFAULT_USER = "asr-daemon"
 DROP_INS = Path("/etc/systemd/system/asr-daemon.service.d")
 SOCKET = Path("/etc/systemd/system/asr-daemon.socket")
@@ -49,6 +46,7 @@ TMPFILES = Path("/etc/tmpfiles.d/asr-daemon.conf")
 PROGRAM = Path("/usr/local/bin/asr-daemon")
 BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 CARD = Path("/dev/nvidiactl")
+BESIDE = (GATEWAY, BRIDGE)  # what may run beside the service
 
 _COMMANDS = {"ExecStart": "run", "ExecReload": "reload"}  # through the control socket: see the unit
 _USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # what systemd takes everywhere
@@ -158,7 +156,7 @@ def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
         config_state = config.state_dir
         own = (config.state_dir, config.backup.dir, config.backup.second_dir, config.daemon.fallback_dir)
         folders += [path for path in own if path]
-        users += [name for _, name in _beside(config, wanted.user) if name]
+        users += [name for each in BESIDE if (name := each.user(config, wanted.user))]
     there = [path for path in dict.fromkeys(folders) if steps.place(path).exists()]
     for path in there:
         what = " (history, backups, models)" if path == config_state else ""
@@ -173,17 +171,12 @@ def _what_remains(steps: Steps, wanted: Installation) -> Iterator[str]:
 
 def _make_users(steps: Steps, config: Config, user: str) -> None:
     """Make users and folders of what runs beside; take away what an earlier configuration had."""
-    for beside, name in _beside(config, user):
+    for beside in BESIDE:
+        name = beside.user(config, user)
         if name is None:
             beside.remove(steps, is_booted=_is_booted(steps))
         else:
             beside.make_user(steps, name)
-
-
-def _beside(config: Config, user: str) -> Iterator[tuple[Beside, str | None]]:
-    """Yield what may run beside the service, and as whom; None: not with this configuration."""
-    yield GATEWAY, gateway_user(config, user)
-    yield BRIDGE, bridge_user(config, user)
 
 
 def unit_files(root: Path = Path("/")) -> list[Path]:

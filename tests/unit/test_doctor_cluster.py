@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asr_daemon.cluster.asking import Answer, Question, ask_ray
 from asr_daemon.config import Config
 from asr_daemon.doctor.cluster import look_at_cluster
 from asr_daemon.doctor.finding import Machine
-from asr_daemon.doctor.ray_asked import Answer, Question, ask_ray
 from asr_daemon.doctor.rights import ServiceUser
 from asr_daemon.install.cluster import BRIDGE
 

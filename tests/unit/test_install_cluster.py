@@ -8,15 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from installing import CONFIG, EXPOSURE_MAX, configure, read, wanted
 
 from asr_daemon.config_cluster import ClusterSection
-from asr_daemon.install import Installation, Outcome, install, uninstall
+from asr_daemon.install import Outcome, install, uninstall
 from asr_daemon.install.cluster import BRIDGE
-from asr_daemon.install.environment import Environment
 from asr_daemon.install.gateway import GATEWAY
 
-CONFIG = "etc/asr-daemon/config.toml"
-EXPOSURE_MAX = 15  # tenths
 CLUSTER = """
 [daemon]
 state_dir = "/var/lib/asr-daemon"
@@ -27,24 +25,6 @@ name = "a"
 path = "/srv/share/财务 部"
 """
 EVERY = (BRIDGE.unit, BRIDGE.closed, BRIDGE.let_in, BRIDGE.sysusers, BRIDGE.tmpfiles)
-
-
-def wanted(root: Path, **changes: object) -> Installation:
-    """Return an installation below that folder."""
-    opt = Environment(("/opt/asr-daemon/bin/asr-daemon",), (Path("/opt/asr-daemon"),))
-    values: dict[str, object] = {"root": root, "environment": opt, "has_card": False}
-    return Installation(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def configure(root: Path, text: str) -> None:
-    """Write the configuration."""
-    (root / CONFIG).parent.mkdir(parents=True, exist_ok=True)
-    (root / CONFIG).write_text(text, encoding="utf-8")
-
-
-def read(root: Path, path: Path) -> str:
-    """Return an installed file."""
-    return (root / path.relative_to("/")).read_text(encoding="utf-8")
 
 
 def test_bridge_gets_a_unit_a_user_and_its_access(tmp_path: Path) -> None:

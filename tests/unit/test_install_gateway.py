@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from installing import CONFIG, EXPOSURE_MAX, configure, read, wanted
 
 from asr_daemon.config import Config, load_config
 from asr_daemon.doctor.finding import Machine
 from asr_daemon.doctor.gateway import look_at_gateway
-from asr_daemon.install import Installation, Outcome, install, uninstall
-from asr_daemon.install.environment import Environment
+from asr_daemon.install import Outcome, install, uninstall
 from asr_daemon.install.gateway import CLOSED, LET_IN, WEB_SYSUSERS, WEB_TMPFILES, WEB_UNIT
 
 if TYPE_CHECKING:
     from asr_daemon.doctor.finding import Finding
 
 UNITS = Path(__file__).parents[2] / "systemd"
-CONFIG = "etc/asr-daemon/config.toml"
-EXPOSURE_MAX = 15  # tenths
 GATEWAY = """
 [daemon]
 state_dir = "/var/lib/asr-daemon"
@@ -38,24 +36,6 @@ archive = "/srv/old"
 name = "b"
 path = "/home/b"
 """
-
-
-def wanted(root: Path, **changes: object) -> Installation:
-    """Return an installation below that folder."""
-    opt = Environment(("/opt/asr-daemon/bin/asr-daemon",), (Path("/opt/asr-daemon"),))
-    values: dict[str, object] = {"root": root, "environment": opt, "has_card": False}
-    return Installation(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def configure(root: Path, text: str) -> None:
-    """Write the configuration."""
-    (root / CONFIG).parent.mkdir(parents=True, exist_ok=True)
-    (root / CONFIG).write_text(text, encoding="utf-8")
-
-
-def read(root: Path, path: Path) -> str:
-    """Return an installed file."""
-    return (root / path.relative_to("/")).read_text(encoding="utf-8")
 
 
 def test_gateway_gets_a_unit_a_user_and_its_access(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_cluster_that_asks_for_the_token_is_taken_with_the_right_one(tmp_path:
 
 def test_tls_at_one_end_alone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray itself would wait for ever."""
-    monkeypatch.setattr("asr_daemon.cluster.guard.ANSWER_WITHIN_S", 0.5)
+    monkeypatch.setattr("asr_daemon.cluster.asking.CALL_WITHIN_S", 0.5)
     for name in ("ca", "crt", "key"):
         (tmp_path / name).write_text(name)
     tls = {"tls_ca": tmp_path / "ca", "tls_certificate": tmp_path / "crt", "tls_key": tmp_path / "key"}
