@@ -214,8 +214,8 @@ class Dispatcher:
         name = session.state.name
         thread = threading.Thread(target=self._work, args=(session,), name=_thread_name(name), daemon=True)
         self._heartbeats.watch(thread.name)
-        self._threads[name] = thread
         thread.start()
+        self._threads[name] = thread  # not before: whoever looks would take it for one that ended
 
     def _work(self, session: Session) -> None:
         """Be a session's thread."""

@@ -117,7 +117,12 @@ def test_a_hung_daemon_is_restarted_and_leaves_its_stacks(service: Sandbox) -> N
 def test_killed_or_stopped_during_work_it_goes_on_where_it_was(service: Sandbox, tmp_path: Path) -> None:
     """After kill -9, and after a stop in time, finished segments are not recognised again."""
     recording = convert(
-        SAMPLES / "lecture.wav", tmp_path / "long.wav", "-af", "aloop=loop=239:size=2147483647", "-ar", "16000"
+        SAMPLES / "lecture.wav",
+        tmp_path / "long.wav",
+        "-af",
+        "aloop=loop=239:size=2147483647",
+        "-ar",
+        "16000",
     )
     before = now_us()
     service.put(recording, f"{INBOX}/长.wav")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -299,8 +300,7 @@ def test_reload_hands_every_recogniser_its_settings(two: Two) -> None:
 def test_each_thread_is_looked_after(tmp_path: Path) -> None:
     """Every recogniser's thread beats for itself; one that died is named."""
     room = Room(tmp_path)
-    time = HandClock()
-    heartbeats = Heartbeats(time.clock)
+    heartbeats = Heartbeats(HandClock().clock)
     dispatcher = Dispatcher(with_devices(room.way.config, ("cpu", "cpu")), room.around, heartbeats)
     dispatcher.start()
     assert set(heartbeats.ages_s()) == {"recogniser cpu#1", "recogniser cpu#2"}
@@ -310,6 +310,27 @@ def test_each_thread_is_looked_after(tmp_path: Path) -> None:
     assert dispatcher.dead_threads() == ["recogniser cpu#2"]
     dispatcher.stop()
     dispatcher._threads["cpu#1"].join(20)
+
+
+def test_a_thread_that_is_about_to_begin_is_not_taken_for_a_dead_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The main thread may look at any moment, and a dead thread ends the daemon."""
+    room = Room(tmp_path)
+    dispatcher = Dispatcher(
+        with_devices(room.way.config, ("cpu",)), room.around, Heartbeats(HandClock().clock)
+    )
+    start, dead = threading.Thread.start, []
+
+    def look_first(thread: threading.Thread) -> None:
+        dead.append(dispatcher.dead_threads())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", look_first)
+    dispatcher.start()
+    dispatcher.stop()
+    dispatcher.join(time.monotonic() + 20)
+    assert dead == [[]]
 
 
 def test_long_recording_in_one_does_not_hold_up_short_ones(two: Two) -> None:
