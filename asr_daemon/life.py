@@ -238,11 +238,13 @@ class Daemon:
         except OperatorError as error:  # the rest is in force; the next reload tries again
             log.error("cluster_door_not_opened", problem=str(error))
 
-    def _take_up(self, config: Config) -> None:
-        """Go on with other departments; nothing else in it is new."""
+    def _take_up(self, seen: Config, config: Config) -> bool:
+        """Go on with other departments, where what they were looked for with is still in force."""
         with self._reloading:
-            if not self._ending.is_set():
-                self.parts.reload(config)
+            if self._ending.is_set() or self.parts.config is not seen:
+                return False
+            self.parts.reload(config)
+            return True
 
     def _run_thread(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)

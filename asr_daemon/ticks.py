@@ -54,7 +54,7 @@ def schedule_ticks(
     schedule.every(METRICS_S, "configuration", parts.configuration.look)
 
 
-def schedule_departments(schedule: Schedule, parts: Parts, take_up: Callable[[Config], None]) -> None:
+def schedule_departments(schedule: Schedule, parts: Parts, take_up: Callable[[Config, Config], bool]) -> None:
     """Put the look into the folder of the departments on it; ``take_up`` is given others."""
     departments = Departments(parts.configuration, parts.history, take_up)
     schedule.every(TICK_S, "departments", departments.look)

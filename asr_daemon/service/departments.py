@@ -34,8 +34,9 @@ class Departments:
         self,
         configuration: Configuration,
         history: History,
-        take_up: Callable[[Config], None],
+        take_up: Callable[[Config, Config], bool],
     ) -> None:
+        """``take_up`` gets what was in force, and that with other departments; False: something else is."""
         self._configuration = configuration
         self._history = history
         self._take_up = take_up
@@ -66,7 +67,8 @@ class Departments:
         self._say_refused(refused)
         if keeps == known and not coming:
             return
-        self._take_up(config.with_departments([*keeps, *coming]))
+        if not self._take_up(config, config.with_departments([*keeps, *coming])):
+            return  # a reload came first, and took them as they are: the next look sees what is left
         for name in coming:
             log.info("department_found", inbox=name)
 

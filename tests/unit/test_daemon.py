@@ -15,9 +15,11 @@ from way import OpenDaemon, make_config
 
 from asr_daemon.daemon import Parts
 from asr_daemon.errors import HistoryFailedError, InternalError, OperatorError
+from asr_daemon.files.departments import Listing, list_departments
 from asr_daemon.inboxes import admission
 from asr_daemon.life import Daemon
 from asr_daemon.queue.jobs import Jobs
+from asr_daemon.service.departments import Departments
 from asr_daemon.service.schedule import Schedule
 from asr_daemon.service.sd_notify import Notifier
 from asr_daemon.telemetry import log
@@ -174,6 +176,35 @@ def test_department_that_is_made_while_it_runs_is_watched(configured: Configured
         configured.time.pass_s(10.0)
     rows = configured.history.all("inbox_counts")
     assert [(row["inbox"], row["state"]) for row in rows] == [("人事", "waiting")]
+
+
+def test_reload_that_comes_while_departments_are_looked_for_stays(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of departments on a slow NAS: what was found with the former configuration is not taken up."""
+    offices = configured.folder / "offices"
+    (offices / "财务").mkdir(parents=True)
+    text = configured.path.read_text(encoding="utf-8").replace("[daemon]", '[daemon]\ninboxes = "offices"')
+    configured.path.write_text(text, encoding="utf-8")
+    configured.daemon.reload()
+    seen = configured.parts.config
+    departments = Departments(configured.parts.configuration, configured.history, configured.daemon._take_up)
+    departments.look()
+    (offices / "人事").mkdir()
+    departments.look()
+    changed = text.replace("max_attempts = 3", "max_attempts = 1")
+
+    def reload_first(folder: Path) -> Listing:
+        if configured.parts.config is seen:
+            configured.path.write_text(changed, encoding="utf-8")
+            configured.daemon.reload()
+        return list_departments(folder)
+
+    monkeypatch.setattr("asr_daemon.service.departments.list_departments", reload_first)
+    departments.look()
+    departments.look()
+    assert configured.parts.config.daemon.max_attempts == 1
+    assert set(configured.parts.intake.inboxes) == {"inbox", "财务", "人事"}
 
 
 def test_attempts_of_now_are_those_of_the_file_of_now(configured: Configured) -> None:

@@ -47,10 +47,12 @@ class Office:
         self.configuration = Configuration(load_config(self.path), self.path)
         self.departments = Departments(self.configuration, Past(self.with_recordings), self.take_up)
 
-    def take_up(self, config: Config) -> None:
+    def take_up(self, seen: Config, config: Config) -> bool:
         """Go on with that."""
+        assert self.configuration.now is seen
         self.configuration.now = config
         self.taken.append(self.names)
+        return True
 
     @property
     def names(self) -> list[str]:
