@@ -7,6 +7,7 @@ Enters: segments as they are found, ``float32 [n_samples], -1..1, 16 kHz mono`` 
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ ALIKE = 0.5  # cosine of two windows between which nobody else is looked for
 _BATCH_ON_CARD = 128
 _BATCH_ON_PROCESSOR = 8  # activations of so many windows stay near the core
 _BATCH_IN_INT8 = 32
+_LEAST_SHARED = 8  # fewer cost nearly as much as so many
 MOST_WORKERS = 4  # as recognition's own
 
 
@@ -79,8 +81,10 @@ class Embedder:
         self.step_ms, self.finest_ms = step_ms or STEP_ON_CARD_MS, finest_ms
         on_processor = _BATCH_IN_INT8 if network.in_int8 else _BATCH_ON_PROCESSOR
         self._batch = on_processor if is_processor else _BATCH_ON_CARD
-        workers = min(threads, MOST_WORKERS) if is_processor else 1
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="voices") if workers > 1 else None
+        self._workers = min(threads, MOST_WORKERS) if is_processor else 1
+        self._pool = (
+            ThreadPoolExecutor(self._workers, thread_name_prefix="voices") if self._workers > 1 else None
+        )
 
     def embed(self, segments: Sequence[Spoken], windows_at_once: int = 0) -> list[tuple[Window, ...]]:
         """Return each segment's windows, in order of time; none where it is too short to be a voice."""
@@ -123,6 +127,9 @@ class Embedder:
 
     def _rows(self, sounds: Sequence[NDArray[np.float32]], size: int) -> list[NDArray[np.float32]]:
         """Return the embedding ``float32 [192]`` of each window."""
+        if self._pool is not None:  # as many for each worker: none waits for another's last batch
+            rounds = math.ceil(len(sounds) / (size * self._workers))
+            size = min(size, max(_LEAST_SHARED, math.ceil(len(sounds) / (rounds * self._workers))))
         batches = [sounds[low : low + size] for low in range(0, len(sounds), size)]
         every = (
             map(self._embedded, batches) if self._pool is None else self._pool.map(self._embedded, batches)

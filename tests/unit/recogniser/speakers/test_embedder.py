@@ -131,6 +131,18 @@ def test_a_batch_changes_nothing(network: SpeakerNetwork, speech: np.ndarray) ->
         assert likeness(Embedder(network).embed([part])[0][0], windows[0]) > 0.9999
 
 
+def test_workers_share_the_windows_and_change_nothing(network: SpeakerNetwork, speech: np.ndarray) -> None:
+    """Nor does taking them one by one, which is what is left where memory is short."""
+    parts = [Spoken(k, 0, speech[k * 2_000 : k * 2_000 + 24_000]) for k in range(18)]
+    alone, shared = Embedder(network), Embedder(network, threads=3)
+    wanted = [one.embedding for [one] in alone.embed(parts)]
+    for windows_at_once in (0, 1):
+        found = shared.embed(parts, windows_at_once)
+        assert [one.segment for [one] in found] == list(range(18))
+        for [one], embedding in zip(found, wanted, strict=True):
+            assert cosine(decoded(one.embedding), decoded(embedding)) > 0.9999
+
+
 def test_one_voice_is_like_itself_and_not_like_another(network: SpeakerNetwork, speech: np.ndarray) -> None:
     """A voice half as high again is somebody else; the same one, seconds later, is not."""
     higher = np.interp(np.arange(0, 40_000, 1.45), np.arange(48_000), speech[:48_000]).astype(np.float32)
