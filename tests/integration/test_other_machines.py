@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from attack import AttackedDaemon, drop, recording
+from bridge_process import CLUSTER, BridgeProcess, reload
 
-from asr_daemon.config import load_config
 from support import eventually
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-HERE = Path(__file__).parents[1]
-CLUSTER = '\n[cluster]\naddress = "ray://head:10001"\n'
-
-
-class BridgeProcess:
-    """``played_bridge.py``, with the fake recogniser behind it."""
-
-    def __init__(self, daemon: AttackedDaemon, *machines: str) -> None:
-        path = load_config(daemon.config_path).cluster_socket_path
-        programs = [os.fspath(HERE / name) for name in ("played_bridge.py", "fake_recogniser.py")]
-        self._process = subprocess.Popen(
-            [sys.executable, programs[0], os.fspath(path), programs[1], *machines],
-            stdin=subprocess.PIPE,
-            env={**os.environ, **daemon.environment},
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def tell(self, line: str) -> None:
-        """Say what befalls it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-
-    def kill(self) -> None:
-        """End it, as the kernel does."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+    from pathlib import Path
 
 
 def held(daemon: AttackedDaemon) -> dict[str, list[str]]:
@@ -62,14 +20,6 @@ def held(daemon: AttackedDaemon) -> dict[str, list[str]]:
     for work in daemon.live()["in_work"]:
         found.setdefault(work["recogniser"], []).append(work["file"])
     return found
-
-
-def reload(daemon: AttackedDaemon, extra: str) -> None:
-    """Let it take up another configuration."""
-    before = len(daemon.events("configuration_reloaded"))
-    daemon.configure(inboxes={"inbox": 'formats = ["txt"]'}, extra=extra)
-    daemon.signal(signal.SIGHUP)
-    eventually(lambda: len(daemon.events("configuration_reloaded")) > before, what="the reload")
 
 
 @pytest.mark.slow
